@@ -1,0 +1,3 @@
+//! Gristmill: a parallel compute engine for CPU-bound numeric work.
+
+mod machine;
