@@ -1,0 +1,53 @@
+//! What a kernel is told about the piece that it runs on.
+
+use std::ops::Range;
+
+/// The piece of the index space that one call of a kernel works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    index: usize,
+    count: usize,
+    range: Range<usize>,
+    extent: usize,
+}
+
+impl Chunk {
+    pub(crate) fn new(index: usize, count: usize, range: Range<usize>, extent: usize) -> Chunk {
+        Chunk { index, count, range, extent }
+    }
+
+    /// Its number, from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// How many chunks the step has.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Its indices: of elements for flat accesses, of rows for others.
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// The first of its indices.
+    pub fn start(&self) -> usize {
+        self.range.start
+    }
+
+    /// How many indices it has; at least one.
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Never: a step has no empty chunks. Here because `len` is.
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// The number of indices of the whole step.
+    pub fn extent(&self) -> usize {
+        self.extent
+    }
+}

@@ -1,0 +1,222 @@
+//! Frames: the description of an issue. Two lie in the region; frame `E & 1` is current and is
+//! never written while issue E is.
+//!
+//! | word | what |
+//! |---|---|
+//! | 0 | number of the plan |
+//! | 1 | serial of the step |
+//! | 2 | what is issued: a step, a start, or rest and how the plan ended |
+//! | 3 | 1 for a reissue |
+//! | 4 | number of chunks |
+//! | 5 | number of the step in the program |
+//! | 6 | words of the program's image |
+//! | 7 | words of the state that follow |
+//! | 8 … | the state: position, counters, order, set, scalars |
+
+use crate::memory::{Region, Shareable};
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::AtomicU64;
+
+/// Words of a frame.
+pub(crate) const FRAME_WORDS: usize = 2048;
+const HEAD: usize = 8;
+
+/// A frame in the region.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct FrameWords([AtomicU64; FRAME_WORDS]);
+
+// SAFETY: nothing but atomics.
+unsafe impl Shareable for FrameWords {}
+
+/// What an issue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Issued {
+    /// One chunk without a kernel: whoever settles it leads, and evaluates what comes first.
+    Start,
+    /// A step of the program.
+    Step(usize),
+    /// No plan is running; how the last one ended.
+    Rest(Ending),
+}
+
+/// How a plan ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With its last operation.
+    Finished,
+    /// After a step with failed or poisoned chunks, or a fold or condition that panicked.
+    Failed,
+    /// By the coordinator: a fold kept killing its worker.
+    FoldDied,
+}
+
+/// A frame, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) plan: u64,
+    pub(crate) serial: u64,
+    pub(crate) issued: Issued,
+    pub(crate) reissue: bool,
+    pub(crate) chunks: usize,
+    /// Words of the program's image.
+    pub(crate) image_words: usize,
+    pub(crate) state: State,
+}
+
+/// What of a plan changes from issue to issue.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// The operation that comes next.
+    pub(crate) position: usize,
+    pub(crate) counters: Vec<u64>,
+    /// Which array plays the role of each slot.
+    pub(crate) order: Vec<usize>,
+    /// Which scalars have a value.
+    pub(crate) set: Vec<bool>,
+    pub(crate) scalars: Vec<u8>,
+}
+
+impl Frame {
+    /// The frame of an engine that has done nothing yet.
+    pub(crate) fn at_rest() -> Frame {
+        Frame {
+            plan: 0,
+            serial: 1,
+            issued: Issued::Rest(Ending::Finished),
+            reissue: false,
+            chunks: 0,
+            image_words: 0,
+            state: State::default(),
+        }
+    }
+
+    /// Whether the frame fits; a plan whose state does not is refused before it starts.
+    pub(crate) fn fits(&self) -> bool {
+        HEAD + self.state.encode().len() <= FRAME_WORDS
+    }
+
+    pub(crate) fn write(&self, frame: &FrameWords) {
+        let (issued, step) = match self.issued {
+            Issued::Start => (0, 0),
+            Issued::Step(step) => (1, step),
+            Issued::Rest(Ending::Finished) => (2, 0),
+            Issued::Rest(Ending::Failed) => (3, 0),
+            Issued::Rest(Ending::FoldDied) => (4, 0),
+        };
+        let state = self.state.encode();
+        let head: [u64; HEAD] = [
+            self.plan,
+            self.serial,
+            issued,
+            self.reissue.into(),
+            self.chunks as u64,
+            step as u64,
+            self.image_words as u64,
+            state.len() as u64,
+        ];
+        Region::store_words(&frame.0[..HEAD], &head);
+        Region::store_words(&frame.0[HEAD..], &state);
+    }
+
+    /// Reads a frame that cannot change meanwhile, or whose change the caller will notice; none if
+    /// it makes no sense, which is torn or scribbled over.
+    pub(crate) fn read(frame: &FrameWords) -> Option<Frame> {
+        let mut head = [0; HEAD];
+        Region::load_words(&frame.0[..HEAD], &mut head);
+        let [plan, serial, issued, reissue, chunks, step, image_words, words] = head;
+        if words as usize > FRAME_WORDS - HEAD {
+            return None;
+        }
+        let mut state = vec![0; words as usize];
+        Region::load_words(&frame.0[HEAD..], &mut state);
+        let issued = match issued {
+            0 => Issued::Start,
+            1 => Issued::Step(step as usize),
+            2 => Issued::Rest(Ending::Finished),
+            3 => Issued::Rest(Ending::Failed),
+            4 => Issued::Rest(Ending::FoldDied),
+            _ => return None,
+        };
+        Some(Frame {
+            plan,
+            serial,
+            issued,
+            reissue: reissue != 0,
+            chunks: chunks as usize,
+            image_words: image_words as usize,
+            state: State::decode(&state)?,
+        })
+    }
+}
+
+impl State {
+    /// One word of position, one of four lengths, then each part in whole words.
+    fn encode(&self) -> Vec<u64> {
+        let lengths = [self.counters.len(), self.order.len(), self.set.len(), self.scalars.len()];
+        let lengths = lengths.iter().fold(0, |word, &len| word << 16 | len as u64);
+        let mut words = vec![self.position as u64, lengths];
+        words.extend_from_slice(&self.counters);
+        words.extend(self.order.iter().map(|&slot| slot as u64));
+        words.extend(self.set.chunks(64).map(|bits| {
+            bits.iter().rev().fold(0, |word, &bit| word << 1 | u64::from(bit))
+        }));
+        words.extend(self.scalars.chunks(8).map(|bytes| {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            u64::from_ne_bytes(word)
+        }));
+        words
+    }
+
+    fn decode(words: &[u64]) -> Option<State> {
+        let [position, lengths, rest @ ..] = words else { return None };
+        let len = |place: u32| (lengths >> (16 * place) & 0xFFFF) as usize;
+        let (counters, rest) = rest.split_at_checked(len(3))?;
+        let (order, rest) = rest.split_at_checked(len(2))?;
+        let (set, scalars) = rest.split_at_checked(len(1).div_ceil(64))?;
+        let mut scalars: Vec<u8> = scalars.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        scalars.truncate(len(0));
+        (scalars.len() == len(0)).then(|| State {
+            position: *position as usize,
+            counters: counters.to_vec(),
+            order: order.iter().map(|&slot| slot as usize).collect(),
+            set: (0..len(1)).map(|bit| set[bit / 64] >> (bit % 64) & 1 == 1).collect(),
+            scalars,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_frame_is_read_as_it_was_written(
+            position in 0usize..1000,
+            counters in prop::collection::vec(any::<u64>(), 0..5),
+            order in prop::collection::vec(0usize..64, 0..20),
+            set in prop::collection::vec(any::<bool>(), 0..130),
+            scalars in prop::collection::vec(any::<u8>(), 0..200),
+            serial in any::<u64>(),
+        ) {
+            let words = FrameWords([const { AtomicU64::new(0) }; FRAME_WORDS]);
+            let state = State { position, counters, order, set, scalars };
+            let frame = Frame {
+                plan: 3, serial, issued: Issued::Step(7), reissue: true, chunks: 5,
+                image_words: 11, state,
+            };
+            frame.write(&words);
+            prop_assert_eq!(Frame::read(&words), Some(frame));
+        }
+
+        #[test]
+        fn nonsense_is_read_without_panic(words in prop::collection::vec(any::<u64>(), 64)) {
+            let frame = FrameWords([const { AtomicU64::new(0) }; FRAME_WORDS]);
+            Region::store_words(&frame.0, &words);
+            let _ = Frame::read(&frame);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Floor 5: kernels and what they declare, reductions, and plans as programs in the region.
+
+mod access;
+mod bound;
+mod chunk;
+mod failure;
+mod frame;
+mod kernel;
+mod plan;
+mod program;
+mod reduce;
+mod scalar;
+mod stock;
+mod sum;
+mod table;
+
+pub use access::{
+    Access, AccessSpec, Add, Args, BitOr, Flat, Halo, HaloView, In, InOut, Kind, Largest, Merge,
+    MergeOp, Out, Smallest, Whole,
+};
+pub(crate) use bound::{Bound, Loaded, Private};
+pub use chunk::Chunk;
+pub(crate) use failure::{Failure, FailurePage, guarded, install_panic_hook};
+pub(crate) use frame::{Ending, Frame, FrameWords, Issued, State};
+pub use kernel::{Kernel, Portable, Shapes, Value, Views};
+pub(crate) use plan::single;
+pub use plan::{FlatSlot, Plan, PlanResult, ReadSlot, Slot};
+pub(crate) use program::{Areas, Next, Program};
+pub use reduce::{Count, Max, Min, Number, Output, Prod, Reduce, Sum, greater, smaller};
+pub use scalar::{Operand, Operands, Scalar, StepKernel, With, with};
+pub(crate) use stock::{Map, Present, ReduceWith, Total, Zero, ZipMap};
+pub use sum::Summand;
+pub(crate) use table::{Named, Serve, conjure, encode, slot_stride};

@@ -1,0 +1,417 @@
+//! Describing a plan: arrays become slots, kernels become steps, results become scalars.
+
+use super::access::{Args, Kind};
+use super::kernel::{Kernel, Shapes};
+use super::program::{ArgSpec, ArrayPlace, Op, Program, ScalarPlace, StepSpec};
+use super::reduce::{Count, Output};
+use super::scalar::{Operands, Scalar, StepKernel};
+use super::table::{Named, Test, conjure};
+use crate::error::{Error, Result};
+use crate::memory::{Array, Block, Element, Elements, Region};
+use crate::partition::{CHUNKS_MAX, Partition};
+use ndarray::Dimension;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+/// A plan under construction: what [`Engine::plan`](crate::Engine::plan) passes to its closure.
+///
+/// Arrays take part as [slots](Slot), which can exchange roles; each [`step`](Plan::step) yields a
+/// [`Scalar`] that later steps and conditions can read. Nothing runs while the plan is described.
+/// The workers then run it by themselves, without the coordinator.
+///
+/// ```
+/// use gristmill::{Chunk, Engine, In, Kernel, Max, Out};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Halves every value, and yields the greatest one left.
+/// #[derive(Serialize, Deserialize)]
+/// struct Halve;
+///
+/// impl Kernel for Halve {
+///     type Args = (In<f64>, Out<f64>);
+///     type Output = Max<f64>;
+///     fn run(&self, _: Chunk, (from, to): (&[f64], &mut [f64])) -> f64 {
+///         to.iter_mut().zip(from).for_each(|(to, from)| *to = from / 2.0);
+///         to.iter().copied().fold(0.0, f64::max)
+///     }
+/// }
+///
+/// # fn main() -> gristmill::Result<()> {
+/// let engine = Engine::builder().workers(2).build()?;
+/// let mut x = engine.from_fn(100, |i| i as f64)?;
+/// let mut y = engine.zeros(100)?;
+/// let (rounds, greatest) = engine.plan(|p| {
+///     let (mut a, mut b) = (p.write(&mut x), p.write(&mut y));
+///     p.repeat(1000, |p| {
+///         let greatest = p.step(&Halve, (&a, &mut b));
+///         p.swap(&mut a, &mut b);
+///         p.until(greatest, |greatest| greatest < 1.0);
+///         greatest
+///     })
+/// })?;
+/// assert_eq!((rounds, greatest), (7, 99.0 / 128.0));
+/// assert_eq!(x[99], greatest); // roles that were swapped are written back into the arrays
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Plan<'a> {
+    region: &'a Region,
+    pub(crate) program: Program,
+    /// Scalars that have a value from the beginning.
+    pub(crate) constants: Vec<(usize, Vec<u8>)>,
+    /// The blocks of arrays that may be written, by slot, to write swapped roles back.
+    pub(crate) blocks: Vec<Option<&'a mut Block>>,
+    /// Names of the kernels, by step, for errors.
+    pub(crate) names: Vec<&'static str>,
+    /// Of each loop that is being described: the operations that leave it.
+    leaving: Vec<Vec<usize>>,
+    error: Option<Error>,
+}
+
+/// An array's role in a plan. A step borrows it as a launch borrows the array.
+///
+/// Exchange two with [`Plan::swap`]; `std::mem::swap` exchanges only the names of the roles, which
+/// compiles, and is not what a loop needs.
+#[derive(Debug)]
+pub struct Slot<T, D> {
+    flat: FlatSlot<T>,
+    dim: D,
+}
+
+/// A [`Slot`] where only the order of the elements counts.
+#[derive(Debug)]
+pub struct FlatSlot<T> {
+    index: usize,
+    elements: PhantomData<T>,
+}
+
+/// A [`Slot`] that can be read only.
+#[derive(Debug)]
+pub struct ReadSlot<T, D>(Slot<T, D>);
+
+impl<T> FlatSlot<T> {
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+}
+
+impl<T, D> Slot<T, D> {
+    pub(crate) fn index(&self) -> usize {
+        self.flat.index
+    }
+}
+
+impl<T, D> Deref for Slot<T, D> {
+    type Target = FlatSlot<T>;
+
+    fn deref(&self) -> &FlatSlot<T> {
+        &self.flat
+    }
+}
+
+impl<T, D> DerefMut for Slot<T, D> {
+    fn deref_mut(&mut self) -> &mut FlatSlot<T> {
+        &mut self.flat
+    }
+}
+
+impl<T, D> Deref for ReadSlot<T, D> {
+    type Target = Slot<T, D>;
+
+    fn deref(&self) -> &Slot<T, D> {
+        &self.0
+    }
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn new(region: &'a Region) -> Plan<'a> {
+        Plan {
+            region,
+            program: Program::default(),
+            constants: vec![],
+            blocks: vec![],
+            names: vec![],
+            leaving: vec![],
+            error: None,
+        }
+    }
+
+    /// Lets steps read an array.
+    pub fn read<T: Element, D: Dimension>(&mut self, array: &'a Array<T, D>) -> ReadSlot<T, D> {
+        let index = self.add_array(array.as_slice().as_ptr().cast(), array, array.shape());
+        self.blocks.push(None);
+        ReadSlot(Slot::new(index, array.raw_dim().clone()))
+    }
+
+    /// Lets steps read and write an array.
+    pub fn write<T: Element, D: Dimension>(&mut self, array: &'a mut Array<T, D>) -> Slot<T, D> {
+        let index = self.add_array(array.as_slice().as_ptr().cast(), array, array.shape());
+        let dim = array.raw_dim().clone();
+        self.blocks.push(Some(array.block_mut()));
+        Slot::new(index, dim)
+    }
+
+    fn add_array<T>(&mut self, address: *const u8, all: &Elements<T>, shape: &[usize]) -> usize {
+        let index = self.program.arrays.len();
+        let offset = self.region.offset_of(address, size_of_val(all.as_slice()));
+        if offset.is_none() {
+            let kernel = "the plan".into();
+            self.fail(Error::ForeignArray { kernel, argument: index });
+        }
+        let offset = offset.unwrap_or(0);
+        self.program.arrays.push(ArrayPlace { offset, len: all.len(), shape: shape.to_vec() });
+        index
+    }
+
+    /// Adds a step; gives its result, a scalar.
+    ///
+    /// `kernel` is a kernel, or one that is made of scalars: see [`with`](crate::with).
+    pub fn step<S: StepKernel>(
+        &mut self,
+        kernel: &S,
+        slots: <<S::Kernel as Kernel>::Args as Args>::Slots<'_>,
+    ) -> Scalar<<S::Kernel as Kernel>::Output> {
+        let slots = <S::Kernel as Kernel>::Args::slots(&slots);
+        let output = self.add_scalar(<S::Kernel as Kernel>::Output::BYTES);
+        if let Err(error) = self.try_step(kernel, &slots, output) {
+            self.fail(error);
+        }
+        Scalar::new(output)
+    }
+
+    fn try_step<S: StepKernel>(
+        &mut self,
+        step: &S,
+        slots: &[usize],
+        output: usize,
+    ) -> Result<()> {
+        let name = std::any::type_name::<S::Kernel>();
+        let specs = <S::Kernel as Kernel>::Args::SPECS;
+        let shapes = slots.iter().map(|&slot| self.program.arrays[slot].shape.clone()).collect();
+        let shapes = Shapes::new(specs, shapes)
+            .map_err(|reason| Error::Shape { kernel: name.into(), reason })?;
+        let source = step.source(self)?;
+        let kernel = source.kernel.borrow();
+        kernel
+            .check(&shapes)
+            .map_err(|reason| Error::Refused { kernel: name.into(), reason })?;
+        let partition = Partition::new(shapes.extent(), kernel.grain(&shapes));
+        debug_assert!(partition.chunks() <= CHUNKS_MAX);
+        let args = specs.iter().zip(slots).enumerate().map(|(argument, (spec, &slot))| ArgSpec {
+            array: slot,
+            kind: spec.kind,
+            element_bytes: spec.element_bytes,
+            stride: super::kernel::stride_of(spec.ndim.is_some(), shapes.of(argument)),
+        });
+        let spec = StepSpec {
+            table: source.table,
+            params: source.params,
+            inputs: source.inputs,
+            args: args.collect(),
+            partition,
+            halo: kernel.halo(),
+            output,
+            slot_bytes: <S::Kernel as Kernel>::Output::BYTES,
+            in_place: specs.iter().any(|spec| spec.kind == Kind::Update),
+            cell: specs.iter().any(|spec| spec.kind == Kind::Merge),
+        };
+        if spec.in_place && spec.cell {
+            let reason = "a kernel cannot both update in place and merge: a chunk that is merged \
+                          later could not be undone; split it into two steps";
+            return Err(Error::Refused { kernel: name.into(), reason: reason.into() });
+        }
+        self.program.ops.push(Op::Step(self.program.steps.len()));
+        self.program.steps.push(spec);
+        self.names.push(name);
+        Ok(())
+    }
+
+    /// Repeats what `body` describes at most `times` times; gives how often it began, and what
+    /// the body gives.
+    pub fn repeat<R>(
+        &mut self,
+        times: u64,
+        body: impl FnOnce(&mut Plan<'a>) -> R,
+    ) -> (Scalar<Count>, R) {
+        let shown = self.add_scalar(Count::BYTES);
+        let counter = self.program.counters;
+        self.program.counters += 1;
+        self.program.ops.push(Op::Begin { counter, shown });
+        let head = self.program.ops.len();
+        self.program.ops.push(Op::Head { counter, shown, times, exit: 0 });
+        self.leaving.push(vec![head]);
+        let result = body(self);
+        self.program.ops.push(Op::Jump(head));
+        let end = self.program.ops.len();
+        for op in self.leaving.pop().expect("pushed above") {
+            let (Op::Head { exit, .. } | Op::Until { exit, .. }) = &mut self.program.ops[op] else {
+                unreachable!("only these leave a loop");
+            };
+            *exit = end;
+        }
+        (Scalar::new(shown), result)
+    }
+
+    /// Leaves the innermost loop if the condition holds. `operands` are scalars or numbers, or a
+    /// tuple of them; the condition is a closure that captures nothing.
+    pub fn until<S, F>(&mut self, operands: S, condition: F)
+    where
+        S: Operands,
+        F: Fn(S::Values) -> bool + Copy + Send + Sync,
+    {
+        const { assert!(size_of::<F>() == 0, "this closure captures variables, which cannot reach the workers: pass them among the operands") };
+        let _ = condition;
+        let inputs = operands.collect(self);
+        match TestNamed::<S, F>::TABLE.offset() {
+            Ok(table) => self.push_until(table, inputs),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn push_until(&mut self, table: u64, inputs: Vec<usize>) {
+        let op = self.program.ops.len();
+        match self.leaving.last_mut() {
+            Some(leaving) => leaving.push(op),
+            None => self.fail(Error::Refused {
+                kernel: "the plan".into(),
+                reason: "`until` leaves a loop: call it inside `repeat`".into(),
+            }),
+        }
+        self.program.ops.push(Op::Until { table, inputs, exit: 0 });
+    }
+
+    /// Lets two arrays exchange roles from here on. They must have the same shape.
+    pub fn swap<T: Element, D: Dimension>(&mut self, a: &mut Slot<T, D>, b: &mut Slot<T, D>) {
+        if a.dim != b.dim {
+            self.fail(Error::Shape {
+                kernel: "the plan".into(),
+                reason: format!("only equal shapes can swap: {:?} and {:?}", a.dim, b.dim),
+            });
+        }
+        self.program.ops.push(Op::Swap(a.index(), b.index()));
+    }
+
+    pub(crate) fn add_scalar(&mut self, len: usize) -> usize {
+        let offset = self.program.scalars.last().map_or(0, |last| last.offset + last.len);
+        self.program.scalars.push(ScalarPlace { offset, len });
+        self.program.scalars.len() - 1
+    }
+
+    pub(crate) fn add_constant(&mut self, bytes: Vec<u8>) -> usize {
+        let scalar = self.add_scalar(bytes.len());
+        self.constants.push((scalar, bytes));
+        scalar
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+    }
+
+    /// The first mistake made in describing it, if any.
+    pub(crate) fn checked(mut self) -> Result<Plan<'a>> {
+        self.error.take().map_or(Ok(self), Err)
+    }
+
+    /// Writes roles that were swapped back into the arrays: afterwards the array of slot `s` has
+    /// the contents that last played the role `s`.
+    pub(crate) fn write_back(&mut self, order: &[usize]) {
+        // Follow the cycles: `now[s]` is the array whose contents slot s holds at present.
+        let mut now: Vec<usize> = (0..order.len()).collect();
+        for slot in 0..order.len() {
+            if now[slot] == order[slot] {
+                continue;
+            }
+            let Some(from) = (slot..now.len()).find(|&other| now[other] == order[slot]) else {
+                continue;
+            };
+            let (left, right) = self.blocks.split_at_mut(from);
+            if let (Some(a), Some(b)) = (&mut left[slot], &mut right[0]) {
+                std::mem::swap(*a, *b);
+                now.swap(slot, from);
+            }
+        }
+    }
+}
+
+impl<T, D> Slot<T, D> {
+    fn new(index: usize, dim: D) -> Slot<T, D> {
+        Slot { flat: FlatSlot { index, elements: PhantomData }, dim }
+    }
+}
+
+/// The table of a condition.
+struct TestNamed<S, F>(PhantomData<(S, F)>);
+
+impl<S: Operands, F: Fn(S::Values) -> bool + Copy> TestNamed<S, F> {
+    const TABLE: &'static Named<Test> = &Named::new(std::any::type_name::<F>, test::<S, F>);
+}
+
+fn test<S: Operands, F: Fn(S::Values) -> bool + Copy>(scalars: &[u8]) -> bool {
+    conjure::<F>()(S::read(scalars))
+}
+
+/// A launch of one kernel over arrays, as a plan of one step.
+pub(crate) fn single<'a, K: Kernel>(
+    region: &'a Region,
+    kernel: &K,
+    arrays: &<K::Args as Args>::Arrays<'_>,
+) -> Result<(Plan<'a>, Scalar<K::Output>)> {
+    let mut plan = Plan::new(region);
+    let name = std::any::type_name::<K>();
+    let places = K::Args::places(arrays);
+    for (argument, (place, spec)) in places.iter().zip(K::Args::SPECS).enumerate() {
+        let bytes = place.len * spec.element_bytes;
+        let offset = region
+            .offset_of(place.address, bytes)
+            .ok_or_else(|| Error::ForeignArray { kernel: name.into(), argument })?;
+        let shape = place.shape.clone();
+        plan.program.arrays.push(ArrayPlace { offset, len: place.len, shape });
+        plan.blocks.push(None);
+    }
+    let slots: Vec<usize> = (0..places.len()).collect();
+    let output = plan.add_scalar(K::Output::BYTES);
+    plan.try_step(kernel, &slots, output)?;
+    Ok((plan, Scalar::new(output)))
+}
+
+/// What a plan gives: nothing, a scalar, or a tuple of what plans give.
+pub trait PlanResult {
+    /// Its values once the plan has ended.
+    type Values;
+    #[doc(hidden)]
+    fn read(&self, scalar: &dyn Fn(usize) -> Option<Vec<u8>>) -> Option<Self::Values>;
+}
+
+impl PlanResult for () {
+    type Values = ();
+
+    fn read(&self, _: &dyn Fn(usize) -> Option<Vec<u8>>) -> Option<()> {
+        Some(())
+    }
+}
+
+impl<O: Output> PlanResult for Scalar<O> {
+    type Values = O::Value;
+
+    fn read(&self, scalar: &dyn Fn(usize) -> Option<Vec<u8>>) -> Option<O::Value> {
+        Some(O::read(&scalar(self.index())?))
+    }
+}
+
+macro_rules! tuple_result {
+    ($($result:ident $index:tt),+) => {
+        impl<$($result: PlanResult),+> PlanResult for ($($result,)+) {
+            type Values = ($($result::Values,)+);
+
+            fn read(&self, scalar: &dyn Fn(usize) -> Option<Vec<u8>>) -> Option<Self::Values> {
+                Some(($(self.$index.read(scalar)?,)+))
+            }
+        }
+    };
+}
+tuple_result!(A 0, B 1);
+tuple_result!(A 0, B 1, C 2);
+tuple_result!(A 0, B 1, C 2, D 3);
+tuple_result!(A 0, B 1, C 2, D 3, E 4);
+tuple_result!(A 0, B 1, C 2, D 3, E 4, F 5);
+

@@ -1,0 +1,162 @@
+//! The kernels behind the engine's own methods: map, zip, fill, copy, sums.
+
+use super::access::{In, Out};
+use super::chunk::Chunk;
+use super::kernel::{Kernel, Portable, Shapes};
+use super::reduce::{Output, Reduce};
+use super::sum::Summand;
+use super::table::conjure;
+use crate::memory::{Element, make_present};
+use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
+
+/// `y[i] = f(&params, x[i])`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "P: Portable")]
+pub(crate) struct Map<P, F, T, U> {
+    params: P,
+    #[serde(skip)]
+    types: PhantomData<fn(F, T) -> U>,
+}
+
+impl<P, F, T, U> Map<P, F, T, U> {
+    pub(crate) fn new(params: P) -> Map<P, F, T, U> {
+        Map { params, types: PhantomData }
+    }
+}
+
+impl<P, F, T, U> Kernel for Map<P, F, T, U>
+where
+    P: Portable,
+    F: Fn(&P, T) -> U + Copy + 'static,
+    T: Element,
+    U: Element,
+{
+    type Args = (In<T>, Out<U>);
+    type Output = ();
+
+    fn run(&self, _: Chunk, (x, y): (&[T], &mut [U])) {
+        let f = conjure::<F>();
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = f(&self.params, *x));
+    }
+}
+
+/// `z[i] = f(&params, x[i], y[i])`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "P: Portable")]
+pub(crate) struct ZipMap<P, F, A, B, C> {
+    params: P,
+    #[serde(skip)]
+    types: PhantomData<fn(F, A, B) -> C>,
+}
+
+impl<P, F, A, B, C> ZipMap<P, F, A, B, C> {
+    pub(crate) fn new(params: P) -> ZipMap<P, F, A, B, C> {
+        ZipMap { params, types: PhantomData }
+    }
+}
+
+impl<P, F, A, B, C> Kernel for ZipMap<P, F, A, B, C>
+where
+    P: Portable,
+    F: Fn(&P, A, B) -> C + Copy + 'static,
+    A: Element,
+    B: Element,
+    C: Element,
+{
+    type Args = (In<A>, In<B>, Out<C>);
+    type Output = ();
+
+    fn run(&self, _: Chunk, (x, y, z): (&[A], &[B], &mut [C])) {
+        let f = conjure::<F>();
+        for ((z, x), y) in z.iter_mut().zip(x).zip(y) {
+            *z = f(&self.params, *x, *y);
+        }
+    }
+}
+
+/// Folds values of a user's own reduction: `of(x)` for each element, combined in order.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ReduceWith<F, T, R> {
+    #[serde(skip)]
+    types: PhantomData<fn(F, T) -> R>,
+}
+
+impl<F, T, R> ReduceWith<F, T, R> {
+    pub(crate) fn new() -> ReduceWith<F, T, R> {
+        ReduceWith { types: PhantomData }
+    }
+}
+
+impl<F, T, R> Kernel for ReduceWith<F, T, R>
+where
+    F: Fn(T) -> R + Copy + 'static,
+    T: Element,
+    R: Reduce,
+{
+    type Args = In<T>;
+    type Output = R;
+
+    fn run(&self, _: Chunk, x: &[T]) -> R {
+        let of = conjure::<F>();
+        x.iter().fold(R::identity(), |left, x| R::combine(left, of(*x)))
+    }
+}
+
+/// Bytes of which the pages are made present.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Present;
+
+impl Kernel for Present {
+    type Args = Out<u8>;
+    /// Chunks whose pages did not become huge.
+    type Output = super::reduce::Sum<u64>;
+
+    fn run(&self, _: Chunk, bytes: &mut [u8]) -> u64 {
+        u64::from(make_present(bytes) == crate::memory::Pages::Small)
+    }
+
+    fn grain(&self, _: &Shapes) -> usize {
+        2 << 20
+    }
+}
+
+/// The same bytes in every element: zeros, for recycled blocks.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Zero;
+
+impl Kernel for Zero {
+    type Args = Out<u8>;
+    type Output = ();
+
+    fn run(&self, _: Chunk, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+}
+
+/// The sum of all elements, each widened to the type of the total.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Total<T> {
+    #[serde(skip)]
+    types: PhantomData<fn(T)>,
+}
+
+impl<T> Total<T> {
+    pub(crate) fn new() -> Total<T> {
+        Total { types: PhantomData }
+    }
+}
+
+impl<T: Summand> Kernel for Total<T> {
+    type Args = In<T>;
+    type Output = T::Partial;
+
+    fn run(&self, _: Chunk, x: &[T]) -> <T::Partial as Output>::Value {
+        T::sum(x)
+    }
+
+    fn grain(&self, shapes: &Shapes) -> usize {
+        shapes.grain(256, 4096)
+    }
+}
+

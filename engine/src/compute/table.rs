@@ -1,0 +1,184 @@
+//! Constant tables: how a kernel, a condition or a task function is named across processes.
+//!
+//! A table lies in the executable; its offset there is its name. It starts with a magic number and
+//! carries the type's name, as an address alone is no identity (equal functions are folded).
+
+use super::access::{Args, Located, Window};
+use super::chunk::Chunk;
+use super::kernel::{Kernel, Views};
+use super::reduce::{self, Output};
+use crate::error::{Error, Result};
+use crate::process;
+use std::marker::PhantomData;
+
+/// A kernel ready to run in this process, its types erased.
+pub(crate) trait Runner: Send {
+    /// Runs one chunk and writes its partial result to `slot`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Args::views`]: the caller holds the chunk's claim.
+    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]);
+    /// # Safety
+    ///
+    /// As for [`Args::reset`].
+    unsafe fn reset(&self, at: &[Located]);
+    /// # Safety
+    ///
+    /// As for [`Args::merge`].
+    unsafe fn merge(&self, into: &[Located], from: &[Located]);
+    /// Folds the slots of `n` chunks, `slots` being all of them, and writes the value to `into`.
+    fn fold(&self, n: usize, slots: &[u8], into: &mut [u8]);
+}
+
+struct Typed<K>(K);
+
+impl<K: Kernel> Runner for Typed<K> {
+    #[inline]
+    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
+        // SAFETY: the caller's promise.
+        let views: Views<'_, K> = unsafe { K::Args::views(at, window) };
+        K::Output::write(&self.0.run(chunk, views), slot);
+    }
+
+    unsafe fn reset(&self, at: &[Located]) {
+        // SAFETY: the caller's promise.
+        unsafe { K::Args::reset(at) }
+    }
+
+    unsafe fn merge(&self, into: &[Located], from: &[Located]) {
+        // SAFETY: the caller's promise.
+        unsafe { K::Args::merge(into, from) }
+    }
+
+    fn fold(&self, n: usize, slots: &[u8], into: &mut [u8]) {
+        let bytes = K::Output::BYTES;
+        let stride = slot_stride(bytes);
+        let value = reduce::fold::<K::Output>(n, |chunk| {
+            K::Output::read(&slots[chunk * stride..chunk * stride + bytes])
+        });
+        K::Output::write(&value, into);
+    }
+}
+
+/// Distance between slots: neighbours in one cache line cost less than lines left half empty.
+pub(crate) fn slot_stride(bytes: usize) -> usize {
+    bytes.next_multiple_of(8)
+}
+
+const MAGIC: u64 = 0x6D_74_73_69_72_67_4B_31;
+
+/// What a table's function takes and gives, in forms that need no lifetimes in the table.
+pub(crate) trait Callable: 'static {
+    const KIND: u64;
+    type Function: Copy + 'static;
+}
+
+/// Makes a kernel of parameters and scalars.
+#[derive(Debug)]
+pub(crate) struct Load;
+/// Evaluates a condition over scalars.
+#[derive(Debug)]
+pub(crate) struct Test;
+/// Runs a task.
+#[derive(Debug)]
+pub(crate) struct Serve;
+
+impl Callable for Load {
+    const KIND: u64 = 1;
+    type Function = fn(params: &[u8], scalars: &[u8]) -> Result<Box<dyn Runner>, String>;
+}
+
+impl Callable for Test {
+    const KIND: u64 = 2;
+    type Function = fn(scalars: &[u8]) -> bool;
+}
+
+impl Callable for Serve {
+    const KIND: u64 = 3;
+    type Function = fn(params: &[u8]) -> Result<Vec<u8>, String>;
+}
+
+/// A table of one kind.
+#[repr(C)]
+pub(crate) struct Named<C: Callable> {
+    magic: u64,
+    kind: u64,
+    name: fn() -> &'static str,
+    pub(crate) function: C::Function,
+    callable: PhantomData<C>,
+}
+
+impl<C: Callable> Named<C> {
+    pub(crate) const fn new(name: fn() -> &'static str, function: C::Function) -> Named<C> {
+        Named { magic: MAGIC, kind: C::KIND, name, function, callable: PhantomData }
+    }
+
+    /// The type's name, for errors.
+    pub(crate) fn name(&self) -> &'static str {
+        (self.name)()
+    }
+
+    /// Its name across processes.
+    pub(crate) fn offset(&'static self) -> Result<u64> {
+        process::offset_in_executable(self)
+    }
+
+    /// The table that another process named.
+    pub(crate) fn at(offset: u64) -> Result<&'static Named<C>, String> {
+        let valid = |table: &'static Named<C>| table.magic == MAGIC && table.kind == C::KIND;
+        // SAFETY: magic and kind come first (`repr(C)`) and are plain integers; a table of this
+        // kind was made by `new`, by this same executable.
+        unsafe { process::reference_at(offset, valid) }
+            .ok_or_else(|| format!("no table of kind {} lies at offset {offset:#x}", C::KIND))
+    }
+}
+
+/// The table of a kernel whose parameters are known.
+pub(crate) struct KernelNamed<K>(PhantomData<K>);
+
+impl<K: Kernel> KernelNamed<K> {
+    pub(crate) const TABLE: &'static Named<Load> =
+        &Named::new(std::any::type_name::<K>, load::<K>);
+}
+
+fn load<K: Kernel>(params: &[u8], _scalars: &[u8]) -> Result<Box<dyn Runner>, String> {
+    let kernel: K = postcard::from_bytes(params).map_err(|e| e.to_string())?;
+    Ok(Box::new(Typed(kernel)))
+}
+
+/// A runner for a kernel made on the spot.
+pub(crate) fn runner<K: Kernel>(kernel: K) -> Box<dyn Runner> {
+    Box::new(Typed(kernel))
+}
+
+/// Serialises a value for another process, and makes sure that it will be read there as it was:
+/// skipped fields and untagged enums are found here, at the sender.
+pub(crate) fn encode<T: super::kernel::Portable>(value: &T) -> Result<Vec<u8>> {
+    let refuse = |reason: String| Error::NotPortable {
+        what: std::any::type_name::<T>().into(),
+        reason,
+    };
+    let bytes = postcard::to_stdvec(value).map_err(|e| refuse(e.to_string()))?;
+    let again: T = postcard::from_bytes(&bytes).map_err(|e| {
+        refuse(format!("it is written but not read back ({e}); postcard knows no skipped fields, \
+                        `flatten` or untagged enums"))
+    })?;
+    let second = postcard::to_stdvec(&again).map_err(|e| refuse(e.to_string()))?;
+    if second != bytes {
+        return Err(refuse(
+            "written, read and written again it differs: a HashMap, say, has an order of its own \
+             in each process (use BTreeMap)"
+                .into(),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Makes a value of a type without size, which a closure without captures is.
+pub(crate) fn conjure<F: Copy>() -> F {
+    const { assert!(size_of::<F>() == 0, "only a closure that captures nothing can be conjured") };
+    // SAFETY: a type of size 0 has no bytes to be wrong about; that such a value may exist was
+    // shown by the caller on the other side, who had one (`F: Copy` has no destructor).
+    unsafe { std::mem::MaybeUninit::<F>::uninit().assume_init() }
+}

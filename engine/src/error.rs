@@ -1,0 +1,309 @@
+//! Floor 0: what can go wrong, as values that say what happened, where, and what to do.
+
+use std::fmt;
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that the engine reports instead of a result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Memory was refused before anything was written.
+    #[error(
+        "out of memory: {requested} bytes were asked for {purpose}, {available} are available \
+         ({bound}); free arrays, or give the engine more room"
+    )]
+    OutOfMemory {
+        /// What the memory was for.
+        purpose: &'static str,
+        /// Bytes asked for.
+        requested: u64,
+        /// Bytes that could be had.
+        available: u64,
+        /// Which bound decided.
+        bound: String,
+    },
+    /// Shapes, lengths or partitions do not fit together.
+    #[error("shapes do not fit in {kernel}: {reason}")]
+    Shape {
+        /// The kernel that was to run.
+        kernel: String,
+        /// What does not fit, with the numbers.
+        reason: String,
+    },
+    /// A kernel refused its parameters or the shapes of its arrays.
+    #[error("{kernel} refuses its arguments: {reason}")]
+    Refused {
+        /// The kernel that was to run.
+        kernel: String,
+        /// The kernel's own words.
+        reason: String,
+    },
+    /// An array that lies in no region of this engine was passed.
+    #[error(
+        "argument {argument} of {kernel} is an array of another engine; \
+         make it with this engine, or copy it with `engine.array_from(&array.view())`"
+    )]
+    ForeignArray {
+        /// The kernel that was to run.
+        kernel: String,
+        /// Position of the array among the arguments, from 0.
+        argument: usize,
+    },
+    /// Parameters or results did not survive their way to another process.
+    #[error("{what} cannot be sent to another process: {reason}")]
+    NotPortable {
+        /// The type concerned.
+        what: String,
+        /// What serde or postcard said.
+        reason: String,
+    },
+    /// An engine was asked for inside a worker process.
+    #[error(
+        "a kernel or task asked for an engine: kernels run in worker processes, \
+         where no engine can be started; make a plan of several steps instead"
+    )]
+    InsideWorker,
+    /// A kernel, fold or condition panicked. Its chunk counts as failed, the engine stays usable.
+    #[error("{0}")]
+    Panicked(Panic),
+    /// Chunks whose every attempt killed its worker. All other chunks were finished.
+    #[error("{0}")]
+    Poisoned(Poisoned),
+    /// The work that follows a step (folding partial results, a condition) kept killing its worker.
+    #[error("folding the results of {kernel} killed its worker {attempts} times; last: {last}")]
+    FoldDied {
+        /// The kernel whose results were folded.
+        kernel: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// The last death.
+        last: DeathRecord,
+    },
+    /// No worker is left and none can be started.
+    #[error("no worker is left and none can be started: {reason}")]
+    NoWorkers {
+        /// Why the last start failed.
+        reason: String,
+    },
+    /// The engine or a worker could not be started.
+    #[error("the engine cannot start: {reason}")]
+    Start {
+        /// What failed, and the remedy.
+        reason: String,
+    },
+    /// The launch was cancelled.
+    #[error("cancelled: chunks in flight were finished, the others were left out")]
+    Cancelled,
+    /// A limit of the engine was exceeded.
+    #[error("{what} is {asked}, the limit is {limit}; {remedy}")]
+    Limit {
+        /// The quantity.
+        what: &'static str,
+        /// The value asked for.
+        asked: u64,
+        /// The greatest value allowed.
+        limit: u64,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A file could not be read or written as an array.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// A task failed for good.
+    #[error("task {index}: {reason}")]
+    Task {
+        /// The task's number in order of submission, from 0.
+        index: u64,
+        /// Why it failed.
+        reason: TaskFailure,
+    },
+    /// The operating system refused.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Wraps the operating system's refusal of `doing`.
+    pub(crate) fn system(doing: &'static str, source: impl Into<std::io::Error>) -> Error {
+        Error::System { doing, source: source.into() }
+    }
+}
+
+/// A panic in a kernel, fold, condition or task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Panic {
+    /// The kernel or task that panicked.
+    pub kernel: String,
+    /// The chunk, where one was being run.
+    pub chunk: Option<ChunkPlace>,
+    /// The panic's message.
+    pub message: String,
+    /// File, line and column.
+    pub place: String,
+    /// The backtrace, where `RUST_BACKTRACE` asks for it.
+    pub backtrace: String,
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} panicked", self.kernel)?;
+        if let Some(place) = &self.chunk {
+            write!(f, " in {place}")?;
+        }
+        write!(f, " at {}: {}", self.place, self.message)?;
+        if !self.backtrace.is_empty() {
+            write!(f, "\n{}", self.backtrace)?;
+        }
+        Ok(())
+    }
+}
+
+/// Which piece of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChunkPlace {
+    /// Number of the chunk, from 0.
+    pub chunk: usize,
+    /// First index (element, row or tile) of the chunk.
+    pub start: usize,
+    /// One past its last index.
+    pub end: usize,
+}
+
+impl fmt::Display for ChunkPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "chunk {} (indices {}..{})", self.chunk, self.start, self.end)
+    }
+}
+
+/// A chunk that was set aside, with the deaths that it caused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoisonedChunk {
+    /// Which chunk.
+    pub place: ChunkPlace,
+    /// One record an attempt.
+    pub deaths: Vec<DeathRecord>,
+}
+
+/// The chunks of one step that were set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Poisoned {
+    /// The kernel.
+    pub kernel: String,
+    /// The chunks, lowest first.
+    pub chunks: Vec<PoisonedChunk>,
+}
+
+impl fmt::Display for Poisoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} set aside, all others were finished", self.kernel, count(&self.chunks))?;
+        for chunk in &self.chunks {
+            write!(f, "\n  {}", chunk.place)?;
+            for (attempt, death) in chunk.deaths.iter().enumerate() {
+                write!(f, "\n    attempt {}: {death}", attempt + 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(chunks: &[PoisonedChunk]) -> String {
+    match chunks.len() {
+        1 => "1 chunk was".into(),
+        n => format!("{n} chunks were"),
+    }
+}
+
+/// What is known of a worker that died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeathRecord {
+    /// The worker's rank.
+    pub rank: usize,
+    /// Its process id.
+    pub pid: i32,
+    /// How it ended.
+    pub cause: Cause,
+    /// The last lines of its standard error.
+    pub stderr_tail: String,
+}
+
+impl fmt::Display for DeathRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {} (pid {}) {}", self.rank, self.pid, self.cause)?;
+        if let Some(line) = self.stderr_tail.lines().last() {
+            write!(f, "; its last words: {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Killed by a signal.
+    Signal {
+        /// Its number.
+        number: i32,
+        /// Its name.
+        name: String,
+    },
+    /// It called exit.
+    Exit {
+        /// The exit status.
+        status: i32,
+    },
+    /// It was reaped by somebody else, so nothing is known.
+    Unknown,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Signal { number, name } => write!(f, "was killed by {name} (signal {number})"),
+            Cause::Exit { status } => write!(f, "exited with status {status}"),
+            Cause::Unknown => write!(f, "ended, and another part of the program reaped it"),
+        }
+    }
+}
+
+/// Why one task of a queue has no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TaskFailure {
+    /// It panicked.
+    Panicked(Panic),
+    /// Each of its attempts killed its worker.
+    Died(Vec<DeathRecord>),
+    /// Its result could not be sent.
+    NotPortable(String),
+}
+
+impl fmt::Display for TaskFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TaskFailure::Panicked(panic) => panic.fmt(f),
+            TaskFailure::Died(deaths) => {
+                write!(f, "killed its worker {} times", deaths.len())?;
+                deaths.iter().try_for_each(|death| write!(f, "\n    {death}"))
+            }
+            TaskFailure::NotPortable(reason) => write!(f, "its result cannot be sent: {reason}"),
+        }
+    }
+}

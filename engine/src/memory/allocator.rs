@@ -1,0 +1,221 @@
+//! Hands out blocks of the region and takes them back. Only the coordinator allocates.
+//!
+//! First fit over an ordered list of free blocks, merged with their neighbours when they return.
+//! Memory once handed out stays present; only growth beyond the high-water mark is checked against
+//! what the machine has left, so that nothing ends in SIGBUS or the OOM killer by our own doing.
+
+use super::region::{ARRAYS, HUGE, Region};
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Alignment of every block: two cache lines, as adjacent-line prefetchers fetch pairs.
+const LINE: usize = 128;
+
+/// How many bytes the machine can still give, and which bound says so.
+pub(crate) type Budget = Box<dyn Fn() -> (u64, String) + Send + Sync>;
+
+/// The region and the record of its blocks.
+pub(crate) struct Memory {
+    region: Region,
+    free: Mutex<FreeList>,
+    budget: Budget,
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Memory").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct FreeList {
+    /// Offset and length of each free block below `top`; no two are adjacent.
+    blocks: BTreeMap<usize, usize>,
+    /// Nothing from here on was ever handed out: its pages are absent, and zero once present.
+    top: usize,
+}
+
+/// A piece of the region that is its owner's until dropped.
+#[derive(Debug)]
+pub(crate) struct Block {
+    memory: Arc<Memory>,
+    offset: usize,
+    len: usize,
+    fresh: bool,
+}
+
+impl Memory {
+    pub(crate) fn new(region: Region, budget: Budget) -> Arc<Memory> {
+        let free = Mutex::new(FreeList { blocks: BTreeMap::new(), top: ARRAYS });
+        Arc::new(Memory { region, free, budget })
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Bytes of the region that were ever handed out.
+    pub(crate) fn high_water(&self) -> usize {
+        self.lock().top - ARRAYS
+    }
+
+    /// A block of at least `len` bytes for `purpose`, aligned to two cache lines, and to huge
+    /// pages where it fills one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], before anything is touched.
+    pub(crate) fn allocate(self: &Arc<Memory>, purpose: &'static str, len: usize) -> Result<Block> {
+        let align = if len >= HUGE { HUGE } else { LINE };
+        let too_large = || Error::OutOfMemory {
+            purpose,
+            requested: len as u64,
+            available: (self.region.capacity() - ARRAYS) as u64,
+            bound: "the capacity of the engine's region".into(),
+        };
+        let len = len.max(1).checked_next_multiple_of(align).ok_or_else(too_large)?;
+        let mut free = self.lock();
+        if let Some(offset) = free.take(len, align) {
+            return Ok(Block { memory: Arc::clone(self), offset, len, fresh: false });
+        }
+        let offset = free.top;
+        let growth = len.next_multiple_of(HUGE);
+        if growth > self.region.capacity() - free.top {
+            return Err(Error::OutOfMemory {
+                purpose,
+                requested: growth as u64,
+                available: (self.region.capacity() - free.top) as u64,
+                bound: "the capacity of the engine's region".into(),
+            });
+        }
+        let (available, bound) = (self.budget)();
+        if growth as u64 > available {
+            let requested = growth as u64;
+            return Err(Error::OutOfMemory { purpose, requested, available, bound });
+        }
+        free.top += growth;
+        if growth > len {
+            free.give(offset + len, growth - len);
+        }
+        Ok(Block { memory: Arc::clone(self), offset, len, fresh: true })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FreeList> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FreeList {
+    fn take(&mut self, len: usize, align: usize) -> Option<usize> {
+        let (start, size, offset) = self.blocks.iter().find_map(|(&start, &size)| {
+            let offset = start.next_multiple_of(align);
+            (offset + len <= start + size).then_some((start, size, offset))
+        })?;
+        self.blocks.remove(&start);
+        if offset > start {
+            self.blocks.insert(start, offset - start);
+        }
+        if offset + len < start + size {
+            self.blocks.insert(offset + len, start + size - offset - len);
+        }
+        Some(offset)
+    }
+
+    fn give(&mut self, mut offset: usize, mut len: usize) {
+        if let Some((&before, &size)) = self.blocks.range(..offset).next_back()
+            && before + size == offset
+        {
+            self.blocks.remove(&before);
+            offset = before;
+            len += size;
+        }
+        if let Some(size) = self.blocks.remove(&(offset + len)) {
+            len += size;
+        }
+        self.blocks.insert(offset, len);
+    }
+}
+
+impl Block {
+    pub(crate) fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether its pages were never touched, and so are absent and will be zero.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    pub(crate) fn address(&self) -> *mut u8 {
+        self.memory.region.bytes(self.offset, self.len).as_ptr()
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.memory.lock().give(self.offset, self.len);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn memory(available: u64) -> Arc<Memory> {
+        let budget: Budget = Box::new(move || (available, "test".into()));
+        Memory::new(Region::create(64 << 20).unwrap(), budget)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn blocks_never_overlap_and_all_return(
+            steps in prop::collection::vec((1usize..3_000_000, any::<prop::sample::Index>()), 1..60)
+        ) {
+            let memory = memory(u64::MAX);
+            let mut held: Vec<Block> = Vec::new();
+            for (len, pick) in steps {
+                match memory.allocate("a test", len) {
+                    Ok(block) => {
+                        for other in &held {
+                            prop_assert!(
+                                block.offset + block.len <= other.offset
+                                    || other.offset + other.len <= block.offset
+                            );
+                        }
+                        prop_assert!(block.len >= len && block.offset >= ARRAYS);
+                        held.push(block);
+                    }
+                    Err(_) => { held.swap_remove(pick.index(held.len())); }
+                }
+                if held.len() > 12 {
+                    held.swap_remove(pick.index(held.len()));
+                }
+            }
+            held.clear();
+            let free = memory.lock();
+            let whole: usize = free.blocks.values().sum();
+            prop_assert_eq!(whole, free.top - ARRAYS);
+            prop_assert!(free.blocks.len() <= 1);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_both_numbers() {
+        let memory = memory(1 << 20);
+        let error = memory.allocate("an array", 8 << 20).unwrap_err();
+        let Error::OutOfMemory { requested, available, .. } = error else { panic!("{error}") };
+        assert_eq!((requested, available), (8 << 20, 1 << 20));
+        assert_eq!(memory.high_water(), 0);
+    }
+}

@@ -1,0 +1,259 @@
+//! The region: one nameless, sealed memfd, mapped once in every process at its full capacity.
+//!
+//! It has no name, so nothing can be left behind whatever dies. It is sparse: capacity costs
+//! nothing until pages are touched, and it cannot be shrunk or grown under anybody's feet.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0 to 4 KiB | guard page, never accessible |
+//! | 4 KiB to 4 MiB - 4 KiB | control block (floor 6 knows its fields) |
+//! | 4 MiB - 4 KiB to 4 MiB | guard page |
+//! | 4 MiB to capacity | blocks handed out by the allocator |
+//!
+//! Everything here is named by its offset: the mappings lie at different addresses.
+
+use crate::error::{Error, Result};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mmap_anonymous, mprotect};
+use std::ffi::c_void;
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Size of a huge page, and the alignment of the mapping.
+pub(crate) const HUGE: usize = 2 << 20;
+/// Offset of the control block.
+const CONTROL: usize = 4096;
+/// Offset of the first block of arrays.
+pub(crate) const ARRAYS: usize = 4 << 20;
+const GUARD: usize = 4096;
+
+/// Types that may be looked at in place by several processes at once.
+///
+/// # Safety
+///
+/// Every bit pattern must be a value, and all of it must be atomics (or bytes behind
+/// `UnsafeCell` whose users have a protocol of their own): a reference to it is never exclusive.
+pub(crate) unsafe trait Shareable {}
+
+// SAFETY: an atomic integer takes any bits and is made to be shared.
+unsafe impl Shareable for AtomicU64 {}
+// SAFETY: an array of shareable values is one.
+unsafe impl<T: Shareable, const N: usize> Shareable for [T; N] {}
+
+/// This process's mapping of the region.
+#[derive(Debug)]
+pub(crate) struct Region {
+    base: NonNull<u8>,
+    len: usize,
+    file: OwnedFd,
+}
+
+// SAFETY: the mapping lives as long as the value and is not tied to a thread; all access to its
+// bytes goes through atomics, or through views whose exclusiveness the protocol guarantees.
+unsafe impl Send for Region {}
+// SAFETY: as for Send.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// Creates the region with `capacity` bytes, rounded up to a huge page.
+    pub(crate) fn create(capacity: usize) -> Result<Region> {
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let file = memfd_create(c"gristmill", flags)
+            .map_err(|e| Error::system("creating the shared-memory region", e))?;
+        let len = capacity.max(ARRAYS + HUGE).next_multiple_of(HUGE);
+        nix::unistd::ftruncate(&file, len as i64)
+            .map_err(|e| Error::system("setting the capacity of the region", e))?;
+        use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+        let seals = SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
+            .map_err(|e| Error::system("sealing the region", e))?;
+        Region::attach(file)
+    }
+
+    /// Maps a region that another process created; it must be sealed, as `create` leaves it.
+    pub(crate) fn attach(file: OwnedFd) -> Result<Region> {
+        use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+        let seals = fcntl(&file, FcntlArg::F_GET_SEALS)
+            .map_err(|e| Error::system("reading the seals of the region", e))?;
+        let needed = (SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK).bits();
+        if seals & needed != needed {
+            return Err(Error::Start { reason: "the inherited region is not sealed".into() });
+        }
+        let len = nix::sys::stat::fstat(&file)
+            .map_err(|e| Error::system("reading the size of the region", e))?
+            .st_size as usize;
+        let base = map_aligned(&file, len)?;
+        let region = Region { base, len, file };
+        region.protect()?;
+        Ok(region)
+    }
+
+    /// Guard pages around the control block; no core dump and no child of a kernel gets the region.
+    fn protect(&self) -> Result<()> {
+        for guard in [0, ARRAYS - GUARD] {
+            // SAFETY: both pages lie inside our own mapping, and nothing is ever placed there.
+            unsafe { mprotect(self.address(guard).cast(), GUARD, ProtFlags::PROT_NONE) }
+                .map_err(|e| Error::system("protecting the guard pages", e))?;
+        }
+        for advice in [MmapAdvise::MADV_DONTFORK, MmapAdvise::MADV_DONTDUMP] {
+            // SAFETY: the whole of our own mapping; neither advice changes what this process sees.
+            unsafe { madvise(self.base.cast(), self.len, advice) }
+                .map_err(|e| Error::system("keeping the region out of children and dumps", e))?;
+        }
+        Ok(())
+    }
+
+    /// Bytes from the first guard page to the end of the arrays.
+    pub(crate) fn capacity(&self) -> usize {
+        self.len
+    }
+
+    /// The descriptor to hand to a worker.
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// The control block.
+    ///
+    /// # Panics
+    ///
+    /// Where `T` does not fit between the guard pages; that is a mistake of this crate.
+    pub(crate) fn control<T: Shareable>(&self) -> &T {
+        assert!(CONTROL + size_of::<T>() <= ARRAYS - GUARD, "the control block is too large");
+        self.at(CONTROL)
+    }
+
+    /// The shareable value at `offset`.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not lie, aligned, inside the region.
+    pub(crate) fn at<T: Shareable>(&self, offset: usize) -> &T {
+        &self.slice(offset, 1)[0]
+    }
+
+    /// `len` shareable values from `offset` on.
+    ///
+    /// # Panics
+    ///
+    /// Where they do not lie, aligned, inside the region.
+    pub(crate) fn slice<T: Shareable>(&self, offset: usize, len: usize) -> &[T] {
+        self.check(offset, size_of::<T>().saturating_mul(len));
+        assert!(offset.is_multiple_of(align_of::<T>()), "misaligned offset {offset}");
+        // SAFETY: in bounds and aligned, as just checked; the mapping lives as long as `self`, and
+        // `Shareable` promises that any bits are a value and that sharing it is sound.
+        unsafe { std::slice::from_raw_parts(self.address(offset).as_ptr().cast(), len) }
+    }
+
+    /// The address of `len` bytes at `offset`; what may be done with them is the caller's to prove.
+    ///
+    /// # Panics
+    ///
+    /// Where they do not lie inside the region.
+    pub(crate) fn bytes(&self, offset: usize, len: usize) -> NonNull<u8> {
+        self.check(offset, len);
+        self.address(offset)
+    }
+
+    /// The offset of `len` bytes at `address`, if they lie among the arrays of this region.
+    pub(crate) fn offset_of(&self, address: *const u8, len: usize) -> Option<usize> {
+        let offset = (address as usize).checked_sub(self.base.as_ptr() as usize)?;
+        (offset >= ARRAYS && offset.checked_add(len)? <= self.len).then_some(offset)
+    }
+
+    fn check(&self, offset: usize, len: usize) {
+        let inside = offset.checked_add(len).is_some_and(|end| end <= self.len);
+        assert!(inside, "bytes {offset}+{len} lie outside the region of {} bytes", self.len);
+    }
+
+    fn address(&self, offset: usize) -> NonNull<u8> {
+        debug_assert!(offset <= self.len);
+        // SAFETY: callers stay within the mapping (`check`), so the sum neither wraps nor is null.
+        unsafe { self.base.add(offset) }
+    }
+
+    /// Copies shared words out; each is read atomically, so a racing writer cannot tear one.
+    pub(crate) fn load_words(words: &[AtomicU64], into: &mut [u64]) {
+        for (to, from) in into.iter_mut().zip(words) {
+            *to = from.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Copies words in; publishing them is the caller's Release store.
+    pub(crate) fn store_words(words: &[AtomicU64], from: &[u64]) {
+        assert!(from.len() <= words.len(), "{} words do not fit {}", from.len(), words.len());
+        for (to, from) in words.iter().zip(from) {
+            to.store(*from, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: mapped by us with this length, and no reference into it outlives `self`.
+        // Unmapping a whole mapping cannot fail in a way that we could mend.
+        let _ = unsafe { nix::sys::mman::munmap(self.base.cast::<c_void>(), self.len) };
+    }
+}
+
+/// Maps the whole file at an address that is a multiple of a huge page: reserve more than is
+/// needed, then map over the aligned part of the reservation.
+fn map_aligned(file: &OwnedFd, len: usize) -> Result<NonNull<u8>> {
+    let failed = |e| Error::Start {
+        reason: format!(
+            "mapping a region of {len} bytes: {e}; give the engine a smaller capacity, \
+             or raise RLIMIT_AS (`ulimit -v`)"
+        ),
+    };
+    let reserve = NonZeroUsize::new(len + HUGE).expect("a region is never empty");
+    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
+    // SAFETY: a fresh mapping at an address of the kernel's choosing touches nothing of ours.
+    let start = unsafe { mmap_anonymous(None, reserve, ProtFlags::PROT_NONE, flags) }
+        .map_err(failed)?
+        .as_ptr() as usize;
+    let aligned = start.next_multiple_of(HUGE);
+    let flags = MapFlags::MAP_SHARED | MapFlags::MAP_NORESERVE | MapFlags::MAP_FIXED;
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    let size = NonZeroUsize::new(len).expect("a region is never empty");
+    // SAFETY: MAP_FIXED replaces only pages of the reservation made just above, which nobody uses.
+    let base = unsafe { mmap(NonZeroUsize::new(aligned), size, access, flags, file, 0) }
+        .map_err(failed)?;
+    for (from, to) in [(start, aligned), (aligned + len, start + len + HUGE)] {
+        if let (Some(from_address), true) = (NonNull::new(from as *mut c_void), to > from) {
+            // SAFETY: the unused ends of our own reservation; nothing lies there.
+            let _ = unsafe { nix::sys::mman::munmap(from_address, to - from) };
+        }
+    }
+    Ok(base.cast())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_mappings_see_the_same_words_at_different_addresses() {
+        let one = Region::create(16 << 20).unwrap();
+        let two = Region::attach(one.file().try_clone_to_owned().unwrap()).unwrap();
+        one.at::<AtomicU64>(ARRAYS + 64).store(7, Ordering::Release);
+        assert_eq!(two.at::<AtomicU64>(ARRAYS + 64).load(Ordering::Acquire), 7);
+        assert_ne!(one.bytes(0, 1), two.bytes(0, 1));
+        assert!((two.bytes(0, 1).as_ptr() as usize).is_multiple_of(HUGE));
+    }
+
+    #[test]
+    #[should_panic(expected = "outside the region")]
+    fn an_offset_outside_is_refused() {
+        let region = Region::create(16 << 20).unwrap();
+        region.at::<AtomicU64>(16 << 20);
+    }
+
+    #[test]
+    fn an_unsealed_file_is_not_taken_for_a_region() {
+        let file = memfd_create(c"other", MFdFlags::MFD_CLOEXEC).unwrap();
+        nix::unistd::ftruncate(&file, 16 << 20).unwrap();
+        assert!(matches!(Region::attach(file), Err(Error::Start { .. })));
+    }
+}

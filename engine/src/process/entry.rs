@@ -1,0 +1,193 @@
+//! How a process becomes a worker: an entry of `.init_array`, which runs before `main`.
+//!
+//! Workers are the same executable, started with one environment variable and the region as
+//! standard input. The entry returns at once where the variable is absent, or does not fit this
+//! process, its parent and the region; else the worker runs there, and `main` never does. So
+//! programs, tests, doctests and benches need no call of their own.
+
+use super::hygiene;
+use crate::error::Result;
+use crate::memory::Region;
+use std::ffi::{CStr, c_char, c_int};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The variable that carries the hand-over.
+pub(crate) const VARIABLE: &str = "GRISTMILL_WORKER";
+
+/// What a worker is told at its start; all else is in the region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Handover {
+    /// The worker's rank.
+    pub(crate) rank: usize,
+    /// Process id of the coordinator, which must be the parent.
+    pub(crate) parent: i32,
+    /// Drawn by the coordinator and written into the region: the two must agree.
+    pub(crate) nonce: u64,
+    /// The CPU to run on, if it is to be pinned.
+    pub(crate) cpu: Option<usize>,
+}
+
+impl Handover {
+    pub(crate) fn encode(&self) -> String {
+        let cpu = self.cpu.map_or("-".into(), |cpu| cpu.to_string());
+        format!("{} {} {:x} {cpu}", self.rank, self.parent, self.nonce)
+    }
+
+    pub(crate) fn decode(text: &str) -> Option<Handover> {
+        let mut words = text.split(' ');
+        let handover = Handover {
+            rank: words.next()?.parse().ok()?,
+            parent: words.next()?.parse().ok()?,
+            nonce: u64::from_str_radix(words.next()?, 16).ok()?,
+            cpu: match words.next()? {
+                "-" => None,
+                cpu => Some(cpu.parse().ok()?),
+            },
+        };
+        words.next().is_none().then_some(handover)
+    }
+}
+
+static IS_WORKER: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process is a worker.
+pub(crate) fn is_worker() -> bool {
+    IS_WORKER.load(Ordering::Relaxed)
+}
+
+/// A worker's life: gets what was handed over, and the region.
+pub(crate) type WorkerMain = fn(Handover, Region);
+
+/// Lays the entry into the executable. Floor 6 says what a worker does.
+macro_rules! worker_entry {
+    ($main:path) => {
+        #[used]
+        // SAFETY: the section holds pointers to functions of exactly this signature, which the
+        // loader calls once, after its own set-up (the C library and this program are usable).
+        #[unsafe(link_section = ".init_array")]
+        static WORKER_ENTRY: $crate::process::entry::Initialiser = {
+            extern "C" fn enter(
+                argc: std::ffi::c_int,
+                argv: *const *const std::ffi::c_char,
+                envp: *const *const std::ffi::c_char,
+            ) {
+                $crate::process::entry::enter(argc, argv, envp, WORKER_ENTRY, $main);
+            }
+            enter
+        };
+    };
+}
+pub(crate) use worker_entry;
+
+/// What `.init_array` holds.
+pub(crate) type Initialiser =
+    extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+
+pub(crate) fn enter(
+    argc: c_int,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+    own: Initialiser,
+    main: WorkerMain,
+) {
+    if !has_variable(envp) {
+        return;
+    }
+    // SAFETY: no other thread runs yet that could change the environment.
+    let secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    let handover = std::env::var(VARIABLE).ok().and_then(|text| Handover::decode(&text));
+    let Some(handover) = handover.filter(|_| !secure) else { return };
+    if nix::unistd::getppid().as_raw() != handover.parent {
+        return;
+    }
+    let Ok(region) = take_region() else { return };
+    IS_WORKER.store(true, Ordering::Relaxed);
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::remove_var(VARIABLE) };
+    run_initialisers_after(own, argc, argv, envp);
+    hygiene::prepare(&handover);
+    main(handover, region);
+    exit(0);
+}
+
+/// Ends a worker at once: no exit handlers of the program, which never began.
+pub(crate) fn exit(status: i32) -> ! {
+    // SAFETY: ends the process; nothing of it is needed any more.
+    unsafe { libc::_exit(status) }
+}
+
+fn has_variable(mut envp: *const *const c_char) -> bool {
+    loop {
+        // SAFETY: the loader's environment: a null-terminated list of C strings.
+        let entry = unsafe { *envp };
+        if entry.is_null() {
+            return false;
+        }
+        // SAFETY: as above.
+        let entry = unsafe { CStr::from_ptr(entry) }.to_bytes();
+        if entry.strip_prefix(VARIABLE.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")) {
+            return true;
+        }
+        // SAFETY: not yet at the terminating null.
+        envp = unsafe { envp.add(1) };
+    }
+}
+
+/// Standard input is the region: maps it, and puts /dev/null in its place.
+fn take_region() -> Result<Region> {
+    use crate::error::Error;
+    let stdin = std::io::stdin();
+    let copy: OwnedFd = stdin
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|e| Error::system("taking over the region", e))?;
+    let region = Region::attach(copy)?;
+    let null = std::fs::File::open("/dev/null").map_err(|e| Error::system("/dev/null", e))?;
+    nix::unistd::dup2_stdin(null).map_err(|e| Error::system("replacing standard input", e))?;
+    Ok(region)
+}
+
+/// Calls the initialisers that the loader would call after ours: those of statically linked
+/// native libraries, which kernels may use.
+fn run_initialisers_after(
+    own: Initialiser,
+    argc: c_int,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) {
+    unsafe extern "C" {
+        // Laid down by the linker around the section.
+        static __init_array_start: [Option<Initialiser>; 0];
+        static __init_array_end: [Option<Initialiser>; 0];
+    }
+    // SAFETY: the linker's two symbols bound one array of initialisers of this executable.
+    let all = unsafe {
+        let start = __init_array_start.as_ptr();
+        let len = __init_array_end.as_ptr().offset_from(start) as usize;
+        std::slice::from_raw_parts(start, len)
+    };
+    let is_own = |entry: &Option<Initialiser>| {
+        entry.is_some_and(|entry| std::ptr::fn_addr_eq(entry, own))
+    };
+    let Some(position) = all.iter().position(is_own) else { return };
+    for entry in all[position + 1..].iter().flatten() {
+        entry(argc, argv, envp);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handover_survives_its_way_and_nonsense_is_refused() {
+        for cpu in [None, Some(3)] {
+            let handover = Handover { rank: 2, parent: 77, nonce: u64::MAX, cpu };
+            assert_eq!(Handover::decode(&handover.encode()), Some(handover));
+        }
+        for nonsense in ["", "1", "1 2 xyz -", "1 2 3 - 5", "-1 2 3 -", "1 2 3 x"] {
+            assert_eq!(Handover::decode(nonsense), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What a worker sets right about itself before any user code runs.
+
+use super::entry::{Handover, exit};
+use crate::machine::pin;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigHandler, Signal, signal};
+
+/// Variables by which native libraries would start threads of their own.
+pub(crate) const THREAD_VARIABLES: [&str; 6] = [
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "RAYON_NUM_THREADS",
+];
+
+/// Ties the worker to its coordinator's life, and keeps it quiet otherwise.
+pub(crate) fn prepare(handover: &Handover) {
+    // The signal comes when the *thread* that started us ends: the supervisor, which lives as long
+    // as the engine.
+    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+    if nix::unistd::getppid().as_raw() != handover.parent {
+        exit(0);
+    }
+    for ignored in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGPIPE] {
+        // SAFETY: ignoring a signal runs no code of ours. The coordinator decides about ending.
+        let _ = unsafe { signal(ignored, SigHandler::SigIgn) };
+    }
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    if let Some(cpu) = handover.cpu {
+        // Not pinned is slower, not wrong: the mask may have been narrowed meanwhile.
+        let _ = pin::pin_current_thread(cpu);
+    }
+}

@@ -1,0 +1,14 @@
+//! Floor 4: worker processes: how they are started, named across processes, watched and reaped.
+
+mod death;
+pub(crate) mod entry;
+mod hygiene;
+mod image;
+mod relay;
+mod spawn;
+
+pub(crate) use death::reap;
+pub(crate) use entry::{Handover, is_worker};
+pub(crate) use image::{offset_in_executable, reference_at};
+pub(crate) use relay::Relay;
+pub(crate) use spawn::{Child, spawn};

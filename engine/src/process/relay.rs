@@ -1,0 +1,74 @@
+//! Passes a worker's output on, line by line and with its rank, to the coordinator's standard
+//! error, and keeps its last words for the death record.
+
+use nix::errno::Errno;
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Bytes of output that are kept.
+const TAIL: usize = 4096;
+/// A line longer than this is passed on in pieces.
+const LINE_MAX: usize = 64 << 10;
+
+/// The reading end of one pipe from a worker.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    rank: usize,
+    pipe: Option<OwnedFd>,
+    line: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Relay {
+    pub(crate) fn new(rank: usize, pipe: OwnedFd) -> Relay {
+        use nix::fcntl::{FcntlArg, OFlag, fcntl};
+        // Should it fail, the supervisor would block on a silent worker: better not to listen.
+        let nonblocking = fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        let pipe = nonblocking.is_ok().then_some(pipe);
+        Relay { rank, pipe, line: vec![], tail: vec![] }
+    }
+
+    /// What to poll, until the pipe is closed.
+    pub(crate) fn pipe(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Passes on what is there.
+    pub(crate) fn pump(&mut self) {
+        let mut buffer = [0; 4096];
+        while let Some(pipe) = &self.pipe {
+            match nix::unistd::read(pipe, &mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(n) => self.take(&buffer[..n]),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return,
+                Err(_) => self.pipe = None,
+            }
+        }
+    }
+
+    /// Passes on the rest, an unfinished line included, and gives the last words.
+    pub(crate) fn finish(&mut self) -> String {
+        self.pump();
+        if !self.line.is_empty() {
+            self.take(b"\n");
+        }
+        String::from_utf8_lossy(&self.tail).trim_end().into()
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+        let excess = self.tail.len().saturating_sub(TAIL);
+        self.tail.drain(..excess);
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.line.len() > LINE_MAX {
+                let text = String::from_utf8_lossy(&self.line);
+                let text = text.trim_end_matches('\n');
+                // A closed standard error is no reason to stop computing.
+                let _ = writeln!(std::io::stderr(), "[worker {}] {text}", self.rank);
+                self.line.clear();
+            }
+        }
+    }
+}

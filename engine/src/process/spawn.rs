@@ -1,0 +1,81 @@
+//! Starts a worker: /proc/self/exe with the region as standard input.
+//!
+//! `Command` duplicates the region onto descriptor 0 in the child alone, so it never leaks to
+//! other children that the program may start meanwhile, and needs no `fork` of our own.
+
+use super::entry::{Handover, VARIABLE};
+use super::hygiene::THREAD_VARIABLES;
+use super::relay::Relay;
+use crate::error::{Error, Result};
+use crate::memory::Region;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+/// A started worker process.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pub(crate) pid: i32,
+    /// Becomes readable when all threads of the process are gone.
+    pidfd: OwnedFd,
+    pub(crate) relays: [Relay; 2],
+}
+
+impl Child {
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Kills it; it is dead only once it has been reaped.
+    pub(crate) fn kill(&self) {
+        let pid = nix::unistd::Pid::from_raw(self.pid);
+        // It fails only if the process is gone already.
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+    }
+}
+
+/// Starts a worker. To be called by a thread that lives as long as the worker shall: it dies when
+/// this thread ends.
+pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
+    let stdin = region
+        .file()
+        .try_clone_to_owned()
+        .map_err(|e| Error::system("duplicating the region's descriptor", e))?;
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .arg0(format!("gristmill worker {}", handover.rank))
+        .env(VARIABLE, handover.encode())
+        .envs(THREAD_VARIABLES.map(|variable| (variable, "1")))
+        .stdin(Stdio::from(stdin))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|e| Error::Start {
+        reason: format!(
+            "starting worker {} from /proc/self/exe: {e}; is /proc mounted, and are processes \
+             (`ulimit -u`) and descriptors (`ulimit -n`) left?",
+            handover.rank
+        ),
+    })?;
+    let pid = child.id() as i32;
+    let stdout = Relay::new(handover.rank, OwnedFd::from(child.stdout.take().expect("piped")));
+    let stderr = Relay::new(handover.rank, OwnedFd::from(child.stderr.take().expect("piped")));
+    match open_pidfd(pid) {
+        Ok(pidfd) => Ok(Child { pid, pidfd, relays: [stdout, stderr] }),
+        Err(error) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error)
+        }
+    }
+}
+
+fn open_pidfd(pid: i32) -> Result<OwnedFd> {
+    // SAFETY: a plain system call; not in nix 0.31.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    if fd < 0 {
+        let reason = std::io::Error::last_os_error();
+        return Err(Error::system("watching a worker (pidfd_open, Linux 5.3)", reason));
+    }
+    // SAFETY: the kernel has just given us this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}

@@ -1,0 +1,163 @@
+//! The reduction cell: large accumulators that several workers merge into, exactly once each.
+//!
+//! A worker accumulates privately over several chunks, then commits: it takes the robust lock,
+//! keeps a pre-image, merges, marks those chunks done, and releases. If it dies with the lock, the
+//! next owner puts the pre-image back, or, past the commit, redoes the marks.
+//!
+//! | record | means | repair |
+//! |---|---|---|
+//! | NONE | the cell is whole | nothing |
+//! | SAVED | the pre-image is whole, the cell may be torn | put the pre-image back |
+//! | COMMITTED | the cell is whole and holds the listed chunks | mark them done |
+//!
+//! Merging must be exact and must not depend on order (integers, exact sums). The contents carry
+//! the serial of their step: the first merger of a step starts from the identity, so nobody has to
+//! clear the cell between steps.
+
+use super::protocol::{Atomics, Board, Hardware, PENDING_MAX, Point, Surroundings, Word64};
+use crate::memory::{Permit, Shareable};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+const NONE: u64 = 0;
+const SAVED: u64 = 1;
+const COMMITTED: u64 = 2;
+
+/// The words of a cell beside its data. All but `contents` are written by the lock's owner only.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Record<A: Atomics> {
+    state: A::U64,
+    /// Serial of the step whose chunks the data holds. Written with the data, under the lock.
+    contents: A::U64,
+    /// `contents` as the pre-image has it.
+    contents_before: A::U64,
+    /// Serial of the step whose chunks are being committed.
+    serial: A::U64,
+    len: A::U64,
+    chunks: [A::U64; PENDING_MAX],
+}
+
+// SAFETY: nothing but atomics.
+unsafe impl Shareable for Record<Hardware> {}
+
+/// What the previous owner of a cell's lock left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// It released the lock.
+    Released,
+    /// It died with it: repair the record, then declare the lock consistent.
+    Died,
+}
+
+/// What the cell asks of whoever merges into it or repairs it.
+pub(crate) trait CellHost<A: Atomics>: Surroundings {
+    fn record(&self) -> &Record<A>;
+    /// The mark of a chunk of the current step.
+    fn cell_mark(&self, chunk: usize) -> Option<&A::U64>;
+    fn lock(&mut self) -> Owner;
+    /// The record is repaired: the lock of the dead owner is in order again.
+    fn consistent(&mut self);
+    fn unlock(&mut self);
+    /// Copies the cell's data to the pre-image.
+    fn keep_pre_image(&mut self, permit: &Permit);
+    /// Copies the pre-image back.
+    fn put_pre_image_back(&mut self, permit: &Permit);
+    /// Merges the private accumulator into the data, which counts as the identity if `first`.
+    fn merge(&mut self, permit: &Permit, first: bool);
+    /// Whether the private accumulator has been held long enough.
+    fn commit_is_due(&self) -> bool;
+}
+
+impl<A: Atomics> Record<A> {
+    /// Whether the data holds chunks of the step `serial`.
+    pub(crate) fn holds(&self, serial: u64) -> bool {
+        self.contents.load(Acquire) == serial
+    }
+
+    /// Says that the data is the identity of the step `serial`: for a step that merged nothing.
+    pub(crate) fn set_contents(&self, serial: u64) {
+        self.contents.store(serial, Release);
+    }
+}
+
+/// Takes the lock, repairing what a dead owner left.
+pub(crate) fn lock_and_repair<A: Atomics, H: CellHost<A>>(host: &mut H) -> Result<(), H::Died> {
+    if host.lock() == Owner::Released {
+        return host.at(Point::CellLocked);
+    }
+    let record = host.record();
+    match record.state.load(Acquire) {
+        SAVED => {
+            host.put_pre_image_back(&Permit::granted_by_protocol());
+            let record = host.record();
+            record.contents.store(record.contents_before.load(Relaxed), Relaxed);
+        }
+        COMMITTED => {
+            let len = (record.len.load(Relaxed) as usize).min(PENDING_MAX);
+            let serial = record.serial.load(Relaxed);
+            for chunk in &record.chunks[..len] {
+                if let Some(mark) = host.cell_mark(chunk.load(Relaxed) as usize) {
+                    mark.store(serial, Release);
+                }
+            }
+        }
+        _ => {}
+    }
+    A::fence_compiler();
+    host.record().state.store(NONE, Release);
+    A::fence_compiler();
+    host.consistent();
+    host.at(Point::CellLocked)
+}
+
+impl<A: Atomics> Board<'_, A> {
+    /// Merges this worker's private accumulator; gives the number of chunks to count.
+    pub(super) fn commit<H: CellHost<A>>(
+        &self,
+        host: &mut H,
+        rank: usize,
+        serial: u64,
+    ) -> Result<u64, H::Died> {
+        lock_and_repair(host)?;
+        let permit = Permit::granted_by_protocol();
+        host.keep_pre_image(&permit);
+        let record = host.record();
+        record.contents_before.store(record.contents.load(Relaxed), Relaxed);
+        let mut len = 0;
+        for (slot, chunk) in record.chunks.iter().zip(self.pending(rank)) {
+            slot.store(chunk as u64, Relaxed);
+            len += 1;
+        }
+        record.len.store(len, Relaxed);
+        record.serial.store(serial, Relaxed);
+        host.at(Point::PreImageKept)?;
+        A::fence_compiler();
+        host.record().state.store(SAVED, Release);
+        A::fence_compiler();
+        host.at(Point::Saved)?;
+        self.note_merge(rank, serial);
+        host.at(Point::MergeNoted)?;
+        let first = !host.record().holds(serial);
+        host.merge(&permit, first);
+        host.record().set_contents(serial);
+        host.at(Point::Merged)?;
+        self.clear_note(rank);
+        host.at(Point::NoteCleared)?;
+        host.record().state.store(COMMITTED, Release);
+        A::fence_compiler();
+        host.at(Point::Committed)?;
+        for chunk in self.pending(rank) {
+            if let Some(mark) = host.cell_mark(chunk) {
+                mark.store(serial, Release);
+            }
+            host.at(Point::CellMarked)?;
+        }
+        host.record().state.store(NONE, Release);
+        A::fence_compiler();
+        host.at(Point::RecordCleared)?;
+        host.unlock();
+        self.clear_pending(rank);
+        host.at(Point::Released)?;
+        Ok(len)
+    }
+}

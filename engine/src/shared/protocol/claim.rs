@@ -1,0 +1,65 @@
+//! Claiming: from the front of one's own range, else the back half of somebody else's.
+
+use super::atomics::{Atomics, Word64};
+use super::words::{Board, Claim};
+use super::worker::{Point, Surroundings};
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+impl<A: Atomics> Board<'_, A> {
+    /// A chunk that is now this worker's to settle in `issue`, or none if all are claimed.
+    ///
+    /// A word counts only if its tag is the issue's; the caller has seen the epoch, and publishers
+    /// wait out whoever is still busy with an issue of the same tag.
+    #[inline]
+    pub(super) fn claim<H: Surroundings>(
+        &self,
+        host: &mut H,
+        rank: usize,
+        issue: u64,
+    ) -> Result<Option<usize>, H::Died> {
+        let tag = Claim::tag::<A>(issue);
+        let own = &self.posts[rank].claim.0;
+        loop {
+            let word = own.load(Acquire);
+            let claim = Claim::unpack(word);
+            if claim.tag != tag || claim.lo >= claim.hi {
+                return self.steal(host, rank, tag);
+            }
+            if own.exchange(word, Claim { lo: claim.lo + 1, ..claim }.pack()) {
+                host.at(Point::Claimed)?;
+                return Ok(Some(claim.lo as usize));
+            }
+        }
+    }
+
+    #[cold]
+    fn steal<H: Surroundings>(
+        &self,
+        host: &mut H,
+        rank: usize,
+        tag: u64,
+    ) -> Result<Option<usize>, H::Died> {
+        let workers = self.posts.len();
+        for victim in (1..workers).map(|distance| (rank + distance) % workers) {
+            let target = &self.posts[victim].claim.0;
+            loop {
+                let word = target.load(Acquire);
+                let claim = Claim::unpack(word);
+                if claim.tag != tag || claim.lo >= claim.hi {
+                    break;
+                }
+                let middle = claim.lo + (claim.hi - claim.lo) / 2;
+                if target.exchange(word, Claim { hi: middle, ..claim }.pack()) {
+                    host.at(Point::Stolen)?;
+                    // The first chunk of the loot stays in hand, so that the issue cannot end and
+                    // two thieves cannot steal the same loot back and forth for ever.
+                    let rest = Claim { tag, lo: middle + 1, hi: claim.hi };
+                    self.posts[rank].claim.0.store(rest.pack(), Release);
+                    host.at(Point::LootStored)?;
+                    return Ok(Some(middle as usize));
+                }
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,307 @@
+//! A worker's side: settle claimed chunks; whoever counts the last one leads and publishes.
+
+use super::atomics::{Atomics, Word64};
+use super::words::{Blame, Board, Claim, Note, PENDING_MAX, State};
+use crate::memory::Permit;
+use crate::partition::home_range;
+use crate::shared::cell::CellHost;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// Places in the protocol where a test lets a worker die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is named after the step that has just been taken")]
+pub(crate) enum Point {
+    Announced,
+    Claimed,
+    Stolen,
+    LootStored,
+    Noted,
+    UndoKept,
+    UndoValid,
+    Ran,
+    Marked,
+    UndoCleared,
+    Counted,
+    Idle,
+    Leading,
+    Folded,
+    CountSet,
+    WordsSet,
+    Published,
+    CellLocked,
+    PreImageKept,
+    Saved,
+    MergeNoted,
+    Merged,
+    NoteCleared,
+    Committed,
+    CellMarked,
+    RecordCleared,
+    Released,
+    LeaseTaken,
+    LeaseSettled,
+}
+
+/// What a frame says of the step of an issue, as far as the protocol cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Serial number of the step.
+    pub(crate) serial: u64,
+    /// Chunks are updated in place: keep an undo copy of each.
+    pub(crate) in_place: bool,
+    /// Chunks accumulate privately and are merged into a reduction cell.
+    pub(crate) cell: bool,
+    /// A reissue: merge after each chunk, so that blame is exact.
+    pub(crate) careful: bool,
+}
+
+/// How running a chunk went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Its partial result is in its slot (or in the private accumulator).
+    Done,
+    /// It panicked, or the launch is cancelled: the step fails, and no retry would help.
+    Failed,
+}
+
+/// What became of a worker's turn at an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// A newer issue was published before this worker had announced itself.
+    Late,
+    /// Nothing is left to claim; the worker is idle in this issue.
+    Idle,
+    /// It counted the last chunk, and has published the next issue.
+    Led,
+}
+
+/// What whoever publishes asks of its surroundings.
+pub(crate) trait Surroundings {
+    /// What ends a worker at a [`Point`]: `Infallible` but in tests.
+    type Died;
+    /// A step of the protocol has been taken.
+    fn at(&mut self, point: Point) -> Result<(), Self::Died>;
+    /// Wakes every sleeper, and whoever waits for the end of the plan.
+    fn wake_all(&mut self);
+}
+
+/// What a worker asks of its surroundings.
+pub(crate) trait Host<A: Atomics>: CellHost<A> {
+    /// Reads the frame of `issue`; called only with an unsettled claim in hand, which keeps the
+    /// frame from being overwritten.
+    fn bind(&mut self, issue: u64) -> Step;
+    /// The mark of a chunk of the bound step.
+    fn mark(&self, chunk: usize) -> &A::U64;
+    /// Copies what the chunk will update to this worker's undo block.
+    fn keep_undo(&mut self, permit: &Permit, chunk: usize);
+    /// Runs the chunk; its partial result goes to its slot, or to the private accumulator.
+    fn run(&mut self, permit: &Permit, chunk: usize) -> Outcome;
+    /// Throws the private accumulator away.
+    fn discard(&mut self);
+    /// Folds the bound step's slots (or finds it `failed`), decides what comes next, writes frame
+    /// `issue + 1`, and gives its number of chunks.
+    fn lead(&mut self, permit: &Permit, issue: u64, failed: bool) -> usize;
+}
+
+impl<A: Atomics> Board<'_, A> {
+    /// Takes part in `issue` until nothing is left to claim or the next one is published.
+    pub(crate) fn take_part<H: Host<A>>(
+        &self,
+        host: &mut H,
+        rank: usize,
+        issue: u64,
+    ) -> Result<Turn, H::Died> {
+        let post = &self.posts[rank];
+        post.state.store(State::busy(issue).0, Release);
+        A::fence_seq_cst();
+        host.at(Point::Announced)?;
+        if self.epoch() != issue {
+            return Ok(Turn::Late);
+        }
+        let mut step = None;
+        while let Some(chunk) = self.claim(host, rank, issue)? {
+            let step = *step.get_or_insert_with(|| host.bind(issue));
+            let settled = if host.mark(chunk).load(Acquire) == step.serial {
+                1
+            } else if step.cell {
+                self.accumulate(host, rank, step, chunk)?
+            } else {
+                self.settle(host, rank, step, chunk)?
+            };
+            if settled > 0 && self.count(host, settled)? {
+                return self.lead(host, rank, issue, step);
+            }
+        }
+        if let Some(step) = step
+            && post.pending_len.load(Relaxed) > 0
+        {
+            let settled = self.commit(host, rank, step.serial)?;
+            if self.count(host, settled)? {
+                return self.lead(host, rank, issue, step);
+            }
+        }
+        post.state.store(State::idle(issue).0, Release);
+        host.at(Point::Idle)?;
+        Ok(Turn::Idle)
+    }
+
+    /// Runs a chunk whose result is in its slot or its place; gives 1, the chunks to count.
+    #[inline]
+    fn settle<H: Host<A>>(
+        &self,
+        host: &mut H,
+        rank: usize,
+        step: Step,
+        chunk: usize,
+    ) -> Result<u64, H::Died> {
+        let post = &self.posts[rank];
+        self.note(rank, Note::new(Blame::Chunk(chunk), step.serial));
+        host.at(Point::Noted)?;
+        if step.in_place {
+            host.keep_undo(&Permit::granted_by_protocol(), chunk);
+            host.at(Point::UndoKept)?;
+            post.undo_chunk.store(chunk as u64, Relaxed);
+            post.undo_serial.store(step.serial, Release);
+            A::fence_compiler();
+            host.at(Point::UndoValid)?;
+        }
+        self.run_or_fail(host, step, chunk);
+        host.at(Point::Ran)?;
+        host.mark(chunk).store(step.serial, Release);
+        host.at(Point::Marked)?;
+        if step.in_place {
+            post.undo_serial.store(0, Release);
+            host.at(Point::UndoCleared)?;
+        }
+        Ok(1)
+    }
+
+    /// Runs a chunk into the private accumulator; gives the number of chunks to count.
+    fn accumulate<H: Host<A>>(
+        &self,
+        host: &mut H,
+        rank: usize,
+        step: Step,
+        chunk: usize,
+    ) -> Result<u64, H::Died> {
+        let post = &self.posts[rank];
+        let held = post.pending_len.load(Relaxed) as usize;
+        self.note(rank, Note::new(Blame::Chunk(chunk), step.serial));
+        host.at(Point::Noted)?;
+        let outcome = self.run_or_fail(host, step, chunk);
+        self.note(rank, Note::NOTHING);
+        host.at(Point::Ran)?;
+        post.pending[held].store(chunk as u64, Relaxed);
+        post.pending_len.store(held as u64 + 1, Release);
+        if outcome == Outcome::Failed {
+            // The accumulator is tainted: throw it away; the step has failed as a whole.
+            host.discard();
+            self.pending(rank).for_each(|c| host.mark(c).store(step.serial, Release));
+            post.pending_len.store(0, Relaxed);
+            return Ok(held as u64 + 1);
+        }
+        let full = held + 1 == PENDING_MAX;
+        if full || step.careful || host.commit_is_due() {
+            return self.commit(host, rank, step.serial);
+        }
+        Ok(0)
+    }
+
+    #[inline]
+    fn run_or_fail<H: Host<A>>(&self, host: &mut H, step: Step, chunk: usize) -> Outcome {
+        let outcome = host.run(&Permit::granted_by_protocol(), chunk);
+        if outcome == Outcome::Failed {
+            self.heart.failed.0.store(step.serial, Release);
+        }
+        outcome
+    }
+
+    fn note(&self, rank: usize, note: Note) {
+        self.posts[rank].note.store(note.0, Release);
+        A::fence_compiler();
+    }
+
+    /// From here on a death is blamed on the merge, and so on all pending chunks.
+    pub(in crate::shared) fn note_merge(&self, rank: usize, serial: u64) {
+        self.note(rank, Note::new(Blame::Merge, serial));
+    }
+
+    pub(in crate::shared) fn clear_note(&self, rank: usize) {
+        self.note(rank, Note::NOTHING);
+    }
+
+    pub(in crate::shared) fn clear_pending(&self, rank: usize) {
+        self.posts[rank].pending_len.store(0, Release);
+    }
+
+    /// Counts settled chunks; true for whoever counts the last one.
+    #[inline]
+    fn count<H: Host<A>>(&self, host: &mut H, settled: u64) -> Result<bool, H::Died> {
+        let left = self.heart.count.0.subtract(settled);
+        debug_assert!(left <= crate::partition::CHUNKS_MAX as u64, "counted a chunk twice");
+        host.at(Point::Counted)?;
+        Ok(left == 0)
+    }
+
+    fn lead<H: Host<A>>(
+        &self,
+        host: &mut H,
+        rank: usize,
+        issue: u64,
+        step: Step,
+    ) -> Result<Turn, H::Died> {
+        self.note(rank, Note::new(Blame::Fold, step.serial));
+        host.at(Point::Leading)?;
+        let failed = self.heart.failed.0.load(Acquire) == step.serial;
+        let chunks = host.lead(&Permit::granted_by_protocol(), issue, failed);
+        host.at(Point::Folded)?;
+        self.publish(host, Some(rank), issue + 1, chunks)?;
+        Ok(Turn::Led)
+    }
+
+    /// Publishes issue `next` of `chunks` chunks; its frame has been written. `rank` is the
+    /// publisher's own, or none for the coordinator's.
+    pub(super) fn publish<H: Surroundings>(
+        &self,
+        host: &mut H,
+        rank: Option<usize>,
+        next: u64,
+        chunks: usize,
+    ) -> Result<(), H::Died> {
+        self.heart.count.0.store(chunks as u64, Release);
+        host.at(Point::CountSet)?;
+        A::fence_seq_cst();
+        self.wait_out_stragglers(rank, next);
+        let (tag, workers) = (Claim::tag::<A>(next), self.posts.len());
+        for (worker, post) in self.posts.iter().enumerate() {
+            let home = home_range(chunks, workers, worker);
+            let claim = Claim { tag, lo: home.start as u64, hi: home.end as u64 };
+            post.claim.0.store(claim.pack(), Release);
+            host.at(Point::WordsSet)?;
+        }
+        self.heart.epoch.0.store(next, Release);
+        host.at(Point::Published)?;
+        host.wake_all();
+        Ok(())
+    }
+
+    /// The grace: before tags can repeat, nobody may be stalled in an issue of the old meaning,
+    /// where its compare-and-exchange would succeed. Looking every half window is enough.
+    fn wait_out_stragglers(&self, publisher: Option<usize>, next: u64) {
+        let half = 1 << (A::TAG_BITS - 1);
+        if !next.is_multiple_of(half) {
+            return;
+        }
+        for (rank, post) in self.posts.iter().enumerate() {
+            let stale = || {
+                let state = State(post.state.load(Acquire));
+                state.busy_with().is_some_and(|issue| issue + half <= next)
+            };
+            let mut turn = 0;
+            while publisher != Some(rank) && stale() {
+                A::pause(turn);
+                turn = turn.saturating_add(1);
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The joinable task queue: a bounded ring whose items are leased, not taken away.
+//!
+//! Each slot has one state word (phase, owner, sequence number), and every transition is a single
+//! store or compare-and-exchange by the party that the phase names; so a death at any instruction
+//! leaves a slot in a phase from which the coordinator can go on. As with chunks, the word that
+//! says "valid" is stored after everything it speaks of.
+//!
+//! | phase | whose it is | next |
+//! |---|---|---|
+//! | FREE | the coordinator's | FILLED, by `put` |
+//! | FILLED | anybody's | LEASED, by `lease` |
+//! | LEASED | the worker's that is named in the word | DONE, by `settle`; WANTS; FILLED again, by `give_back` |
+//! | WANTS | the coordinator's: the result needs more room | LEASED, by `grant`; FILLED again, by `give_back` |
+//! | DONE | the coordinator's | FREE, by `take` |
+//!
+//! | word | who writes | what |
+//! |---|---|---|
+//! | put | the coordinator, Release | number of items put so far |
+//! | cursor | whoever passes an item that is not FILLED; `give_back` moves it back | version, and the sequence number below which nothing is FILLED |
+//! | closed | the coordinator | 1 once nothing more will be put |
+
+use super::protocol::{Atomics, Hardware, Line, Point, Surroundings, Word64};
+use crate::memory::Shareable;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// The most items that a queue holds, leased and finished ones included.
+pub(crate) const SLOTS: usize = 256;
+
+const SEQUENCE_BITS: u32 = 48;
+const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
+
+/// The words of a queue.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Queue<A: Atomics> {
+    put: Line<A::U64>,
+    cursor: Line<A::U64>,
+    closed: A::U64,
+    slots: [Line<Slot<A>>; SLOTS],
+}
+
+/// The words of a slot. All but the state belong to whom the state names.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Slot<A: Atomics> {
+    state: A::U64,
+    /// Where the parameters lie in the region, and their length.
+    pub(crate) params: [A::U64; 2],
+    /// Where the result lies or shall lie, the room there, and its length.
+    pub(crate) result: [A::U64; 3],
+    /// How the task ended, in its owner's code.
+    pub(crate) outcome: A::U64,
+}
+
+// SAFETY: nothing but atomics and padding.
+unsafe impl Shareable for Queue<Hardware> {}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+enum Phase {
+    Free,
+    Filled,
+    Leased,
+    Wants,
+    Done,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    phase: Phase,
+    owner: usize,
+    sequence: u64,
+}
+
+impl State {
+    fn pack(self) -> u64 {
+        (self.phase as u64) << 60
+            | (self.owner as u64) << SEQUENCE_BITS
+            | self.sequence & SEQUENCE_MASK
+    }
+
+    fn unpack(word: u64) -> State {
+        let phase = match word >> 60 {
+            1 => Phase::Filled,
+            2 => Phase::Leased,
+            3 => Phase::Wants,
+            4 => Phase::Done,
+            _ => Phase::Free,
+        };
+        let owner = (word >> SEQUENCE_BITS & 0xFFF) as usize;
+        State { phase, owner, sequence: word & SEQUENCE_MASK }
+    }
+}
+
+/// An item that a worker has taken and not yet settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lease {
+    /// Number of the item, in order of `put`.
+    pub(crate) sequence: u64,
+    owner: usize,
+}
+
+impl Lease {
+    /// Index of its slot.
+    pub(crate) fn slot(&self) -> usize {
+        slot_of(self.sequence)
+    }
+}
+
+fn slot_of(sequence: u64) -> usize {
+    (sequence % SLOTS as u64) as usize
+}
+
+impl<A: Atomics> Queue<A> {
+    /// The slot of an item.
+    pub(crate) fn slot(&self, sequence: u64) -> &Slot<A> {
+        &self.slots[slot_of(sequence)].0
+    }
+
+    /// Empties the queue for a new life. Only when no worker looks at it.
+    pub(crate) fn reset(&self) {
+        self.slots.iter().for_each(|slot| slot.0.state.store(0, Relaxed));
+        self.put.0.store(0, Relaxed);
+        self.cursor.0.store(0, Relaxed);
+        self.closed.store(0, Release);
+    }
+
+    /// Items put so far.
+    pub(crate) fn count_put(&self) -> u64 {
+        self.put.0.load(Acquire)
+    }
+
+    /// Whether there may be an item to lease.
+    pub(crate) fn has_work(&self) -> bool {
+        self.cursor.0.load(Acquire) & SEQUENCE_MASK < self.put.0.load(Acquire)
+    }
+
+    /// Puts an item, described by `fill`, into its slot; none if that is not free: wait for
+    /// results, which is the back-pressure. Only the coordinator puts.
+    pub(crate) fn put(&self, fill: impl FnOnce(u64, &Slot<A>)) -> Option<u64> {
+        let sequence = self.put.0.load(Relaxed);
+        let slot = self.slot(sequence);
+        if State::unpack(slot.state.load(Acquire)).phase != Phase::Free {
+            return None;
+        }
+        assert_eq!(self.closed.load(Relaxed), 0, "put on a closed queue");
+        fill(sequence, slot);
+        self.set(sequence, Phase::Filled, 0);
+        self.put.0.store(sequence + 1, Release);
+        Some(sequence)
+    }
+
+    /// Nothing more will be put.
+    pub(crate) fn close(&self) {
+        self.closed.store(1, Release);
+    }
+
+    /// Leases the oldest item that is waiting.
+    pub(crate) fn lease<H: Surroundings>(
+        &self,
+        host: &mut H,
+        rank: usize,
+    ) -> Result<Option<Lease>, H::Died> {
+        loop {
+            let cursor = self.cursor.0.load(Acquire);
+            let sequence = cursor & SEQUENCE_MASK;
+            if sequence >= self.put.0.load(Acquire) {
+                return Ok(None);
+            }
+            let state = &self.slot(sequence).state;
+            let filled = State { phase: Phase::Filled, owner: 0, sequence };
+            let leased = State { phase: Phase::Leased, owner: rank, sequence };
+            let taken = state.exchange(filled.pack(), leased.pack());
+            if taken {
+                host.at(Point::LeaseTaken)?;
+            }
+            // Whoever fails here lost to another that passed the item, or to a lease given back,
+            // whose new version keeps the cursor from being moved past it.
+            self.cursor.0.exchange(cursor, cursor + 1);
+            if taken {
+                return Ok(Some(Lease { sequence, owner: rank }));
+            }
+        }
+    }
+
+    /// The task is done: its outcome and result are in the slot.
+    pub(crate) fn settle<H: Surroundings>(
+        &self,
+        host: &mut H,
+        lease: Lease,
+    ) -> Result<(), H::Died> {
+        self.set(lease.sequence, Phase::Done, lease.owner);
+        host.at(Point::LeaseSettled)
+    }
+
+    /// The result needs the room that its slot's words ask for.
+    pub(crate) fn want_room(&self, lease: Lease) {
+        self.set(lease.sequence, Phase::Wants, lease.owner);
+    }
+
+    /// Whether the room that a lease asked for has been granted.
+    pub(crate) fn is_granted(&self, lease: Lease) -> bool {
+        State::unpack(self.slot(lease.sequence).state.load(Acquire)).phase == Phase::Leased
+    }
+
+    /// Whether this item wants room for its result.
+    pub(crate) fn wants_room(&self, sequence: u64) -> bool {
+        let state = State::unpack(self.slot(sequence).state.load(Acquire));
+        state.phase == Phase::Wants && state.sequence == sequence
+    }
+
+    /// Grants the room that is written in the slot's words.
+    pub(crate) fn grant(&self, sequence: u64) {
+        let slot = &self.slot(sequence).state;
+        let state = State::unpack(slot.load(Acquire));
+        let granted = State { phase: Phase::Leased, ..state };
+        // It fails if the asker died and was buried meanwhile: the item waits for another.
+        slot.exchange(state.pack(), granted.pack());
+    }
+
+    /// The items that a reaped worker had leased. The coordinator gives each back or fails it.
+    pub(crate) fn leases_of(&self, rank: usize) -> Vec<u64> {
+        let states = self.slots.iter().map(|slot| State::unpack(slot.0.state.load(Acquire)));
+        states
+            .filter(|state| matches!(state.phase, Phase::Leased | Phase::Wants))
+            .filter(|state| state.owner == rank)
+            .map(|state| state.sequence)
+            .collect()
+    }
+
+    /// A dead worker's lease returns to the queue.
+    pub(crate) fn give_back(&self, sequence: u64) {
+        self.set(sequence, Phase::Filled, 0);
+        loop {
+            let cursor = self.cursor.0.load(Acquire);
+            let version = (cursor >> SEQUENCE_BITS) + 1 & 0xFFFF;
+            let oldest = (cursor & SEQUENCE_MASK).min(sequence);
+            if self.cursor.0.exchange(cursor, version << SEQUENCE_BITS | oldest) {
+                return;
+            }
+        }
+    }
+
+    /// A dead worker's lease ends here: the coordinator has written the outcome.
+    pub(crate) fn fail(&self, sequence: u64) {
+        self.set(sequence, Phase::Done, 0);
+    }
+
+    /// Whether this item is done and can be [taken](Queue::take).
+    pub(crate) fn is_done(&self, sequence: u64) -> bool {
+        let state = State::unpack(self.slot(sequence).state.load(Acquire));
+        state.phase == Phase::Done && state.sequence == sequence
+    }
+
+    /// Frees the slot of a done item, whose result has been read.
+    pub(crate) fn take(&self, sequence: u64) {
+        debug_assert!(self.is_done(sequence));
+        self.set(sequence, Phase::Free, 0);
+    }
+
+    fn set(&self, sequence: u64, phase: Phase, owner: usize) {
+        self.slot(sequence).state.store(State { phase, owner, sequence }.pack(), Release);
+    }
+}
