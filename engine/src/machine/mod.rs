@@ -20,6 +20,8 @@ pub(crate) mod pin;
 
 #[cfg(test)]
 mod captured;
+#[cfg(test)]
+mod trees;
 
 pub use caches::{Cache, CacheKind};
 pub use cgroup::CgroupVersion;
