@@ -1,0 +1,120 @@
+//! The caches of the allowed CPUs: level, size, line and who shares them.
+//!
+//! Reads /sys/devices/system/cpu/cpuN/cache/indexM and measures nothing. Chooses no block sizes:
+//! kernels do.
+
+use super::cpulist::CpuList;
+use super::tree::Tree;
+
+/// More than any CPU has: a bound on the walk over indexM.
+const CACHES_PER_CPU_MAX: usize = 16;
+
+/// What a cache keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CacheKind {
+    /// Data only: L1d.
+    Data,
+    /// Instructions only: L1i.
+    Instruction,
+    /// Both: L2 and L3 almost everywhere.
+    Unified,
+}
+
+/// One cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cache {
+    /// 1 is nearest to the core.
+    pub level: u8,
+    /// What it keeps.
+    pub kind: CacheKind,
+    /// Its capacity.
+    pub size_bytes: u64,
+    /// The length of a line.
+    pub line_bytes: u64,
+    /// The CPUs that share it, allowed or not.
+    pub cpus: CpuList,
+}
+
+/// Each cache of `allowed` once, by level, kind and first CPU.
+pub(crate) fn read(tree: &Tree, allowed: &CpuList) -> Vec<Cache> {
+    let mut caches: Vec<Cache> = Vec::new();
+    for cpu in allowed.iter() {
+        for index in 0..CACHES_PER_CPU_MAX {
+            let directory = format!("/sys/devices/system/cpu/cpu{cpu}/cache/index{index}");
+            let Some(level) = tree.parsed(&format!("{directory}/level")) else {
+                break;
+            };
+            if let Some(cache) = read_one(tree, &directory, level, cpu)
+                && !caches.contains(&cache)
+            {
+                caches.push(cache);
+            }
+        }
+    }
+    caches.sort_by_key(|cache| (cache.level, cache.kind, cache.cpus.iter().next()));
+    if caches.is_empty() {
+        tree.note("/sys says nothing of caches: their sizes are unknown".to_owned());
+    }
+    caches
+}
+
+fn read_one(tree: &Tree, directory: &str, level: u8, cpu: usize) -> Option<Cache> {
+    let kind = match tree.text(&format!("{directory}/type"))?.as_str() {
+        "Data" => CacheKind::Data,
+        "Instruction" => CacheKind::Instruction,
+        "Unified" => CacheKind::Unified,
+        other => {
+            tree.malformed(
+                &format!("{directory}/type"),
+                other,
+                &"no known type of cache",
+            );
+            return None;
+        }
+    };
+    let size_path = format!("{directory}/size");
+    let size = tree.text(&size_path)?;
+    let Some(size_bytes) = bytes(&size) else {
+        tree.malformed(&size_path, &size, &"no size such as 32K");
+        return None;
+    };
+    let cpus = tree
+        .parsed(&format!("{directory}/shared_cpu_list"))
+        .unwrap_or_else(|| CpuList::from_iter([cpu]));
+    // 64 bytes on every x86-64 and nearly every aarch64 there is.
+    let line_bytes = tree
+        .parsed(&format!("{directory}/coherency_line_size"))
+        .unwrap_or(64);
+    Some(Cache {
+        level,
+        kind,
+        size_bytes,
+        line_bytes,
+        cpus,
+    })
+}
+
+/// "48K", "32M" or plain bytes.
+fn bytes(text: &str) -> Option<u64> {
+    let (digits, unit) = match text.as_bytes().last()? {
+        b'K' => (&text[..text.len() - 1], 1 << 10),
+        b'M' => (&text[..text.len() - 1], 1 << 20),
+        b'G' => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(super::bytes("48K"), Some(48 * 1024));
+        assert_eq!(super::bytes("32M"), Some(32 * 1024 * 1024));
+        assert_eq!(super::bytes("512"), Some(512));
+        for odd in ["", "K", "-1K", "32 K", "18446744073709551615K", "3é"] {
+            assert_eq!(super::bytes(odd), None, "{odd}");
+        }
+    }
+}

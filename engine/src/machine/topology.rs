@@ -1,0 +1,152 @@
+//! The machine as the engine sees it: CPUs, caches, NUMA nodes, limits, kernel.
+//!
+//! Puts the other files of this floor together. Reading is pure over a directory that holds `proc`
+//! and `sys`, so a machine can be captured and read elsewhere; it never fails, and what it had to
+//! guess is in `notes`.
+
+use std::path::Path;
+
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+use super::caches::{self, Cache, CacheKind};
+use super::cgroup::Cgroups;
+use super::cpulist::CpuList;
+use super::cpus::{self, Cpu, Restrictions};
+use super::kernel::{self, Feature, HugePages, KernelVersion};
+use super::memory::{Memory, MemoryBound};
+use super::nodes::{self, Node};
+use super::tree::Tree;
+use super::workers::{self, WorkerBound, WorkerReason};
+
+/// What other libraries count, as further bounds on the workers. `None` leaves a bound out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OtherCounts {
+    /// `num_cpus::get()`.
+    pub num_cpus: Option<usize>,
+    /// `std::thread::available_parallelism()`.
+    pub available_parallelism: Option<usize>,
+}
+
+/// What a machine has and what this process may use of it, as it was when it was read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Machine {
+    /// The CPUs that are on line, allowed or not.
+    pub online: CpuList,
+    /// The CPUs that this process may use, ascending. Never empty.
+    pub cpus: Vec<Cpu>,
+    /// The caches of these CPUs, by level.
+    pub caches: Vec<Cache>,
+    /// The NUMA nodes. Never empty.
+    pub nodes: Vec<Node>,
+    /// Every bound on the number of workers, the least of which decides. Never empty.
+    pub worker_bounds: Vec<WorkerBound>,
+    /// Every bound on memory.
+    pub memory: Memory,
+    /// The settings of transparent huge pages.
+    pub huge_pages: HugePages,
+    /// The kernel's version, where known.
+    pub kernel: Option<KernelVersion>,
+    /// What was missing or malformed, and what was assumed instead.
+    pub notes: Vec<String>,
+}
+
+impl Machine {
+    /// This machine, as the calling thread may use it. Call it before pinning: a pinned thread is
+    /// allowed one CPU.
+    pub fn here() -> Machine {
+        let root = Path::new("/");
+        let counts = OtherCounts {
+            num_cpus: Some(num_cpus::get()),
+            available_parallelism: std::thread::available_parallelism().ok().map(usize::from),
+        };
+        let affinity = affinity(&Tree::new(root));
+        Machine::read(root, &affinity.iter().collect::<Vec<_>>(), counts)
+    }
+
+    /// The machine whose `proc` and `sys` lie below `root`, as a process with this affinity mask
+    /// may use it.
+    pub fn read(root: &Path, affinity: &[usize], counts: OtherCounts) -> Machine {
+        let tree = Tree::new(root);
+        let cgroups = Cgroups::read(&tree);
+        let restrictions = Restrictions::read(&tree, &cgroups, affinity);
+        let memory = Memory::read(&tree, &cgroups);
+        let nodes = nodes::read(&tree, &restrictions.online, memory.physical_bytes());
+        Machine {
+            cpus: cpus::read(&tree, &restrictions.allowed, &nodes),
+            caches: caches::read(&tree, &restrictions.allowed),
+            nodes,
+            worker_bounds: workers::bounds(
+                &tree,
+                &cgroups,
+                &restrictions,
+                counts.num_cpus,
+                counts.available_parallelism,
+            ),
+            memory,
+            huge_pages: HugePages::read(&tree),
+            kernel: kernel::version(&tree),
+            online: restrictions.online,
+            notes: tree.into_notes(),
+        }
+    }
+
+    /// The order in which workers take CPUs: every physical core before any sibling; within that,
+    /// performance cores before efficiency cores; within that, compactly by package, NUMA node and
+    /// CPU number.
+    pub fn pin_order(&self) -> Vec<usize> {
+        cpus::pin_order(&self.cpus)
+    }
+
+    /// How many workers to start, and what decided it.
+    pub fn worker_count(&self) -> WorkerBound {
+        let least = self.worker_bounds.iter().min_by_key(|bound| bound.workers);
+        least.cloned().unwrap_or_else(|| WorkerBound {
+            workers: self.cpus.len().max(1),
+            reason: WorkerReason::Affinity {
+                cpus: self.cpus.iter().map(|cpu| cpu.number).collect(),
+            },
+        })
+    }
+
+    /// How much memory arrays can ever have, and what decided it; `None` where nothing is known.
+    pub fn memory_capacity(&self) -> Option<&MemoryBound> {
+        self.memory.capacity()
+    }
+
+    /// How much memory arrays could have had when the machine was read, and what decided it; `None`
+    /// where nothing is known. [`Memory::here`] reads it anew.
+    pub fn memory_available(&self) -> Option<&MemoryBound> {
+        self.memory.available()
+    }
+
+    /// The cache that `cpu` keeps data in at this level: 1, 2 or 3.
+    pub fn data_cache(&self, cpu: usize, level: u8) -> Option<&Cache> {
+        self.caches.iter().find(|cache| {
+            cache.level == level && cache.kind != CacheKind::Instruction && cache.cpus.contains(cpu)
+        })
+    }
+
+    /// The kernel's features that the engine uses, and what it does without them.
+    pub fn features(&self) -> Vec<Feature> {
+        kernel::features(self.kernel)
+    }
+}
+
+/// The calling thread's mask; empty if it is not to be had.
+fn affinity(tree: &Tree) -> CpuList {
+    match sched_getaffinity(Pid::from_raw(0)) {
+        Ok(set) => (0..CpuSet::count())
+            .filter(|&cpu| set.is_set(cpu).unwrap_or(false))
+            .collect(),
+        // A kernel for more CPUs than the C library's set holds; its own list has no such bound.
+        Err(_) => {
+            let status = tree.text("/proc/thread-self/status").unwrap_or_default();
+            let list = status
+                .lines()
+                .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+            list.and_then(|list| list.parse().ok()).unwrap_or_default()
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Reads the small text files of /proc and /sys below a root directory, so that a captured machine
+//! reads like this one.
+//!
+//! A missing file is `None` and the caller decides what that means; anything else that goes wrong
+//! is noted. Nothing here panics or returns an error, and nothing is written.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// The longest file that is read; `mountinfo` on a host with thousands of containers stays below
+/// it.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Where the notes end: a machine whose every file is odd should not fill a page per CPU.
+const NOTES_MAX: usize = 50;
+
+/// A directory that holds `proc` and `sys`, and what was odd about them.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    root: PathBuf,
+    notes: RefCell<Vec<String>>,
+}
+
+impl Tree {
+    /// The tree below `root`: "/" for this machine, a directory for a captured one.
+    pub(crate) fn new(root: &Path) -> Tree {
+        Tree {
+            root: root.to_path_buf(),
+            notes: RefCell::default(),
+        }
+    }
+
+    /// The file's text without the white space around it; `None` if it is missing.
+    pub(crate) fn text(&self, path: &str) -> Option<String> {
+        match self.read(path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                self.note(format!("{path} cannot be read ({error}): taken as missing"));
+                None
+            }
+        }
+    }
+
+    /// The file's content as a `T`; `None` if it is missing, and with a note if it is malformed.
+    pub(crate) fn parsed<T>(&self, path: &str) -> Option<T>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let text = self.text(path)?;
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.malformed(path, &text, &error);
+                None
+            }
+        }
+    }
+
+    /// Notes that `path` holds `text`, which is not what the kernel writes there.
+    pub(crate) fn malformed(&self, path: &str, text: &str, why: &dyn Display) {
+        let start: String = text.chars().take(60).collect();
+        self.note(format!("{path} holds {start:?} ({why}): taken as missing"));
+    }
+
+    /// Adds a note.
+    pub(crate) fn note(&self, note: String) {
+        let mut notes = self.notes.borrow_mut();
+        match notes.len() {
+            0..NOTES_MAX => notes.push(note),
+            NOTES_MAX => notes.push("further notes are left out".to_owned()),
+            _ => {}
+        }
+    }
+
+    /// All notes, in the order in which they were made.
+    pub(crate) fn into_notes(self) -> Vec<String> {
+        self.notes.into_inner()
+    }
+
+    fn read(&self, path: &str) -> std::io::Result<String> {
+        let file = File::open(self.root.join(path.trim_start_matches('/')))?;
+        let mut bytes = Vec::new();
+        file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+}
