@@ -1,8 +1,49 @@
 //! Gristmill: a parallel compute engine for CPU-bound numeric work.
+//!
+//! Arrays lie in shared memory; worker processes, pinned to cores, run numeric kernels on their
+//! chunks. It is meant to be as fast as threads, and to have what threads cannot: a kernel that
+//! crashes costs a retry, and if it recurs only its own chunk; and the answer has the same bits
+//! for any number of workers, any schedule and any crash.
+//!
+//! ```
+//! use gristmill::Engine;
+//!
+//! # fn main() -> gristmill::Result<()> {
+//! let engine = Engine::builder().workers(4).build()?; // or Engine::new()?: one per allowed CPU
+//! let x = engine.from_fn(1_000_000, |i| i as f64 / 1e6)?;
+//! let mut y = engine.zeros(x.dim())?;
+//! engine.map(&x, &mut y, |v: f64| v.sin())?;
+//! let total: f64 = engine.sum(&y)?;
+//! assert!((total / 1e6 - (1.0 - 1f64.cos())).abs() < 1e-6);
+//! # Ok(()) }
+//! ```
+//!
+//! - One's own computations: [`Kernel`], run by [`Engine::run`].
+//! - Loops that the workers run by themselves: [`Engine::plan`].
+//! - Irregular work: [`Engine::tasks`].
+//!
+//! Linux only.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the floors above do not exist yet")
-)]
-#[expect(unreachable_pub, unused_imports, reason = "nothing is exported yet")]
+mod compute;
+mod error;
 mod machine;
+mod memory;
+mod partition;
+mod process;
+mod roles;
+mod shared;
+
+pub use compute::{
+    Access, AccessSpec, Add, Args, BitOr, Chunk, Count, Flat, FlatSlot, Halo, HaloView, In, InOut,
+    Kernel, Kind, Largest, Max, Merge, MergeOp, Min, Number, Operand, Operands, Out, Output, Plan,
+    PlanResult, Portable, Prod, ReadSlot, Reduce, Scalar, Shapes, Slot, Smallest, StepKernel, Sum,
+    Summand, Value, Views, Whole, With, greater, smaller, with,
+};
+pub use error::{
+    Cause, ChunkPlace, DeathRecord, Error, Panic, Poisoned, PoisonedChunk, Result, TaskFailure,
+};
+pub use memory::{Array, Element, Elements};
+pub use partition::{CHUNKS_MAX, Partition};
+pub use roles::{
+    Builder, Engine, Pin, Progress, Stats, TaskQueue, TaskResults, Tasks, Unordered, Wait,
+};

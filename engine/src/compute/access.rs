@@ -179,12 +179,12 @@ fn place_of<T>(elements: &[T], shape: &[usize]) -> Place {
 
 /// Implements an access kind for flat and for shaped arrays; `$borrow` is `&` or `&mut`.
 macro_rules! access {
-    ($marker:ident, $kind:expr, [$($borrow:tt)+], $slice:ident, $view:ident, $window:ident => $range:expr) => {
+    ($marker:ident, $kind:expr, [$($borrow:tt)*], $slice:ident, $view:ident, $window:ident => $range:expr) => {
         impl<T> Sealed for $marker<T, Flat> {}
         impl<T: Element> Access for $marker<T, Flat> {
-            type View<'a> = &'a $($borrow)+ [T];
-            type Array<'a> = &'a $($borrow)+ Elements<T>;
-            type Slot<'a> = &'a $($borrow)+ FlatSlot<T>;
+            type View<'a> = &'a $($borrow)* [T];
+            type Array<'a> = &'a $($borrow)* Elements<T>;
+            type Slot<'a> = &'a $($borrow)* FlatSlot<T>;
             const SPEC: AccessSpec = spec::<T>($kind, None);
 
             fn place(array: &Self::Array<'_>) -> Place {
@@ -205,10 +205,10 @@ macro_rules! access {
         }
 
         impl<T, D: Dimension> Sealed for $marker<T, D> {}
-        impl<T: Element, D: Dimension> Access for $marker<T, D> {
+        impl<T: Element, D: Dimension + 'static> Access for $marker<T, D> {
             type View<'a> = $view<'a, T, D>;
-            type Array<'a> = &'a $($borrow)+ Array<T, D>;
-            type Slot<'a> = &'a $($borrow)+ Slot<T, D>;
+            type Array<'a> = &'a $($borrow)* Array<T, D>;
+            type Slot<'a> = &'a $($borrow)* Slot<T, D>;
             const SPEC: AccessSpec = spec::<T>($kind, D::NDIM);
 
             fn place(array: &Self::Array<'_>) -> Place {
@@ -240,7 +240,7 @@ access!(InOut, Kind::Update, [mut], from_raw_parts_mut, ArrayViewMut, window => 
 /// Rows are numbered from the chunk's first one: `-halo ..= len - 1 + halo` can be read. Beyond
 /// the array's edge the border row is given again.
 #[derive(Debug)]
-pub struct HaloView<'a, T, D> {
+pub struct HaloView<'a, T, D: Dimension> {
     all: ArrayView<'a, T, D>,
     range: Range<usize>,
     halo: usize,
@@ -292,7 +292,7 @@ impl<'a, T: Element, D: RemoveAxis> HaloView<'a, T, D> {
 }
 
 impl<T, D: Dimension> Sealed for Halo<T, D> {}
-impl<T: Element, D: RemoveAxis> Access for Halo<T, D> {
+impl<T: Element, D: RemoveAxis + 'static> Access for Halo<T, D> {
     type View<'a> = HaloView<'a, T, D>;
     type Array<'a> = &'a Array<T, D>;
     type Slot<'a> = &'a Slot<T, D>;

@@ -55,7 +55,7 @@ pub type Value<K> = <<K as Kernel>::Output as Output>::Value;
 /// # Ok(()) }
 /// ```
 #[diagnostic::on_unimplemented(message = "`{Self}` is no kernel", note = "implement `Kernel` for it")]
-pub trait Kernel: Portable {
+pub trait Kernel: Serialize + DeserializeOwned + Send + Sync {
     /// How it reaches its arrays: one access kind, or a tuple.
     type Args: Args;
     /// What it yields per chunk, and how that is folded: `()` for nothing.

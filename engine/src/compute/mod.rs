@@ -3,6 +3,7 @@
 mod access;
 mod bound;
 mod chunk;
+mod control;
 mod failure;
 mod frame;
 mod kernel;
@@ -20,14 +21,15 @@ pub use access::{
 };
 pub(crate) use bound::{Bound, Loaded, Private};
 pub use chunk::Chunk;
-pub(crate) use failure::{Failure, FailurePage, guarded, install_panic_hook};
-pub(crate) use frame::{Ending, Frame, FrameWords, Issued, State};
+pub(crate) use control::{Control, IMAGE_WORDS, QUEUES, WORKERS_MAX};
+pub(crate) use failure::{Failure, guarded, install_panic_hook};
+pub(crate) use frame::{Ending, FRAME_WORDS, Frame, Issued, State};
 pub use kernel::{Kernel, Portable, Shapes, Value, Views};
 pub(crate) use plan::single;
 pub use plan::{FlatSlot, Plan, PlanResult, ReadSlot, Slot};
-pub(crate) use program::{Areas, Next, Program};
+pub(crate) use program::{Areas, Next, Op, Program};
 pub use reduce::{Count, Max, Min, Number, Output, Prod, Reduce, Sum, greater, smaller};
 pub use scalar::{Operand, Operands, Scalar, StepKernel, With, with};
 pub(crate) use stock::{Map, Present, ReduceWith, Total, Zero, ZipMap};
 pub use sum::Summand;
-pub(crate) use table::{Named, Serve, conjure, encode, slot_stride};
+pub(crate) use table::{Named, Serve, ServeFn, conjure, encode, slot_stride};

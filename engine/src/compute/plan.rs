@@ -5,11 +5,12 @@ use super::kernel::{Kernel, Shapes};
 use super::program::{ArgSpec, ArrayPlace, Op, Program, ScalarPlace, StepSpec};
 use super::reduce::{Count, Output};
 use super::scalar::{Operands, Scalar, StepKernel};
-use super::table::{Named, Test, conjure};
+use super::table::{Named, Test, TestFn, conjure};
 use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element, Elements, Region};
 use crate::partition::{CHUNKS_MAX, Partition};
 use ndarray::Dimension;
+use std::borrow::Borrow;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
@@ -343,7 +344,7 @@ impl<T, D> Slot<T, D> {
 struct TestNamed<S, F>(PhantomData<(S, F)>);
 
 impl<S: Operands, F: Fn(S::Values) -> bool + Copy> TestNamed<S, F> {
-    const TABLE: &'static Named<Test> = &Named::new(std::any::type_name::<F>, test::<S, F>);
+    const TABLE: &'static Named<Test> = &Named::new(std::any::type_name::<F>, test::<S, F> as TestFn);
 }
 
 fn test<S: Operands, F: Fn(S::Values) -> bool + Copy>(scalars: &[u8]) -> bool {

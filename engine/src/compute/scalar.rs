@@ -3,7 +3,7 @@
 use super::kernel::Kernel;
 use super::plan::Plan;
 use super::reduce::Output;
-use super::table::{Load, KernelNamed, Named, Runner, conjure, encode, runner};
+use super::table::{Load, LoadFn, KernelNamed, Named, Runner, conjure, encode, runner};
 use crate::error::Result;
 use std::borrow::Borrow;
 use std::marker::PhantomData;
@@ -198,7 +198,11 @@ pub trait StepKernel {
     /// The kernel that runs.
     type Kernel: Kernel;
     #[doc(hidden)]
-    fn source(&self, plan: &mut Plan<'_>) -> Result<Source<impl Borrow<Self::Kernel>>>;
+    type Made<'k>: Borrow<Self::Kernel>
+    where
+        Self: 'k;
+    #[doc(hidden)]
+    fn source<'k>(&'k self, plan: &mut Plan<'_>) -> Result<Source<Self::Made<'k>>>;
 }
 
 /// How workers come by a kernel, and one to ask about its geometry.
@@ -214,8 +218,12 @@ pub struct Source<B> {
 #[diagnostic::do_not_recommend]
 impl<K: Kernel> StepKernel for K {
     type Kernel = K;
+    type Made<'k>
+        = &'k K
+    where
+        Self: 'k;
 
-    fn source(&self, _: &mut Plan<'_>) -> Result<Source<impl Borrow<K>>> {
+    fn source<'k>(&'k self, _: &mut Plan<'_>) -> Result<Source<&'k K>> {
         let table = KernelNamed::<K>::TABLE.offset()?;
         Ok(Source { table, params: encode(self)?, inputs: vec![], kernel: self })
     }
@@ -228,8 +236,12 @@ where
     K: Kernel,
 {
     type Kernel = K;
+    type Made<'k>
+        = K
+    where
+        Self: 'k;
 
-    fn source(&self, plan: &mut Plan<'_>) -> Result<Source<impl Borrow<K>>> {
+    fn source<'k>(&'k self, plan: &mut Plan<'_>) -> Result<Source<K>> {
         let inputs = self.operands.collect(plan);
         let table = WithNamed::<S, F>::TABLE.offset()?;
         let kernel = conjure::<F>().make(self.operands.foretaste());
@@ -262,7 +274,7 @@ struct WithNamed<S, F>(PhantomData<(S, F)>);
 
 impl<S: Operands, F: MakeKernel<S>> WithNamed<S, F> {
     const TABLE: &'static Named<Load> =
-        &Named::new(std::any::type_name::<F::Kernel>, load_with::<S, F>);
+        &Named::new(std::any::type_name::<F::Kernel>, load_with::<S, F> as LoadFn);
 }
 
 fn load_with<S: Operands, F: MakeKernel<S>>(

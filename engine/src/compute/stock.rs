@@ -28,7 +28,7 @@ impl<P, F, T, U> Map<P, F, T, U> {
 impl<P, F, T, U> Kernel for Map<P, F, T, U>
 where
     P: Portable,
-    F: Fn(&P, T) -> U + Copy + 'static,
+    F: Fn(&P, T) -> U + Copy,
     T: Element,
     U: Element,
 {
@@ -59,7 +59,7 @@ impl<P, F, A, B, C> ZipMap<P, F, A, B, C> {
 impl<P, F, A, B, C> Kernel for ZipMap<P, F, A, B, C>
 where
     P: Portable,
-    F: Fn(&P, A, B) -> C + Copy + 'static,
+    F: Fn(&P, A, B) -> C + Copy,
     A: Element,
     B: Element,
     C: Element,
@@ -90,7 +90,7 @@ impl<F, T, R> ReduceWith<F, T, R> {
 
 impl<F, T, R> Kernel for ReduceWith<F, T, R>
 where
-    F: Fn(T) -> R + Copy + 'static,
+    F: Fn(T) -> R + Copy,
     T: Element,
     R: Reduce,
 {

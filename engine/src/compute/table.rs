@@ -84,19 +84,26 @@ pub(crate) struct Test;
 #[derive(Debug)]
 pub(crate) struct Serve;
 
+/// Makes a runner of a kernel's parameters and the scalars that it depends on.
+pub(crate) type LoadFn = fn(&[u8], &[u8]) -> Result<Box<dyn Runner>, String>;
+/// Evaluates a condition over the bytes of scalars.
+pub(crate) type TestFn = fn(&[u8]) -> bool;
+/// Runs a task: parameters to result, both serialised.
+pub(crate) type ServeFn = fn(&[u8]) -> Result<Vec<u8>, String>;
+
 impl Callable for Load {
     const KIND: u64 = 1;
-    type Function = fn(params: &[u8], scalars: &[u8]) -> Result<Box<dyn Runner>, String>;
+    type Function = LoadFn;
 }
 
 impl Callable for Test {
     const KIND: u64 = 2;
-    type Function = fn(scalars: &[u8]) -> bool;
+    type Function = TestFn;
 }
 
 impl Callable for Serve {
     const KIND: u64 = 3;
-    type Function = fn(params: &[u8]) -> Result<Vec<u8>, String>;
+    type Function = ServeFn;
 }
 
 /// A table of one kind.
@@ -139,22 +146,25 @@ pub(crate) struct KernelNamed<K>(PhantomData<K>);
 
 impl<K: Kernel> KernelNamed<K> {
     pub(crate) const TABLE: &'static Named<Load> =
-        &Named::new(std::any::type_name::<K>, load::<K>);
+        &Named::new(std::any::type_name::<K>, load::<K> as LoadFn);
 }
 
 fn load<K: Kernel>(params: &[u8], _scalars: &[u8]) -> Result<Box<dyn Runner>, String> {
     let kernel: K = postcard::from_bytes(params).map_err(|e| e.to_string())?;
-    Ok(Box::new(Typed(kernel)))
+    Ok(runner(kernel))
 }
 
 /// A runner for a kernel made on the spot.
 pub(crate) fn runner<K: Kernel>(kernel: K) -> Box<dyn Runner> {
-    Box::new(Typed(kernel))
+    let runner: Box<dyn Runner + '_> = Box::new(Typed(kernel));
+    // SAFETY: a kernel is `DeserializeOwned`, so it holds nothing borrowed whatever lifetimes its
+    // type names (those of a closure without captures, say, which is conjured and has no bytes).
+    unsafe { std::mem::transmute::<Box<dyn Runner + '_>, Box<dyn Runner>>(runner) }
 }
 
 /// Serialises a value for another process, and makes sure that it will be read there as it was:
 /// skipped fields and untagged enums are found here, at the sender.
-pub(crate) fn encode<T: super::kernel::Portable>(value: &T) -> Result<Vec<u8>> {
+pub(crate) fn encode<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> Result<Vec<u8>> {
     let refuse = |reason: String| Error::NotPortable {
         what: std::any::type_name::<T>().into(),
         reason,

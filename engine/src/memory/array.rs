@@ -123,6 +123,19 @@ impl<T: Element, D: Dimension> Array<T, D> {
     }
 }
 
+impl Array<u8, ndarray::Ix1> {
+    /// All bytes of a block.
+    pub(crate) fn over(block: Block) -> Array<u8, ndarray::Ix1> {
+        let dim = ndarray::Dim(block.len());
+        Array::new(block, dim)
+    }
+
+    /// The block again.
+    pub(crate) fn into_block(self) -> Block {
+        self.block
+    }
+}
+
 impl<T> Elements<T> {
     fn new(slice: &[T]) -> &Elements<T> {
         // SAFETY: `Elements` is a transparent wrapper of a slice: same address, length, lifetime.

@@ -6,7 +6,7 @@ mod kept;
 mod pages;
 mod region;
 
-pub(crate) use allocator::{Block, Memory};
+pub(crate) use allocator::{Block, Budget, Memory};
 pub use array::{Array, Element, Elements};
 pub(crate) use kept::{Permit, kept_bytes};
 pub(crate) use pages::{Pages, make_present};

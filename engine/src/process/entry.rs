@@ -6,7 +6,7 @@
 //! programs, tests, doctests and benches need no call of their own.
 
 use super::hygiene;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::memory::Region;
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{AsFd, OwnedFd};
@@ -54,6 +54,20 @@ static IS_WORKER: AtomicBool = AtomicBool::new(false);
 /// Whether this process is a worker.
 pub(crate) fn is_worker() -> bool {
     IS_WORKER.load(Ordering::Relaxed)
+}
+
+/// An error in a process that was started as a worker, or by one, but did not become one: were it
+/// to start an engine, its workers would do the same, without end.
+pub(crate) fn refuse_inherited_handover() -> Result<()> {
+    match std::env::var_os(VARIABLE) {
+        None => Ok(()),
+        Some(_) => Err(Error::Start {
+            reason: format!(
+                "{VARIABLE} is set, but this process did not become a worker: it was inherited \
+                 from somewhere else (unset it), or the entry in .init_array did not run"
+            ),
+        }),
+    }
 }
 
 /// A worker's life: gets what was handed over, and the region.
@@ -136,7 +150,6 @@ fn has_variable(mut envp: *const *const c_char) -> bool {
 
 /// Standard input is the region: maps it, and puts /dev/null in its place.
 fn take_region() -> Result<Region> {
-    use crate::error::Error;
     let stdin = std::io::stdin();
     let copy: OwnedFd = stdin
         .as_fd()

@@ -8,7 +8,7 @@ mod relay;
 mod spawn;
 
 pub(crate) use death::reap;
-pub(crate) use entry::{Handover, is_worker};
+pub(crate) use entry::{Handover, is_worker, refuse_inherited_handover};
 pub(crate) use image::{offset_in_executable, reference_at};
 pub(crate) use relay::Relay;
 pub(crate) use spawn::{Child, spawn};

@@ -117,11 +117,13 @@ impl<A: Atomics> Queue<A> {
         &self.slots[slot_of(sequence)].0
     }
 
-    /// Empties the queue for a new life. Only when no worker looks at it.
+    /// Empties the queue for a new life. Only when it is not open.
     pub(crate) fn reset(&self) {
         self.slots.iter().for_each(|slot| slot.0.state.store(0, Relaxed));
         self.put.0.store(0, Relaxed);
-        self.cursor.0.store(0, Relaxed);
+        // A new version: a worker that looked at the queue's former life cannot move the cursor.
+        let version = (self.cursor.0.load(Relaxed) >> SEQUENCE_BITS) + 1 & 0xFFFF;
+        self.cursor.0.store(version << SEQUENCE_BITS, Relaxed);
         self.closed.store(0, Release);
     }
 
@@ -244,6 +246,13 @@ impl<A: Atomics> Queue<A> {
     /// A dead worker's lease ends here: the coordinator has written the outcome.
     pub(crate) fn fail(&self, sequence: u64) {
         self.set(sequence, Phase::Done, 0);
+    }
+
+    /// Takes an item back that nobody has leased yet; it is done then.
+    pub(crate) fn withdraw(&self, sequence: u64) -> bool {
+        let filled = State { phase: Phase::Filled, owner: 0, sequence };
+        let done = State { phase: Phase::Done, owner: 0, sequence };
+        self.slot(sequence).state.exchange(filled.pack(), done.pack())
     }
 
     /// Whether this item is done and can be [taken](Queue::take).

@@ -75,6 +75,11 @@ impl<'a, A: Atomics> Board<'a, A> {
         Board { heart, posts }
     }
 
+    /// How many workers there are.
+    pub(crate) fn workers(&self) -> usize {
+        self.posts.len()
+    }
+
     /// The current issue number.
     pub(crate) fn epoch(&self) -> u64 {
         self.heart.epoch.0.load(Acquire)

@@ -1,0 +1,203 @@
+//! Starting an engine.
+
+use super::coordinator::{Core, Counters, Running};
+use super::engine::Engine;
+use super::launch::Launchpad;
+use super::supervisor::{Handle, Supervisor};
+use crate::compute::{Control, WORKERS_MAX};
+use crate::error::{Error, Result};
+use crate::machine::pin::CpuClaim;
+use crate::machine::{self, Machine};
+use crate::memory::{Budget, Memory, Region};
+use crate::process;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+/// Where workers run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Pin {
+    /// Each on a CPU of its own, physical cores first, as long as there are enough that no other
+    /// engine has claimed; workers beyond that are not pinned.
+    #[default]
+    Auto,
+    /// Wherever the system puts them.
+    No,
+    /// On these CPUs, in this order, over again if there are more workers.
+    Cpus(Vec<usize>),
+}
+
+/// How workers and the coordinator wait for each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wait {
+    /// Spin for long: the fastest steps, and a burnt CPU per worker between launches.
+    Active,
+    /// Spin for some microseconds, then sleep.
+    #[default]
+    Balanced,
+    /// Sleep at once.
+    Passive,
+}
+
+impl Wait {
+    fn spins(self, oversubscribed: bool) -> u32 {
+        match self {
+            // Whoever spins on a shared CPU keeps the others from working.
+            _ if oversubscribed => 0,
+            Wait::Active => 10_000_000,
+            Wait::Balanced => 2_000,
+            Wait::Passive => 0,
+        }
+    }
+}
+
+/// How an engine is to be: see [`Engine::builder`].
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    workers: Option<usize>,
+    capacity: Option<u64>,
+    attempts: Option<u32>,
+    pin: Pin,
+    wait: Wait,
+}
+
+impl Builder {
+    /// How many workers; by default one per CPU that affinity, cpusets and cgroup quotas allow.
+    /// There may be more than cores: then they share them.
+    pub fn workers(mut self, workers: usize) -> Builder {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// The most bytes that arrays can take; by default what machine and cgroup have. It is address
+    /// space only, until arrays are made.
+    pub fn capacity(mut self, bytes: u64) -> Builder {
+        self.capacity = Some(bytes);
+        self
+    }
+
+    /// How often a chunk or task may kill its worker before it is set aside; 3 by default.
+    pub fn attempts(mut self, attempts: u32) -> Builder {
+        self.attempts = Some(attempts);
+        self
+    }
+
+    /// Where workers run.
+    pub fn pin(mut self, pin: Pin) -> Builder {
+        self.pin = pin;
+        self
+    }
+
+    /// How workers wait.
+    pub fn wait(mut self, wait: Wait) -> Builder {
+        self.wait = wait;
+        self
+    }
+
+    /// Starts the workers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InsideWorker`] in a kernel or task; [`Error::Limit`] for 0 or more than 256
+    /// workers; [`Error::Start`] with the reason, if a worker cannot be started.
+    pub fn build(self) -> Result<Engine> {
+        if process::is_worker() {
+            return Err(Error::InsideWorker);
+        }
+        process::refuse_inherited_handover()?;
+        let machine = Machine::here();
+        let workers = self.workers.unwrap_or_else(|| machine.worker_count().workers);
+        if workers == 0 || workers > WORKERS_MAX {
+            return Err(Error::Limit {
+                what: "the number of workers",
+                asked: workers as u64,
+                limit: WORKERS_MAX as u64,
+                remedy: "ask for at least 1, or leave it out for one per CPU",
+            });
+        }
+        let oversubscribed = workers > machine.cpus.len();
+        let spins = self.wait.spins(oversubscribed);
+        let region = self.create_region(&machine)?;
+        let nonce = draw_nonce();
+        let control: &Control = region.control();
+        control.spins.store(spins.into(), Ordering::Relaxed);
+        control.initialise(nonce, workers)?;
+        let (claims, cpus) = assign_cpus(&self.pin, &machine, workers);
+        let core = Arc::new(Core {
+            memory: Memory::new(region, budget()),
+            workers,
+            attempts_max: self.attempts.unwrap_or(3).max(1),
+            running: Mutex::new(Running::default()),
+            queues: Mutex::default(),
+            counters: Counters::default(),
+            // The coordinator's own spinning takes a CPU from a worker when all are taken.
+            spins: if workers < machine.cpus.len() { spins } else { spins.min(200) },
+        });
+        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|e| Error::system("making the supervisor's event", e))?;
+        let handle = Arc::new(Handle { stop: AtomicBool::new(false), event });
+        let supervisor = Supervisor {
+            core: Arc::clone(&core),
+            handle: Arc::clone(&handle),
+            nonce,
+            cpus,
+            posts: vec![],
+            recovering: None,
+        };
+        let (ready, started) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("gristmill supervisor".into())
+            .spawn(move || supervisor.run(&ready))
+            .map_err(|e| Error::system("starting the supervisor's thread", e))?;
+        let started = started.recv().unwrap_or_else(|_| {
+            Err(Error::Start { reason: "the supervisor's thread ended".into() })
+        });
+        let engine =
+            Engine { core, handle, thread: Some(thread), launchpad: Mutex::new(Launchpad::default()), _claims: claims };
+        started.map(|()| engine)
+    }
+
+    fn create_region(&self, machine: &Machine) -> Result<Region> {
+        const UNKNOWN: u64 = 1 << 30;
+        let bounds = machine.memory_capacity().map_or(UNKNOWN, |bound| bound.bytes);
+        let wanted = self.capacity.unwrap_or(bounds).min(1 << 46);
+        Region::create(wanted as usize)
+    }
+}
+
+/// What the machine has left, read anew at each growth.
+fn budget() -> Budget {
+    Box::new(|| match machine::Memory::here().available() {
+        Some(bound) => (bound.bytes, bound.to_string()),
+        None => (u64::MAX, "nothing is known of this machine's memory".into()),
+    })
+}
+
+/// Which CPU each worker is pinned to, and the claims that keep other engines off them.
+fn assign_cpus(pin: &Pin, machine: &Machine, workers: usize) -> (Vec<CpuClaim>, Vec<Option<usize>>) {
+    match pin {
+        Pin::No => (vec![], vec![None; workers]),
+        Pin::Cpus(list) if list.is_empty() => (vec![], vec![None; workers]),
+        Pin::Cpus(list) => (vec![], (0..workers).map(|rank| Some(list[rank % list.len()])).collect()),
+        Pin::Auto if workers > machine.cpus.len() => (vec![], vec![None; workers]),
+        Pin::Auto => {
+            let claims: Vec<CpuClaim> =
+                machine.pin_order().into_iter().filter_map(CpuClaim::take).take(workers).collect();
+            // Some pinned and some not would let the free ones land on the pinned ones' CPUs.
+            if claims.len() < workers {
+                return (vec![], vec![None; workers]);
+            }
+            let cpus = claims.iter().map(|claim| Some(claim.cpu())).collect();
+            (claims, cpus)
+        }
+    }
+}
+
+/// A number that no other engine has: from the system's source of randomness.
+fn draw_nonce() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    hasher.finish()
+}

@@ -1,0 +1,173 @@
+//! What the coordinator's threads share: the launching threads, and the supervisor.
+
+use crate::compute::{Areas, Control, Issued, Program, QUEUES};
+use crate::error::DeathRecord;
+use crate::machine::futex;
+use crate::memory::{Memory, Region};
+use crate::shared::protocol::{Point, Surroundings};
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Shared by the coordinator's threads.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) workers: usize,
+    /// Attempts that a chunk or a task gets.
+    pub(crate) attempts_max: u32,
+    pub(crate) running: Mutex<Running>,
+    pub(crate) queues: Mutex<[Option<QueueDeaths>; QUEUES]>,
+    pub(crate) counters: Counters,
+    /// Turns that a waiting thread spins before it sleeps.
+    pub(crate) spins: u32,
+}
+
+/// What is known of the plan that runs, or ran last.
+#[derive(Debug, Default)]
+pub(crate) struct Running {
+    pub(crate) plan: u64,
+    pub(crate) first_serial: u64,
+    pub(crate) program: Arc<Program>,
+    pub(crate) names: Vec<&'static str>,
+    /// Deaths by step serial and chunk.
+    pub(crate) deaths: HashMap<(u64, usize), Vec<DeathRecord>>,
+    /// Deaths in folds and conditions, by step serial.
+    pub(crate) fold_deaths: HashMap<u64, Vec<DeathRecord>>,
+    pub(crate) poisoned: BTreeMap<(u64, usize), Vec<DeathRecord>>,
+    /// Why no worker is left, if none is.
+    pub(crate) no_workers: Option<String>,
+}
+
+/// Deaths of the tasks of one open queue, by sequence number.
+#[derive(Debug, Default)]
+pub(crate) struct QueueDeaths {
+    pub(crate) deaths: HashMap<u64, Vec<DeathRecord>>,
+}
+
+/// Counters since the engine's start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) launches: AtomicU64,
+    pub(crate) deaths: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    pub(crate) poisoned: AtomicU64,
+    pub(crate) reissues: AtomicU64,
+}
+
+/// What an engine has seen since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Launches: maps, reductions, kernels, plans.
+    pub launches: u64,
+    /// Workers that died, for whatever reason.
+    pub deaths: u64,
+    /// Chunks and tasks that were blamed for a death and tried again.
+    pub retries: u64,
+    /// Chunks and tasks that were set aside.
+    pub poisoned: u64,
+    /// Steps that were issued again after a death.
+    pub reissues: u64,
+}
+
+/// How far the running plan is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Chunks of the current step that are done.
+    pub done: usize,
+    /// Chunks of the current step.
+    pub chunks: usize,
+    /// Steps that were begun before, in loops each time anew.
+    pub steps: u64,
+}
+
+impl Core {
+    pub(crate) fn region(&self) -> &Region {
+        self.memory.region()
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        self.region().control()
+    }
+
+    pub(crate) fn lock_running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn lock_queues(&self) -> MutexGuard<'_, [Option<QueueDeaths>; QUEUES]> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            launches: read(&self.counters.launches),
+            deaths: read(&self.counters.deaths),
+            retries: read(&self.counters.retries),
+            poisoned: read(&self.counters.poisoned),
+            reissues: read(&self.counters.reissues),
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        let (_, frame) = self.control().current();
+        let frame = frame?;
+        let remaining = self.control().board().remaining() as usize;
+        let first = self.lock_running().first_serial;
+        matches!(frame.issued, Issued::Step(_)).then(|| Progress {
+            done: frame.chunks.saturating_sub(remaining),
+            chunks: frame.chunks,
+            steps: frame.serial.saturating_sub(first),
+        })
+    }
+
+    /// Waits until `done` gives something; it is asked again at every end of a plan or task.
+    pub(crate) fn wait_until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
+        for _ in 0..self.spins {
+            if let Some(value) = done() {
+                return value;
+            }
+            std::hint::spin_loop();
+        }
+        let control = self.control();
+        control.waiting.fetch_add(1, Ordering::SeqCst);
+        let value = loop {
+            let seen = control.finish.0.load(Ordering::SeqCst);
+            if let Some(value) = done() {
+                break value;
+            }
+            // The timeout is for the coordinator's own peace only: deaths announce themselves.
+            futex::wait(&control.finish.0, seen, Some(Duration::from_millis(500)));
+        };
+        control.waiting.fetch_sub(1, Ordering::SeqCst);
+        value
+    }
+}
+
+impl Running {
+    /// Areas of the plan, for burying the dead.
+    pub(crate) fn areas(&self) -> Areas {
+        self.program.areas
+    }
+}
+
+/// The coordinator as a publisher: no user code, no crash points.
+pub(crate) struct Publisher<'a>(pub(crate) &'a Control);
+
+impl Surroundings for Publisher<'_> {
+    type Died = Infallible;
+
+    fn at(&mut self, _: Point) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn wake_all(&mut self) {
+        if self.0.board().anybody_asleep() {
+            self.0.ring();
+        }
+    }
+}

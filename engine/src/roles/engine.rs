@@ -1,0 +1,419 @@
+//! The engine: what users hold.
+
+use super::builder::Builder;
+use super::coordinator::{Core, Progress, Stats};
+use super::launch::Launchpad;
+use super::supervisor::Handle;
+use super::tasks::Tasks;
+use crate::compute::{
+    Args, Kernel, Map, Plan, PlanResult, Portable, Present, Reduce, ReduceWith, Summand, Total,
+    Value, Zero, ZipMap, single,
+};
+use crate::error::{Error, Result};
+use crate::machine::pin::CpuClaim;
+use crate::memory::{Array, Block, Element, Elements};
+use ndarray::{ArrayBase, Data, Dimension, IntoDimension, Ix1};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// An engine: a region of shared memory, and worker processes that compute in it.
+///
+/// It can be used from several threads; launches take turns. Dropping it ends its workers.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// use gristmill::Engine;
+///
+/// let engine = Engine::builder().workers(4).build()?; // or Engine::new()?: one per allowed CPU
+/// let x = engine.from_fn((300, 200), |(row, column)| (row * column) as f64)?;
+/// let mut y = engine.zeros(x.dim())?;
+/// engine.map(&x, &mut y, |v: f64| v.sqrt())?;
+/// let total: f64 = engine.sum(&y)?; // the same bits for any number of workers
+/// assert!((total - 10309302.23).abs() < 0.01);
+/// assert_eq!(y.view()[[4, 9]], 6.0); // an ndarray view, no copy
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) core: Arc<Core>,
+    pub(super) handle: Arc<Handle>,
+    pub(super) thread: Option<JoinHandle<()>>,
+    pub(super) launchpad: Mutex<Launchpad>,
+    pub(super) _claims: Vec<CpuClaim>,
+}
+
+/// The text of the compile error for closures that capture.
+macro_rules! refuse_captures {
+    ($closure:ty) => {
+        const {
+            assert!(
+                size_of::<$closure>() == 0,
+                "this closure captures variables, which cannot reach the workers: pass them as \
+                 parameters, with `map_with` or in a kernel's fields"
+            )
+        }
+    };
+}
+pub(super) use refuse_captures;
+
+impl Engine {
+    /// An engine with one worker per allowed CPU.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn new() -> Result<Engine> {
+        Engine::builder().build()
+    }
+
+    /// An engine to one's own liking.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// How many workers it has.
+    pub fn workers(&self) -> usize {
+        self.core.workers
+    }
+
+    /// What it has seen since its start.
+    pub fn stats(&self) -> Stats {
+        self.core.stats()
+    }
+
+    /// How far the running plan is; none if none is running. For another thread to ask.
+    pub fn progress(&self) -> Option<Progress> {
+        self.core.progress()
+    }
+
+    /// Cancels the running launch, if any: chunks in flight are finished, all others are left
+    /// out, and the launch ends with [`Error::Cancelled`]. For another thread to call.
+    pub fn cancel(&self) {
+        let plan = self.core.lock_running().plan;
+        self.core.control().cancelled.store(plan, Ordering::Release);
+    }
+
+    /// An array of zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], before anything is touched.
+    pub fn zeros<T: Element, S: IntoDimension>(&self, shape: S) -> Result<Array<T, S::Dim>> {
+        let dim = shape.into_dimension();
+        let array = self.array(dim, "an array of zeros")?;
+        Ok(array)
+    }
+
+    /// An array of copies of `value`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], before anything is touched.
+    pub fn filled<T: Element, S: IntoDimension>(
+        &self,
+        shape: S,
+        value: T,
+    ) -> Result<Array<T, S::Dim>> {
+        let mut array = self.array(shape.into_dimension(), "a filled array")?;
+        array.as_mut_slice().fill(value);
+        Ok(array)
+    }
+
+    /// An array whose elements are a function of their indices, computed by the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], before anything is touched.
+    pub fn from_fn<T, S, F>(&self, shape: S, mut f: F) -> Result<Array<T, S::Dim>>
+    where
+        T: Element,
+        S: IntoDimension,
+        F: FnMut(<S::Dim as Dimension>::Pattern) -> T,
+    {
+        let mut array = self.array(shape.into_dimension(), "an array made by a function")?;
+        for (index, element) in array.view_mut().indexed_iter_mut() {
+            *element = f(index);
+        }
+        Ok(array)
+    }
+
+    /// A copy of any `ndarray` array or view, whatever its memory order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], before anything is touched.
+    pub fn array_from<T, S, D>(&self, array: &ArrayBase<S, D>) -> Result<Array<T, D>>
+    where
+        T: Element,
+        S: Data<Elem = T>,
+        D: Dimension,
+    {
+        let mut copy = self.array(array.raw_dim(), "a copy of an array")?;
+        copy.view_mut().assign(array);
+        Ok(copy)
+    }
+
+    /// An array of zeros whose pages the workers have made present on their home chunks.
+    fn array<T: Element, D: Dimension>(&self, dim: D, purpose: &'static str) -> Result<Array<T, D>> {
+        let overflow = || Error::Limit {
+            what: "the number of elements of an array",
+            asked: u64::MAX,
+            limit: isize::MAX as u64,
+            remedy: "ask for a smaller shape",
+        };
+        let elements = dim.slice().iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        let elements = elements.ok_or_else(overflow)?;
+        let bytes = elements.checked_mul(size_of::<T>()).ok_or_else(overflow)?;
+        let block = self.core.memory.allocate(purpose, bytes)?;
+        Ok(Array::new(self.zeroed(block)?, dim))
+    }
+
+    fn zeroed(&self, block: Block) -> Result<Block> {
+        /// Smaller blocks are zeroed by the calling thread: a launch would cost more.
+        const LAUNCH_MIN: usize = 256 << 10;
+        let fresh = block.is_fresh();
+        let mut bytes = Array::<u8, Ix1>::over(block);
+        if bytes.len() < LAUNCH_MIN {
+            // Fresh pages are zero already.
+            if !fresh {
+                bytes.as_mut_slice().fill(0);
+            }
+        } else if fresh {
+            self.run(&Present, &mut bytes)?;
+        } else {
+            self.run(&Zero, &mut bytes)?;
+        }
+        Ok(bytes.into_block())
+    }
+
+    /// Runs a kernel over arrays: `arrays` is what its `Args` say, one reference or a tuple.
+    ///
+    /// ```
+    /// # use gristmill::{Chunk, Engine, In, Kernel, Max};
+    /// # use serde::{Deserialize, Serialize};
+    /// /// The greatest absolute value.
+    /// #[derive(Serialize, Deserialize)]
+    /// struct MaxNorm;
+    ///
+    /// impl Kernel for MaxNorm {
+    ///     type Args = In<f64>;
+    ///     type Output = Max<f64>;
+    ///     fn run(&self, _: Chunk, x: &[f64]) -> f64 {
+    ///         x.iter().fold(0.0, |greatest, x| x.abs().max(greatest))
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = Engine::builder().workers(2).build()?;
+    /// let x = engine.array_from(&ndarray::arr2(&[[1.0, -7.0], [3.0, 4.0]]))?;
+    /// assert_eq!(engine.run(&MaxNorm, &x)?, 7.0);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`], [`Error::Refused`], [`Error::ForeignArray`] and [`Error::NotPortable`]
+    /// before anything runs; [`Error::Panicked`] if it panics, after which output arrays hold
+    /// unspecified values; [`Error::Poisoned`] if a chunk kills its worker each time, after which
+    /// all other chunks are done; [`Error::OutOfMemory`] for the engine's own copies.
+    pub fn run<K: Kernel>(
+        &self,
+        kernel: &K,
+        arrays: <K::Args as Args>::Arrays<'_>,
+    ) -> Result<Value<K>> {
+        let (mut plan, output) = single(self.core.region(), kernel, &arrays)?;
+        let values = self.launch(&mut plan, output)?;
+        drop(plan);
+        // The borrows of the arrays end here, after the launch.
+        drop(arrays);
+        Ok(values)
+    }
+
+    /// Describes a plan and runs it: see [`Plan`].
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Engine::run); of several mistakes in the description the first.
+    pub fn plan<'a, R: PlanResult>(
+        &'a self,
+        describe: impl FnOnce(&mut Plan<'a>) -> R,
+    ) -> Result<R::Values> {
+        let mut plan = Plan::new(self.core.region());
+        let result = describe(&mut plan);
+        self.launch(&mut plan.checked()?, result)
+    }
+
+    fn launch<R: PlanResult>(&self, plan: &mut Plan<'_>, result: R) -> Result<R::Values> {
+        let mut launchpad = self.launchpad.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = launchpad.run(&self.core, plan)?;
+        drop(launchpad);
+        let program = &plan.program;
+        let value = result.read(&|scalar| program.scalar(&state, scalar).map(<[u8]>::to_vec));
+        value.ok_or_else(|| Error::Refused {
+            kernel: "the plan".into(),
+            reason: "a result was never computed: its step lies in a loop that did not run".into(),
+        })
+    }
+
+    /// `y[i] = f(x[i])`. The closure captures nothing; see [`map_with`](Engine::map_with).
+    ///
+    /// A closure that captures does not compile:
+    ///
+    /// ```compile_fail
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::new()?;
+    /// let x = engine.from_fn(10, |i| i as f64)?;
+    /// let mut y = engine.zeros(10)?;
+    /// let factor = 2.0;
+    /// engine.map(&x, &mut y, |v: f64| v * factor)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Engine::run).
+    pub fn map<T, U, F>(&self, x: &Elements<T>, y: &mut Elements<U>, f: F) -> Result<()>
+    where
+        T: Element,
+        U: Element,
+        F: Fn(T) -> U + Copy + Send + Sync,
+    {
+        refuse_captures!(F);
+        let without = |(): &(), v: T| crate::compute::conjure::<F>()(v);
+        let _ = f;
+        self.map_by((), x, y, without)
+    }
+
+    /// `y[i] = f(&params, x[i])`.
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(10, |i| i as f64)?;
+    /// let mut y = engine.zeros(10)?;
+    /// engine.map_with(&2.5, &x, &mut y, |factor, v: f64| v * factor)?;
+    /// assert_eq!(y[4], 10.0);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Engine::run).
+    pub fn map_with<P, T, U, F>(
+        &self,
+        params: &P,
+        x: &Elements<T>,
+        y: &mut Elements<U>,
+        f: F,
+    ) -> Result<()>
+    where
+        P: Portable + Clone,
+        T: Element,
+        U: Element,
+        F: Fn(&P, T) -> U + Copy + Send + Sync,
+    {
+        refuse_captures!(F);
+        let _ = f;
+        self.run(&Map::<P, F, T, U>::new(params.clone()), (x, y))
+    }
+
+    fn map_by<P: Portable, T: Element, U: Element, F: Fn(&P, T) -> U + Copy>(
+        &self,
+        params: P,
+        x: &Elements<T>,
+        y: &mut Elements<U>,
+        _: F,
+    ) -> Result<()> {
+        self.run(&Map::<P, F, T, U>::new(params), (x, y))
+    }
+
+    /// `z[i] = f(x[i], y[i])`. The closure captures nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Engine::run).
+    pub fn zip_map<A, B, C, F>(
+        &self,
+        x: &Elements<A>,
+        y: &Elements<B>,
+        z: &mut Elements<C>,
+        f: F,
+    ) -> Result<()>
+    where
+        A: Element,
+        B: Element,
+        C: Element,
+        F: Fn(A, B) -> C + Copy + Send + Sync,
+    {
+        refuse_captures!(F);
+        let _ = f;
+        self.zip_map_with(&(), x, y, z, |(): &(), a, b| crate::compute::conjure::<F>()(a, b))
+    }
+
+    /// `z[i] = f(&params, x[i], y[i])`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Engine::run).
+    pub fn zip_map_with<P, A, B, C, F>(
+        &self,
+        params: &P,
+        x: &Elements<A>,
+        y: &Elements<B>,
+        z: &mut Elements<C>,
+        f: F,
+    ) -> Result<()>
+    where
+        P: Portable + Clone,
+        A: Element,
+        B: Element,
+        C: Element,
+        F: Fn(&P, A, B) -> C + Copy + Send + Sync,
+    {
+        refuse_captures!(F);
+        let _ = f;
+        self.run(&ZipMap::<P, F, A, B, C>::new(params.clone()), (x, y, z))
+    }
+
+    /// The sum of all elements; see [`Summand`] for types and exactness. 0 for an empty array.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Engine::run), and if an integer total does not fit.
+    pub fn sum<T: Summand>(&self, x: &Elements<T>) -> Result<T::Total> {
+        T::total(self.run(&Total::<T>::new(), x)?)
+    }
+
+    /// Folds `of(x[i])` over all elements by a [`Reduce`] of one's own, along the fixed tree.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Engine::run).
+    pub fn reduce<T, R, F>(&self, x: &Elements<T>, of: F) -> Result<R>
+    where
+        T: Element,
+        R: Reduce,
+        F: Fn(T) -> R + Copy + Send + Sync,
+    {
+        refuse_captures!(F);
+        let _ = of;
+        self.run(&ReduceWith::<F, T, R>::new(), x)
+    }
+
+    /// The joinable task queue, for irregular work.
+    pub fn tasks(&self) -> Tasks<'_> {
+        Tasks::new(self)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.handle.stop.store(true, Ordering::Release);
+        // Should the event fail, the supervisor still ends with its next look.
+        let _ = self.handle.event.write(1);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Launching a plan and waiting for its end.
+
+use super::coordinator::{Core, Publisher, Running};
+use crate::compute::{
+    Areas, Ending, Failure, Frame, IMAGE_WORDS, Issued, Kind, Next, Plan, Program, State,
+    slot_stride,
+};
+use crate::error::{ChunkPlace, Error, Panic, Poisoned, PoisonedChunk, Result};
+use crate::memory::{Block, Memory, Region, kept_bytes};
+use crate::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What launches keep between them; its lock makes them take turns.
+#[derive(Debug, Default)]
+pub(crate) struct Launchpad {
+    plans: u64,
+    marks: Option<Block>,
+    slots: Option<Block>,
+    undo: Option<Block>,
+    pre_image: Option<Block>,
+}
+
+impl Launchpad {
+    /// Runs a plan to its end; gives the state with its scalars and roles.
+    pub(crate) fn run(&mut self, core: &Core, plan: &mut Plan<'_>) -> Result<State> {
+        if process::is_worker() {
+            return Err(Error::InsideWorker);
+        }
+        plan.program.areas = self.areas(core, &plan.program)?;
+        let program = Arc::new(plan.program.clone());
+        let mut state = program.begin(&plan.constants);
+        let (issued, chunks) = match program.advance(&mut state) {
+            Next::Step(step) => (Issued::Step(step), program.steps[step].partition.chunks()),
+            // Whoever settles its one chunk leads, and runs the user code that comes first.
+            Next::UserCode => (Issued::Start, 1),
+            Next::End => return Ok(state),
+        };
+        let image = encode_image(&program)?;
+        self.plans += 1;
+        let control = core.control();
+        let (issue, rest) = control.current();
+        let serial = rest.map_or(0, |frame| frame.serial) + 1;
+        let (plan_number, image_words) = (self.plans, image.len());
+        let frame = Frame {
+            plan: plan_number,
+            serial,
+            issued,
+            reissue: false,
+            chunks,
+            image_words,
+            state,
+        };
+        if !frame.fits() {
+            return Err(Error::Limit {
+                what: "the state of a plan, in scalars and array slots",
+                asked: (frame.state.scalars.len() + frame.state.order.len() * 8) as u64,
+                limit: 8 * crate::compute::FRAME_WORDS as u64 - 128,
+                remedy: "use fewer or smaller scalars, or several plans",
+            });
+        }
+        if let Some(reason) = &core.lock_running().no_workers {
+            return Err(Error::NoWorkers { reason: reason.clone() });
+        }
+        *core.lock_running() = Running {
+            plan: plan_number,
+            first_serial: serial,
+            program: Arc::clone(&program),
+            names: plan.names.clone(),
+            ..Running::default()
+        };
+        core.counters.launches.fetch_add(1, Ordering::Relaxed);
+        Region::store_words(&control.image, &image);
+        frame.write(control.frame(issue + 1));
+        let Ok(()) = control.board().issue(&mut Publisher(control), chunks);
+        let end = core.wait_until(|| end_of(core, plan_number));
+        let frame = end?;
+        plan.write_back(&frame.state.order);
+        match frame.issued {
+            Issued::Rest(Ending::Finished) => Ok(frame.state),
+            Issued::Rest(ending) => Err(core.lock_running().explain(core, &frame, ending)),
+            _ => unreachable!("waited for rest"),
+        }
+    }
+
+    /// Blocks that the plan works in; they grow and are kept.
+    fn areas(&mut self, core: &Core, program: &Program) -> Result<Areas> {
+        let memory = &core.memory;
+        let chunks = program.steps.iter().map(|step| step.partition.chunks()).max().unwrap_or(0);
+        let slots = program
+            .steps
+            .iter()
+            .map(|step| step.partition.chunks() * slot_stride(step.slot_bytes))
+            .max();
+        let undo = program.steps.iter().filter(|step| step.in_place).map(|step| {
+            let updated = step.args.iter().filter(|arg| arg.kind == Kind::Update);
+            let grain = step.partition.grain().min(step.partition.extent());
+            kept_bytes(updated.map(|arg| grain * arg.stride * arg.element_bytes))
+        });
+        let pre_image = program.steps.iter().filter(|step| step.cell).map(|step| {
+            let merged = step.args.iter().filter(|arg| arg.kind == Kind::Merge);
+            kept_bytes(merged.map(|arg| program.arrays[arg.array].len * arg.element_bytes))
+        });
+        let (undo, pre_image) = (undo.max().unwrap_or(0), pre_image.max().unwrap_or(0));
+        let marks_len = chunks.max(1);
+        let marks = self.marks(memory, marks_len)?;
+        let slots_len = slots.unwrap_or(0);
+        Ok(Areas {
+            marks,
+            marks_len,
+            slots: grow(&mut self.slots, memory, "partial results", slots_len)?,
+            slots_len,
+            undo: grow(&mut self.undo, memory, "undo copies", undo * core.workers)?,
+            undo_len: undo,
+            pre_image: grow(&mut self.pre_image, memory, "a cell's pre-image", pre_image)?,
+            pre_image_len: pre_image,
+        })
+    }
+
+    /// Marks carry serials and are never cleared, so a new block must start at 0.
+    fn marks(&mut self, memory: &Arc<Memory>, len: usize) -> Result<usize> {
+        let before = self.marks.as_ref().map(Block::offset);
+        let offset = grow(&mut self.marks, memory, "done marks", len.max(1024) * 8)?;
+        if before != Some(offset) {
+            let words = self.marks.as_ref().map_or(0, Block::len) / 8;
+            let marks = memory.region().slice::<AtomicU64>(offset, words);
+            marks.iter().for_each(|mark| mark.store(0, Ordering::Relaxed));
+        }
+        Ok(offset)
+    }
+}
+
+/// The frame that ended the plan, if it has ended.
+fn end_of(core: &Core, plan: u64) -> Option<Result<Frame>> {
+    let (_, frame) = core.control().current();
+    if let Some(frame) = frame
+        && frame.plan == plan
+        && matches!(frame.issued, Issued::Rest(_))
+    {
+        return Some(Ok(frame));
+    }
+    let reason = core.lock_running().no_workers.clone()?;
+    Some(Err(Error::NoWorkers { reason }))
+}
+
+fn grow(
+    block: &mut Option<Block>,
+    memory: &Arc<Memory>,
+    purpose: &'static str,
+    len: usize,
+) -> Result<usize> {
+    if block.as_ref().is_none_or(|block| block.len() < len) {
+        *block = None;
+        *block = Some(memory.allocate(purpose, len)?);
+    }
+    Ok(block.as_ref().map_or(0, Block::offset))
+}
+
+fn encode_image(program: &Program) -> Result<Vec<u64>> {
+    let mut bytes = postcard::to_stdvec(program)
+        .map_err(|e| Error::NotPortable { what: "the plan".into(), reason: e.to_string() })?;
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    if bytes.len() > IMAGE_WORDS * 8 {
+        return Err(Error::Limit {
+            what: "the size of a plan in bytes",
+            asked: bytes.len() as u64,
+            limit: IMAGE_WORDS as u64 * 8,
+            remedy: "use fewer steps (a loop), or put large parameters into arrays",
+        });
+    }
+    let word = |bytes: &[u8]| u64::from_ne_bytes(bytes.try_into().expect("padded to whole words"));
+    Ok(bytes.chunks(8).map(word).collect())
+}
+
+impl Running {
+    /// Why the plan ended as `frame` says.
+    fn explain(&self, core: &Core, frame: &Frame, ending: Ending) -> Error {
+        let serial = frame.serial - 1;
+        let (kernel, step) = match self.program.ops.get(frame.state.position) {
+            Some(crate::compute::Op::Step(step)) => (self.names[*step].into(), Some(*step)),
+            _ => ("a condition of the plan".into(), None),
+        };
+        let place = |chunk: usize| {
+            let range = step.map(|step| self.program.steps[step].partition.range(chunk));
+            let range = range.unwrap_or(chunk..chunk + 1);
+            ChunkPlace { chunk, start: range.start, end: range.end }
+        };
+        if ending == Ending::FoldDied {
+            let deaths = self.fold_deaths.get(&serial);
+            let last = deaths.and_then(|deaths| deaths.last()).expect("it died").clone();
+            return Error::FoldDied { kernel, attempts: core.attempts_max, last };
+        }
+        let pages = &core.control().failures[..core.workers];
+        let lowest = pages
+            .iter()
+            .filter_map(|page| page.read(serial))
+            .min_by_key(|(chunk, _)| chunk.unwrap_or(usize::MAX));
+        match lowest {
+            Some((chunk, Failure::Panic { message, place: at, backtrace })) => {
+                let chunk = chunk.map(place);
+                Error::Panicked(Panic { kernel, chunk, message, place: at, backtrace })
+            }
+            Some((_, Failure::Refused(reason))) => Error::Refused { kernel, reason },
+            Some((_, Failure::Cancelled)) => Error::Cancelled,
+            None => {
+                let chunks = self.poisoned.iter().filter(|((at, _), _)| *at == serial);
+                let chunks = chunks.map(|((_, chunk), deaths)| PoisonedChunk {
+                    place: place(*chunk),
+                    deaths: deaths.clone(),
+                });
+                Error::Poisoned(Poisoned { kernel, chunks: chunks.collect() })
+            }
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The supervisor: one thread that starts the workers, watches them by pidfd, buries the dead,
+//! starts replacements, and issues a step again once every live worker is idle.
+//!
+//! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
+
+use super::coordinator::{Core, Publisher, QueueDeaths};
+use super::worker::TaskOutcome;
+use crate::compute::{Ending, Frame, Issued};
+use crate::error::{DeathRecord, Error, Result};
+use crate::memory::Permit;
+use crate::process::{self, Child, Handover};
+use crate::shared::cell::{self, CellHost, Owner, Record};
+use crate::shared::lock::RobustLock;
+use crate::shared::protocol::{Culprit, Hardware, Point, Quiet, Surroundings};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::EventFd;
+use std::convert::Infallible;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+/// Starts of a worker that may fail, or end before the worker is ready, one after the other.
+const FAILED_STARTS_MAX: u32 = 3;
+
+/// How the engine talks to its supervisor.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) stop: AtomicBool,
+    pub(crate) event: EventFd,
+}
+
+pub(crate) struct Supervisor {
+    pub(crate) core: Arc<Core>,
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) nonce: u64,
+    /// The CPU of each worker, if they are pinned.
+    pub(crate) cpus: Vec<Option<usize>>,
+    pub(crate) posts: Vec<Post>,
+    /// A death has happened and the step has not been issued again yet.
+    pub(crate) recovering: Option<Instant>,
+}
+
+/// What the supervisor knows of one rank.
+#[derive(Debug, Default)]
+pub(crate) struct Post {
+    child: Option<Child>,
+    failed_starts: u32,
+}
+
+impl Supervisor {
+    /// Starts all workers, says how that went, then watches until told to stop.
+    pub(crate) fn run(mut self, ready: &mpsc::Sender<Result<()>>) {
+        let started = self.start_all().and_then(|()| self.wait_until_all_are_ready());
+        let failed = started.is_err();
+        let told = ready.send(started);
+        if !failed && told.is_ok() {
+            while !self.handle.stop.load(Ordering::Acquire) {
+                self.watch(self.timeout());
+                self.recover();
+            }
+        }
+        self.stop_all();
+    }
+
+    fn start_all(&mut self) -> Result<()> {
+        self.posts.resize_with(self.core.workers, Post::default);
+        (0..self.core.workers).try_for_each(|rank| self.start(rank))
+    }
+
+    fn start(&mut self, rank: usize) -> Result<()> {
+        let parent = std::process::id() as i32;
+        let handover = Handover { rank, parent, nonce: self.nonce, cpu: self.cpus[rank] };
+        self.posts[rank].child = Some(process::spawn(&handover, self.core.region())?);
+        Ok(())
+    }
+
+    /// The first start is not forgiving: a worker that ends now would end each time.
+    fn wait_until_all_are_ready(&mut self) -> Result<()> {
+        while self.quiet() == Quiet::No {
+            self.pump(PollTimeout::from(1u8));
+            if let Some(death) = (0..self.posts.len()).find_map(|rank| self.reap(rank)) {
+                return Err(Error::Start {
+                    reason: format!(
+                        "{death}; a worker is this same executable, so what runs before `main` \
+                         runs in it too"
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn timeout(&self) -> PollTimeout {
+        match self.recovering {
+            None => PollTimeout::NONE,
+            // Idle workers do not announce themselves: look often at first, then less.
+            Some(since) if since.elapsed() < Duration::from_millis(20) => PollTimeout::ZERO,
+            Some(_) => PollTimeout::from(1u8),
+        }
+    }
+
+    /// Waits for news, and passes on what the workers print.
+    fn pump(&mut self, timeout: PollTimeout) {
+        let mut fds = vec![PollFd::new(self.handle.event.as_fd(), PollFlags::POLLIN)];
+        for child in self.posts.iter().filter_map(|post| post.child.as_ref()) {
+            fds.push(PollFd::new(child.pidfd(), PollFlags::POLLIN));
+            let pipes = child.relays.iter().filter_map(process::Relay::pipe);
+            fds.extend(pipes.map(|pipe| PollFd::new(pipe, PollFlags::POLLIN)));
+        }
+        // An interrupted wait is as good as news.
+        let _ = poll(&mut fds, timeout);
+        if timeout == PollTimeout::ZERO {
+            std::thread::sleep(Duration::from_micros(20));
+        }
+        for child in self.posts.iter_mut().filter_map(|post| post.child.as_mut()) {
+            child.relays.iter_mut().for_each(process::Relay::pump);
+        }
+    }
+
+    fn watch(&mut self, timeout: PollTimeout) {
+        self.pump(timeout);
+        for rank in 0..self.posts.len() {
+            if let Some(death) = self.reap(rank) {
+                self.core.counters.deaths.fetch_add(1, Ordering::Relaxed);
+                self.bury(rank, &death);
+                self.replace(rank);
+                self.recovering = Some(Instant::now());
+            }
+        }
+    }
+
+    fn reap(&mut self, rank: usize) -> Option<DeathRecord> {
+        let child = self.posts[rank].child.as_mut()?;
+        let death = process::reap(rank, child)?;
+        self.posts[rank].child = None;
+        Some(death)
+    }
+
+    /// Sets right what a reaped worker left, and blames what it was about.
+    fn bury(&mut self, rank: usize, death: &DeathRecord) {
+        let control = self.core.control();
+        control.lock.disown(death.pid);
+        let (_, frame) = control.current();
+        let mut running = self.core.lock_running();
+        let areas = running.areas();
+        let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
+        let serial = frame.map_or(0, |frame| frame.serial);
+        let put_back =
+            |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
+        let culprits = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
+        for culprit in culprits {
+            match culprit {
+                Culprit::Chunk(chunk) => {
+                    let deaths = running.deaths.entry((serial, chunk)).or_default();
+                    deaths.push(death.clone());
+                    if deaths.len() as u32 >= self.core.attempts_max {
+                        let deaths = deaths.clone();
+                        running.poisoned.insert((serial, chunk), deaths);
+                        control.board().poison(serial, &marks[chunk]);
+                        self.core.counters.poisoned.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                Culprit::Fold => {
+                    running.fold_deaths.entry(serial).or_default().push(death.clone());
+                    self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        drop(running);
+        self.return_leases(rank, death);
+        control.ring();
+        control.announce_finish();
+    }
+
+    /// A dead worker's leases return to their queues, or fail after too many attempts.
+    fn return_leases(&self, rank: usize, death: &DeathRecord) {
+        let control = self.core.control();
+        let mut open = self.core.lock_queues();
+        for (words, deaths) in control.queues.iter().zip(open.iter_mut()) {
+            let Some(QueueDeaths { deaths }) = deaths else { continue };
+            for sequence in words.leases_of(rank) {
+                let deaths = deaths.entry(sequence).or_default();
+                deaths.push(death.clone());
+                if deaths.len() as u32 >= self.core.attempts_max {
+                    let outcome = TaskOutcome::Died as u64;
+                    words.slot(sequence).outcome.store(outcome, Ordering::Relaxed);
+                    words.fail(sequence);
+                    self.core.counters.poisoned.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    words.give_back(sequence);
+                    self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Starts a replacement; gives the rank up after too many failed starts.
+    fn replace(&mut self, rank: usize) {
+        let mut reason = String::from("workers end as soon as they start");
+        while self.posts[rank].failed_starts < FAILED_STARTS_MAX {
+            self.posts[rank].failed_starts += 1;
+            match self.start(rank) {
+                Ok(()) => return,
+                Err(error) => reason = error.to_string(),
+            }
+        }
+        if self.posts.iter().all(|post| post.child.is_none()) {
+            self.core.lock_running().no_workers = Some(reason);
+            self.core.control().announce_finish();
+        }
+    }
+
+    fn quiet(&self) -> Quiet {
+        self.core.control().board().quiet(|rank| self.posts[rank].child.is_some())
+    }
+
+    /// Issues the interrupted step again, once nobody can hold a chunk of it.
+    fn recover(&mut self) {
+        let Some(since) = self.recovering else { return };
+        let control = self.core.control();
+        let quiet = self.quiet();
+        // Read after looking for quiet: an unfinished step in which all are idle cannot move.
+        let (current, Some(frame)) = control.current() else { return };
+        let at_rest = matches!(frame.issued, Issued::Rest(_));
+        if quiet != Quiet::In(current) {
+            // A plan that ended meanwhile needs no recovery.
+            if at_rest && since.elapsed() > Duration::from_secs(1) {
+                self.recovering = None;
+            }
+            return;
+        }
+        self.posts.iter_mut().for_each(|post| post.failed_starts = 0);
+        self.recovering = None;
+        if at_rest || self.posts.iter().all(|post| post.child.is_none()) {
+            return;
+        }
+        self.repair_cell();
+        let died = self.fold_died(frame.serial);
+        let next = if died {
+            let serial = frame.serial + 1;
+            let issued = Issued::Rest(Ending::FoldDied);
+            Frame { serial, issued, chunks: 0, reissue: false, ..frame }
+        } else {
+            Frame { reissue: true, ..frame }
+        };
+        next.write(control.frame(current + 1));
+        let Ok(()) = control.board().issue(&mut Publisher(control), next.chunks);
+        self.core.counters.reissues.fetch_add(1, Ordering::Relaxed);
+        if died {
+            control.announce_finish();
+        }
+    }
+
+    fn fold_died(&self, serial: u64) -> bool {
+        let running = self.core.lock_running();
+        let deaths = running.fold_deaths.get(&serial).map_or(0, Vec::len);
+        deaths as u32 >= self.core.attempts_max
+    }
+
+    /// Puts a cell right whose merger died: nobody else will, if nobody merges again.
+    fn repair_cell(&self) {
+        let control = self.core.control();
+        let Ok(lock) = RobustLock::over(&control.lock) else { return };
+        let mut repairer = Repairer { core: &self.core, lock };
+        let Ok(()) = cell::lock_and_repair(&mut repairer);
+        repairer.unlock();
+    }
+
+    /// Kills is how workers stop: nothing they could be about outlives the engine.
+    fn stop_all(&mut self) {
+        self.posts.iter().filter_map(|post| post.child.as_ref()).for_each(Child::kill);
+        while self.posts.iter().any(|post| post.child.is_some()) {
+            self.pump(PollTimeout::from(10u8));
+            for rank in 0..self.posts.len() {
+                self.reap(rank);
+            }
+        }
+    }
+}
+
+/// The coordinator as the repairer of a cell.
+struct Repairer<'a> {
+    core: &'a Core,
+    lock: RobustLock,
+}
+
+impl Surroundings for Repairer<'_> {
+    type Died = Infallible;
+
+    fn at(&mut self, _: Point) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn wake_all(&mut self) {}
+}
+
+impl CellHost<Hardware> for Repairer<'_> {
+    fn record(&self) -> &Record<Hardware> {
+        &self.core.control().cell
+    }
+
+    fn cell_mark(&self, chunk: usize) -> Option<&AtomicU64> {
+        let areas = self.core.lock_running().areas();
+        self.core.region().slice(areas.marks, areas.marks_len).get(chunk)
+    }
+
+    fn lock(&mut self) -> Owner {
+        self.lock.lock()
+    }
+
+    fn consistent(&mut self) {
+        self.lock.consistent();
+    }
+
+    fn unlock(&mut self) {
+        self.lock.unlock();
+    }
+
+    fn put_pre_image_back(&mut self, permit: &Permit) {
+        let areas = self.core.lock_running().areas();
+        self.core.region().put_back(permit, areas.pre_image());
+    }
+
+    fn keep_pre_image(&mut self, _: &Permit) {
+        unreachable!("the coordinator never merges");
+    }
+
+    fn merge(&mut self, _: &Permit, _: bool) {
+        unreachable!("the coordinator never merges");
+    }
+
+    fn commit_is_due(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,340 @@
+//! A worker's life: wait for an issue or a task, take part, wait again.
+
+use crate::compute::{
+    Bound, Control, Ending, Failure, Frame, Issued, Loaded, Named, Private, Serve, guarded,
+    install_panic_hook,
+};
+use crate::machine::futex;
+use crate::memory::{Permit, Region};
+use crate::process::{Handover, entry};
+use crate::shared::cell::{CellHost, Owner, Record};
+use crate::shared::lock::RobustLock;
+use crate::shared::protocol::{Board, Hardware, Host, Outcome, Point, Step, Surroundings, Turn};
+use crate::shared::queue::{Lease, Queue};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+entry::worker_entry!(main);
+
+/// A sleeping worker looks up this often, to end itself should its coordinator be gone.
+const LOOK_UP: Duration = Duration::from_secs(1);
+
+fn main(handover: Handover, region: Region) {
+    // The process ends without unwinding, so the mapping may as well live for ever.
+    let region: &'static Region = Box::leak(Box::new(region));
+    let control: &'static Control = region.control();
+    let board = control.board();
+    if !control.is_of(handover.nonce) || handover.rank >= board.workers() {
+        return;
+    }
+    install_panic_hook();
+    let Ok(lock) = RobustLock::over(&control.lock) else { return };
+    let mut worker = Worker {
+        rank: handover.rank,
+        region,
+        control,
+        lock,
+        loaded: None,
+        frame: Frame::at_rest(),
+        bound: Err(Failure::Refused("no step is bound".into())),
+        marks: &[],
+        private: Private::default(),
+        rested: false,
+    };
+    worker.live(board, handover.parent);
+}
+
+struct Worker {
+    rank: usize,
+    region: &'static Region,
+    control: &'static Control,
+    lock: RobustLock,
+    /// The plan that was read last.
+    loaded: Option<Loaded>,
+    /// The frame of the issue that was bound last, and its step: none for a start.
+    frame: Frame,
+    bound: Result<Option<Bound>, Failure>,
+    marks: &'static [AtomicU64],
+    private: Private,
+    /// Whether the frame that this worker wrote last ends its plan.
+    rested: bool,
+}
+
+impl Worker {
+    fn live(&mut self, board: Board<'static, Hardware>, parent: i32) {
+        let mut last = 0;
+        loop {
+            let issue = board.epoch();
+            if issue != last {
+                let Ok(turn) = board.take_part(self, self.rank, issue);
+                if turn != Turn::Late {
+                    last = issue;
+                }
+            } else if let Some((queue, lease)) = self.lease() {
+                self.serve(queue, lease);
+            } else if !self.wait(board, last, parent) {
+                return;
+            }
+        }
+    }
+
+    /// Waits for an issue after `last` or a task; false if the coordinator is gone.
+    fn wait(&self, board: Board<'static, Hardware>, last: u64, parent: i32) -> bool {
+        let news = || board.epoch() != last || self.has_task();
+        for _ in 0..self.control.spins.load(Ordering::Relaxed) {
+            if news() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        let bell = self.control.bell.0.load(Ordering::Acquire);
+        board.set_asleep(self.rank, true);
+        if !news() {
+            futex::wait(&self.control.bell.0, bell, Some(LOOK_UP));
+        }
+        board.set_asleep(self.rank, false);
+        nix::unistd::getppid().as_raw() == parent
+    }
+
+    fn open_queues(&self) -> impl Iterator<Item = usize> + use<> {
+        let open = self.control.open_queues.load(Ordering::Acquire);
+        (0..u64::BITS as usize).filter(move |queue| open >> queue & 1 == 1)
+    }
+
+    fn has_task(&self) -> bool {
+        self.open_queues().any(|queue| self.control.queues[queue].has_work())
+    }
+
+    fn lease(&mut self) -> Option<(usize, Lease)> {
+        let rank = self.rank;
+        self.open_queues().find_map(|queue| {
+            let Ok(lease) = self.control.queues[queue].lease(self, rank);
+            Some((queue, lease?))
+        })
+    }
+
+    /// Runs a leased task and settles it.
+    fn serve(&mut self, queue: usize, lease: Lease) {
+        let words: &'static Queue<Hardware> = &self.control.queues[queue];
+        let slot = words.slot(lease.sequence);
+        let table = self.control.queue_tables[queue].load(Ordering::Acquire);
+        let params = self.read_bytes(&slot.params);
+        let result = Named::<Serve>::at(table)
+            .map_err(Failure::Refused)
+            .and_then(|table| guarded(|| (table.function)(&params)))
+            .and_then(|result| result.map_err(Failure::Refused));
+        let (outcome, bytes) = match result {
+            Ok(bytes) => (TaskOutcome::Done, bytes),
+            Err(failure) => (TaskOutcome::Failed, postcard::to_stdvec(&failure).unwrap_or_default()),
+        };
+        let room = slot.result[1].load(Ordering::Relaxed);
+        slot.result[2].store(bytes.len() as u64, Ordering::Relaxed);
+        if bytes.len() as u64 > room {
+            words.want_room(lease);
+            self.control.announce_finish();
+            while !words.is_granted(lease) {
+                let bell = self.control.bell.0.load(Ordering::Acquire);
+                if !words.is_granted(lease) {
+                    futex::wait(&self.control.bell.0, bell, Some(Duration::from_millis(1)));
+                }
+            }
+        }
+        let offset = slot.result[0].load(Ordering::Relaxed) as usize;
+        crate::roles::tasks::store_bytes(self.region, offset, &bytes);
+        slot.outcome.store(outcome as u64, Ordering::Relaxed);
+        let Ok(()) = words.settle(self, lease);
+        self.control.announce_finish();
+    }
+
+    fn read_bytes(&self, place: &[AtomicU64; 2]) -> Vec<u8> {
+        let [offset, len] = place.each_ref().map(|word| word.load(Ordering::Relaxed) as usize);
+        crate::roles::tasks::load_bytes(self.region, offset, len)
+    }
+
+    /// Reads the frame of an issue, its plan if that is new, and binds its step.
+    fn read_issue(&mut self, issue: u64) -> Result<Option<Bound>, Failure> {
+        let frame = Frame::read(self.control.frame(issue));
+        self.frame = frame.ok_or_else(|| Failure::Refused("the frame makes no sense".into()))?;
+        if self.loaded.as_ref().is_none_or(|loaded| loaded.plan != self.frame.plan) {
+            let mut image = vec![0; self.frame.image_words.min(self.control.image.len())];
+            Region::load_words(&self.control.image, &mut image);
+            self.loaded = Some(Loaded::new(self.frame.plan, &image)?);
+        }
+        let loaded = self.loaded.as_mut().expect("loaded above");
+        let areas = loaded.program.areas;
+        self.marks = self.region.slice(areas.marks, areas.marks_len);
+        match self.frame.issued {
+            Issued::Step(step) => loaded.bind(self.region, &self.frame, step).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.control.cancelled.load(Ordering::Relaxed) == self.frame.plan
+    }
+
+    fn report(&self, chunk: Option<usize>, failure: &Failure) {
+        self.control.failures[self.rank].write(self.frame.serial, chunk, failure);
+    }
+
+    /// The loaded plan and the bound step: there whenever the protocol calls for them.
+    fn parts(&mut self) -> (&mut Loaded, &mut Bound, &mut Private) {
+        let loaded = self.loaded.as_mut().expect("a bound step has a plan");
+        let bound = self.bound.as_mut().ok().and_then(Option::as_mut);
+        (loaded, bound.expect("a step is bound"), &mut self.private)
+    }
+}
+
+/// How a task ended, as its slot says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum TaskOutcome {
+    Done,
+    /// The result is a [`Failure`].
+    Failed,
+    /// The coordinator has the death records.
+    Died,
+    /// It was not run.
+    Dropped,
+}
+
+impl Surroundings for Worker {
+    type Died = Infallible;
+
+    #[inline]
+    fn at(&mut self, _: Point) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn wake_all(&mut self) {
+        if self.control.board().anybody_asleep() {
+            self.control.ring();
+        }
+        if self.rested {
+            self.control.announce_finish();
+        }
+    }
+}
+
+impl Host<Hardware> for Worker {
+    fn bind(&mut self, issue: u64) -> Step {
+        self.bound = self.read_issue(issue);
+        let spec = match (&self.bound, self.frame.issued, &self.loaded) {
+            (Ok(Some(_)), Issued::Step(step), Some(loaded)) => Some(&loaded.program.steps[step]),
+            _ => None,
+        };
+        Step {
+            serial: self.frame.serial,
+            in_place: spec.is_some_and(|spec| spec.in_place),
+            cell: spec.is_some_and(|spec| spec.cell),
+            careful: self.frame.reissue,
+        }
+    }
+
+    #[inline]
+    fn mark(&self, chunk: usize) -> &AtomicU64 {
+        &self.marks[chunk]
+    }
+
+    fn keep_undo(&mut self, permit: &Permit, chunk: usize) {
+        let (region, rank) = (self.region, self.rank);
+        let (loaded, bound, _) = self.parts();
+        loaded.keep_undo(permit, region, bound, rank, chunk);
+    }
+
+    #[inline]
+    fn run(&mut self, permit: &Permit, chunk: usize) -> Outcome {
+        let cancelled = self.is_cancelled();
+        let result = match &mut self.bound {
+            _ if cancelled => Err(Failure::Cancelled),
+            Ok(Some(bound)) => {
+                let loaded = self.loaded.as_ref().expect("a bound step has a plan");
+                loaded.run(permit, self.region, bound, &mut self.private, chunk)
+            }
+            Ok(None) => Ok(()),
+            Err(failure) => Err(failure.clone()),
+        };
+        match result {
+            Ok(()) => Outcome::Done,
+            Err(failure) => {
+                self.report(Some(chunk), &failure);
+                Outcome::Failed
+            }
+        }
+    }
+
+    fn discard(&mut self) {
+        self.private.discard();
+    }
+
+    fn lead(&mut self, permit: &Permit, issue: u64, failed: bool) -> usize {
+        let cell_is_empty = !self.control.cell.holds(self.frame.serial);
+        let loaded = self.loaded.as_mut().expect("whoever leads has bound the step");
+        let next = if failed {
+            None
+        } else if self.control.cancelled.load(Ordering::Relaxed) == self.frame.plan {
+            self.report(None, &Failure::Cancelled);
+            None
+        } else {
+            match loaded.lead(permit, self.region, &self.frame, cell_is_empty) {
+                Ok(next) => Some(next),
+                Err(failure) => {
+                    self.report(None, &failure);
+                    None
+                }
+            }
+        };
+        let next = next.unwrap_or_else(|| {
+            let loaded = self.loaded.as_ref().expect("as above");
+            let state = self.frame.state.clone();
+            loaded.next_frame(&self.frame, Issued::Rest(Ending::Failed), state)
+        });
+        next.write(self.control.frame(issue + 1));
+        self.rested = matches!(next.issued, Issued::Rest(_));
+        next.chunks
+    }
+}
+
+impl CellHost<Hardware> for Worker {
+    fn record(&self) -> &Record<Hardware> {
+        &self.control.cell
+    }
+
+    fn cell_mark(&self, chunk: usize) -> Option<&AtomicU64> {
+        self.marks.get(chunk)
+    }
+
+    fn lock(&mut self) -> Owner {
+        self.lock.lock()
+    }
+
+    fn consistent(&mut self) {
+        self.lock.consistent();
+    }
+
+    fn unlock(&mut self) {
+        self.lock.unlock();
+    }
+
+    fn keep_pre_image(&mut self, permit: &Permit) {
+        let region = self.region;
+        let (loaded, bound, _) = self.parts();
+        loaded.keep_pre_image(permit, region, bound);
+    }
+
+    fn put_pre_image_back(&mut self, permit: &Permit) {
+        if let Some(loaded) = &self.loaded {
+            self.region.put_back(permit, loaded.program.areas.pre_image());
+        }
+    }
+
+    fn merge(&mut self, permit: &Permit, first: bool) {
+        let (loaded, bound, private) = self.parts();
+        loaded.merge(permit, bound, private, first);
+    }
+
+    fn commit_is_due(&self) -> bool {
+        self.private.is_due()
+    }
+}
