@@ -75,6 +75,12 @@ impl<'a, A: Atomics> Board<'a, A> {
         Board { heart, posts }
     }
 
+    /// Makes zeroed words those of an engine at rest: issue 1, without chunks. Workers start as if
+    /// they had seen issue 0.
+    pub(crate) fn begin(&self) {
+        self.heart.epoch.0.store(1, Release);
+    }
+
     /// How many workers there are.
     pub(crate) fn workers(&self) -> usize {
         self.posts.len()
