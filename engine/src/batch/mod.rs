@@ -4,19 +4,39 @@
 //! starts. Running it is not done here.
 
 mod catalogue;
+mod check;
+mod check_input;
+mod check_output;
+mod check_param;
+mod check_step;
 mod diagnose;
+mod directory;
 mod element;
+mod folder;
+mod folder_error;
 mod job;
+mod marker;
 mod npy;
 mod npy_literal;
+mod order;
+mod output_path;
 mod parse;
 mod value;
+mod whole_file;
 
 pub(crate) use catalogue::{
     ArrayMeta, At, Catalogue, InputInfo, KernelInfo, NamedMeta, ParamInfo, ParamType, Refusal,
     ResultKind,
 };
+pub(crate) use check::{
+    Binding, CheckError, CheckedJob, CheckedStep, Source, check_file, check_text,
+};
+pub(crate) use check_input::CheckedInput;
 pub(crate) use diagnose::{JobError, JobErrors};
 pub(crate) use element::ElementType;
+pub(crate) use folder::OutputFolder;
+pub(crate) use folder_error::FolderError;
 pub(crate) use job::Palette;
 pub(crate) use npy::{NpyError, NpyHeader};
+pub(crate) use output_path::{OutputPath, OutputPathError, REPORT};
+pub(crate) use whole_file::WholeFile;

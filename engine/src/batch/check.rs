@@ -1,0 +1,367 @@
+//! The whole check of a job before anything runs: names, wiring, order, shapes, and then what each part checks itself.
+//!
+//! Every mistake is noted and the check goes on with what is still known, so that all are reported at once; nothing is
+//! concluded from what is already wrong. No array is read, no worker is started and nothing is written.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use toml::Spanned;
+
+use super::catalogue::{ArrayMeta, Catalogue, KernelInfo, ResultKind};
+use super::check_input::{self, CheckedInput};
+use super::check_output;
+use super::check_step;
+use super::diagnose::{self, JobErrors, Mistakes};
+use super::job::{In, Job, Palette, Step};
+use super::order;
+use super::output_path::OutputPath;
+use super::parse;
+
+/// A job file's length at most.
+const JOB_BYTES_MAX: u64 = 1 << 20;
+
+/// A job that can run: every name resolved, every default filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CheckedJob {
+    /// Its name.
+    pub(crate) name: String,
+    /// The output folder: as asked for, or out/NAME under the current folder.
+    pub(crate) folder: PathBuf,
+    /// In the order of the file.
+    pub(crate) inputs: Vec<CheckedInput>,
+    /// In the order in which they can run.
+    pub(crate) steps: Vec<CheckedStep>,
+    /// Every file that the job writes, the report last.
+    pub(crate) outputs: Vec<OutputPath>,
+}
+
+/// A step that can run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CheckedStep {
+    /// Its name; its array's name as well.
+    pub(crate) name: String,
+    /// The kernel.
+    pub(crate) kernel: String,
+    /// Whether `in` was a list: then the scalars are those of each array in turn.
+    pub(crate) each: bool,
+    /// The arrays of each run of the kernel, in the order of the kernel's inputs: one run, or one per entry of the list.
+    pub(crate) runs: Vec<Vec<Binding>>,
+    /// All parameters, defaults filled in, whole numbers made floats where the kernel wants numbers.
+    pub(crate) params: toml::Table,
+    /// Where the result's array is written.
+    pub(crate) save: Option<OutputPath>,
+    /// Where its picture is written, and in which colours.
+    pub(crate) picture: Option<(Palette, OutputPath)>,
+    /// The result's array, if it has one.
+    pub(crate) result: Option<ArrayMeta>,
+}
+
+/// An array, bound to an input of a kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Binding {
+    /// The kernel's input.
+    pub(crate) input: String,
+    /// The array's name.
+    pub(crate) array: String,
+    /// Where the array comes from.
+    pub(crate) source: Source,
+    /// Where the job file says so.
+    pub(crate) span: Range<usize>,
+}
+
+/// Where an array comes from. Indices are those of [`CheckedJob`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A file.
+    Input(usize),
+    /// The result of an earlier step.
+    Step(usize),
+}
+
+/// Why a job will not run.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum CheckError {
+    /// The job file could not be read.
+    #[error("cannot read the job file {path}: {reason}", path = path.display())]
+    #[diagnostic(help("name a job file, or make one to start from with `gristmill init`"))]
+    Unreadable { path: PathBuf, reason: String },
+    /// It has mistakes.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Mistakes(#[from] JobErrors),
+}
+
+/// Reads and checks a job file. `folder` is where its results shall go instead of out/NAME.
+pub(crate) fn check_file(
+    path: &Path,
+    folder: Option<&Path>,
+    catalogue: &dyn Catalogue,
+) -> Result<CheckedJob, CheckError> {
+    let unreadable = |reason: String| CheckError::Unreadable { path: path.to_path_buf(), reason };
+    let mut bytes = Vec::new();
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(unreadable("it is not a regular file".into()));
+    }
+    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let read = file.take(JOB_BYTES_MAX + 1).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() as u64 > JOB_BYTES_MAX {
+        return Err(unreadable(format!("it is longer than {JOB_BYTES_MAX} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        unreadable(format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()))
+    })?;
+    Ok(check_text(&text, path, folder, catalogue)?)
+}
+
+/// Checks a job file's text, as though it lay at `path`.
+pub(crate) fn check_text(
+    text: &str,
+    path: &Path,
+    folder: Option<&Path>,
+    catalogue: &dyn Catalogue,
+) -> Result<CheckedJob, JobErrors> {
+    let mut mistakes = Mistakes::new(text);
+    let job = parse::parse(text, &mut mistakes);
+    let checked = job.and_then(|job| check_job(&job, path, folder, catalogue, &mut mistakes));
+    mistakes.into_result(&path.display().to_string())?;
+    Ok(checked.unwrap_or_else(|| unreachable!("a job without a mistake is complete")))
+}
+
+fn check_job(
+    job: &Job,
+    path: &Path,
+    folder: Option<&Path>,
+    catalogue: &dyn Catalogue,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<CheckedJob> {
+    let kernels = catalogue.kernels();
+    let names = Names::of(job, &kernels, mistakes);
+    let base = path.parent().unwrap_or(Path::new(""));
+    let inputs: Vec<Option<CheckedInput>> =
+        job.inputs.iter().map(|input| check_input::check(input, base, mistakes)).collect();
+
+    let wired: Vec<Wired> = (0..job.steps.len()).map(|at| names.wire(job, at, mistakes)).collect();
+    let reads: Vec<Vec<usize>> = wired.iter().map(Wired::steps_read).collect();
+    let order = order::order(&reads).unwrap_or_else(|loops| {
+        loops.iter().for_each(|found| note_loop(found, job, mistakes));
+        Vec::new()
+    });
+
+    let mut results: Vec<Option<Option<ArrayMeta>>> = vec![None; job.steps.len()];
+    let mut steps: Vec<Option<CheckedStep>> = job.steps.iter().map(|_| None).collect();
+    let in_a_loop: Vec<usize> = (0..job.steps.len()).filter(|at| !order.contains(at)).collect();
+    for &at in order.iter().chain(&in_a_loop) {
+        let meta_of = |source: Source| match source {
+            Source::Input(at) => inputs[at].as_ref().map(|input| input.meta.clone()),
+            Source::Step(at) => results[at].clone().flatten(),
+        };
+        let asked = check_step::Asked {
+            step: &job.steps[at],
+            kernel: names.kernels[at],
+            wired: &wired[at],
+            meta_of: &meta_of,
+        };
+        steps[at] = check_step::check(&asked, catalogue, mistakes);
+        results[at] = steps[at].as_ref().map(|step| step.result.clone());
+    }
+    let folder = output_folder(job, folder);
+    let outputs = check_output::check(job, &inputs, &mut steps, folder.as_deref(), mistakes);
+    assemble(job, folder?, inputs, steps, &order, outputs)
+}
+
+/// Puts the parts together, steps in the order in which they run, if every part is there.
+fn assemble(
+    job: &Job,
+    folder: PathBuf,
+    inputs: Vec<Option<CheckedInput>>,
+    mut steps: Vec<Option<CheckedStep>>,
+    order: &[usize],
+    outputs: Vec<OutputPath>,
+) -> Option<CheckedJob> {
+    let mut position = vec![0; steps.len()];
+    order.iter().enumerate().for_each(|(place, &at)| position[at] = place);
+    for binding in steps.iter_mut().flatten().flat_map(|step| step.runs.iter_mut().flatten()) {
+        if let Source::Step(at) = &mut binding.source {
+            *at = position[*at];
+        }
+    }
+    Some(CheckedJob {
+        name: job.name.as_ref()?.get_ref().clone(),
+        folder,
+        inputs: inputs.into_iter().collect::<Option<_>>()?,
+        steps: order.iter().map(|&at| steps[at].take()).collect::<Option<_>>()?,
+        outputs,
+    })
+}
+
+fn output_folder(job: &Job, folder: Option<&Path>) -> Option<PathBuf> {
+    let named = || job.name.as_ref().map(|name| Path::new("out").join(name.get_ref()));
+    folder.map(Path::to_path_buf).or_else(named)
+}
+
+fn note_loop(found: &[usize], job: &Job, mistakes: &mut Mistakes<'_>) {
+    let name = |at: usize| format!("`{}`", job.steps[at].name.get_ref());
+    let mut path: Vec<String> = found.iter().map(|&at| name(at)).collect();
+    path.push(name(found[0]));
+    let first = &job.steps[found[0]];
+    let span = first.arrays.as_ref().map_or(first.name.span(), Spanned::span);
+    let message = match found {
+        [_] => format!("{} reads its own result", path[0]),
+        _ => format!("the steps go round in a circle: {}", path.join(" reads ")),
+    };
+    let help = "a step can only read inputs and the results of steps that do not read it";
+    mistakes.add_with_help(span, message, "this is never ready", help);
+}
+
+/// Every name that a step may use.
+struct Names<'j> {
+    arrays: HashMap<&'j str, Source>,
+    /// For messages: the arrays in the order of the file.
+    listed: Vec<&'j str>,
+    /// The kernel of each step, where it is known.
+    kernels: Vec<Option<&'j KernelInfo>>,
+}
+
+/// A step's `in`, resolved as far as it could be.
+#[derive(Debug, Default)]
+pub(crate) struct Wired {
+    /// As in [`CheckedStep`].
+    pub(crate) runs: Vec<Vec<Binding>>,
+    /// Whether every array was found and every input of the kernel given.
+    pub(crate) complete: bool,
+}
+
+impl Wired {
+    fn steps_read(&self) -> Vec<usize> {
+        let bindings = self.runs.iter().flatten();
+        bindings
+            .filter_map(|binding| match binding.source {
+                Source::Step(at) => Some(at),
+                Source::Input(_) => None,
+            })
+            .collect()
+    }
+}
+
+impl<'j> Names<'j> {
+    fn of(job: &'j Job, kernels: &'j [KernelInfo], mistakes: &mut Mistakes<'_>) -> Names<'j> {
+        let mut arrays = HashMap::new();
+        let mut listed = Vec::new();
+        for (at, input) in job.inputs.iter().enumerate() {
+            arrays.insert(input.name.get_ref().as_str(), Source::Input(at));
+            listed.push(input.name.get_ref().as_str());
+        }
+        let found: Vec<_> = job.steps.iter().map(|step| kernel_of(step, kernels, mistakes)).collect();
+        for (at, step) in job.steps.iter().enumerate() {
+            let name = step.name.get_ref().as_str();
+            if arrays.contains_key(name) {
+                mistakes.add_with_help(
+                    step.name.span(),
+                    format!("`{name}` is both an input and a step"),
+                    "expected a name of its own",
+                    "rename the step, and say `kernel = \"…\"` if it was the kernel's name",
+                );
+                continue;
+            }
+            arrays.insert(name, Source::Step(at));
+            if found[at].is_none_or(|kernel| kernel.result != ResultKind::Scalars) {
+                listed.push(name);
+            }
+        }
+        Names { arrays, listed, kernels: found }
+    }
+
+    /// Resolves a step's `in` to the kernel's inputs and the job's arrays.
+    fn wire(&self, job: &Job, at: usize, mistakes: &mut Mistakes<'_>) -> Wired {
+        let step = &job.steps[at];
+        let before = mistakes.count();
+        let Some(arrays) = &step.arrays else {
+            let named = self.kernels[at].map(|kernel| kernel.inputs.as_slice()).unwrap_or_default();
+            if let ([first, ..], true) = (named, step.understood) {
+                mistakes.add_with_help(
+                    step.name.span(),
+                    format!("step `{}` names no array to work on", step.name.get_ref()),
+                    "`in` is missing",
+                    format!("add `in = \"…\"`, the array for `{}`", first.name),
+                );
+            }
+            let complete = step.understood && named.is_empty();
+            return Wired { runs: vec![Vec::new()], complete };
+        };
+        let pairs = check_step::pairs(step, arrays, self.kernels[at], mistakes);
+        let run = |pairs: Vec<(String, Spanned<String>)>, mistakes: &mut Mistakes<'_>| {
+            let bound = pairs.into_iter().filter_map(|(input, array)| {
+                let source = self.source(&array, job, mistakes)?;
+                let (span, array) = (array.span(), array.into_inner());
+                Some(Binding { input, array, source, span })
+            });
+            bound.collect::<Vec<_>>()
+        };
+        let runs = pairs.into_iter().map(|pairs| run(pairs, mistakes)).collect();
+        if let In::Each(list) = arrays.get_ref() {
+            note_repeated(list, mistakes);
+        }
+        Wired { runs, complete: mistakes.count() == before && self.kernels[at].is_some() }
+    }
+
+    fn source(
+        &self,
+        array: &Spanned<String>,
+        job: &Job,
+        mistakes: &mut Mistakes<'_>,
+    ) -> Option<Source> {
+        let name = array.get_ref().as_str();
+        let Some(&source) = self.arrays.get(name) else {
+            let (message, expected) = diagnose::unknown("array", name, self.listed.iter().copied());
+            mistakes.add(array.span(), message, expected);
+            return None;
+        };
+        if let Source::Step(at) = source
+            && self.kernels[at].is_some_and(|kernel| kernel.result == ResultKind::Scalars)
+        {
+            let kernel = job.steps[at].kernel.get_ref();
+            mistakes.add(
+                array.span(),
+                format!("step `{name}` has no array: the result of `{kernel}` is scalars"),
+                format!("expected {}", diagnose::one_of(&self.listed)),
+            );
+        }
+        Some(source)
+    }
+}
+
+fn note_repeated(list: &[Spanned<String>], mistakes: &mut Mistakes<'_>) {
+    for (at, array) in list.iter().enumerate() {
+        if list[..at].iter().any(|earlier| earlier.get_ref() == array.get_ref()) {
+            let message = format!("`{}` is listed twice", array.get_ref());
+            mistakes.add(array.span(), message, "its scalars would have one name");
+        }
+    }
+}
+
+fn kernel_of<'k>(
+    step: &Step,
+    kernels: &'k [KernelInfo],
+    mistakes: &mut Mistakes<'_>,
+) -> Option<&'k KernelInfo> {
+    let wanted = step.kernel.get_ref();
+    let found = kernels.iter().find(|kernel| kernel.name == *wanted);
+    if found.is_none() {
+        let names: Vec<&str> = kernels.iter().map(|kernel| kernel.name.as_str()).collect();
+        let (message, expected) = diagnose::unknown("kernel", wanted, names);
+        let named_by_step = step.kernel.span() == step.name.span();
+        let help = match named_by_step {
+            true => "the kernel is the step's name unless `kernel = \"…\"` says otherwise; \
+                     `gristmill kernels` lists them",
+            false => "`gristmill kernels` lists them",
+        };
+        mistakes.add_with_help(step.kernel.span(), message, expected, help);
+    }
+    found
+}
