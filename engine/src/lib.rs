@@ -1,6 +1,10 @@
 //! Gristmill: a parallel compute engine for CPU-bound numeric work.
 
 #[cfg(feature = "cli")]
-#[allow(dead_code, unused_imports, reason = "the command that uses it is not written yet")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the command that uses it is not written yet"
+)]
 mod batch;
 mod machine;

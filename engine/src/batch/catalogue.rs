@@ -100,7 +100,9 @@ impl ParamType {
             ParamType::Number => "number".into(),
             ParamType::Text => "text".into(),
             ParamType::Choice(words) => format!("one of \"{}\"", words.join("\", \"")),
-            ParamType::List(of, Some(length)) => format!("list of {length}, each a {}", of.describe()),
+            ParamType::List(of, Some(length)) => {
+                format!("list of {length}, each a {}", of.describe())
+            }
             ParamType::List(of, None) => format!("list, each a {}", of.describe()),
         }
     }

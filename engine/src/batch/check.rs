@@ -101,7 +101,10 @@ pub(crate) fn check_file(
     folder: Option<&Path>,
     catalogue: &dyn Catalogue,
 ) -> Result<CheckedJob, CheckError> {
-    let unreadable = |reason: String| CheckError::Unreadable { path: path.to_path_buf(), reason };
+    let unreadable = |reason: String| CheckError::Unreadable {
+        path: path.to_path_buf(),
+        reason,
+    };
     let mut bytes = Vec::new();
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     if !metadata.is_file() {
@@ -111,10 +114,15 @@ pub(crate) fn check_file(
     let read = file.take(JOB_BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| unreadable(error.to_string()))?;
     if bytes.len() as u64 > JOB_BYTES_MAX {
-        return Err(unreadable(format!("it is longer than {JOB_BYTES_MAX} bytes")));
+        return Err(unreadable(format!(
+            "it is longer than {JOB_BYTES_MAX} bytes"
+        )));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        unreadable(format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()))
+        unreadable(format!(
+            "it is not UTF-8 text (byte {})",
+            error.utf8_error().valid_up_to()
+        ))
     })?;
     Ok(check_text(&text, path, folder, catalogue)?)
 }
@@ -143,19 +151,28 @@ fn check_job(
     let kernels = catalogue.kernels();
     let names = Names::of(job, &kernels, mistakes);
     let base = path.parent().unwrap_or(Path::new(""));
-    let inputs: Vec<Option<CheckedInput>> =
-        job.inputs.iter().map(|input| check_input::check(input, base, mistakes)).collect();
+    let inputs: Vec<Option<CheckedInput>> = job
+        .inputs
+        .iter()
+        .map(|input| check_input::check(input, base, mistakes))
+        .collect();
 
-    let wired: Vec<Wired> = (0..job.steps.len()).map(|at| names.wire(job, at, mistakes)).collect();
+    let wired: Vec<Wired> = (0..job.steps.len())
+        .map(|at| names.wire(job, at, mistakes))
+        .collect();
     let reads: Vec<Vec<usize>> = wired.iter().map(Wired::steps_read).collect();
     let order = order::order(&reads).unwrap_or_else(|loops| {
-        loops.iter().for_each(|found| note_loop(found, job, mistakes));
+        loops
+            .iter()
+            .for_each(|found| note_loop(found, job, mistakes));
         Vec::new()
     });
 
     let mut results: Vec<Option<Option<ArrayMeta>>> = vec![None; job.steps.len()];
     let mut steps: Vec<Option<CheckedStep>> = job.steps.iter().map(|_| None).collect();
-    let in_a_loop: Vec<usize> = (0..job.steps.len()).filter(|at| !order.contains(at)).collect();
+    let in_a_loop: Vec<usize> = (0..job.steps.len())
+        .filter(|at| !order.contains(at))
+        .collect();
     for &at in order.iter().chain(&in_a_loop) {
         let meta_of = |source: Source| match source {
             Source::Input(at) => inputs[at].as_ref().map(|input| input.meta.clone()),
@@ -185,8 +202,15 @@ fn assemble(
     outputs: Vec<OutputPath>,
 ) -> Option<CheckedJob> {
     let mut position = vec![0; steps.len()];
-    order.iter().enumerate().for_each(|(place, &at)| position[at] = place);
-    for binding in steps.iter_mut().flatten().flat_map(|step| step.runs.iter_mut().flatten()) {
+    order
+        .iter()
+        .enumerate()
+        .for_each(|(place, &at)| position[at] = place);
+    for binding in steps
+        .iter_mut()
+        .flatten()
+        .flat_map(|step| step.runs.iter_mut().flatten())
+    {
         if let Source::Step(at) = &mut binding.source {
             *at = position[*at];
         }
@@ -195,13 +219,20 @@ fn assemble(
         name: job.name.as_ref()?.get_ref().clone(),
         folder,
         inputs: inputs.into_iter().collect::<Option<_>>()?,
-        steps: order.iter().map(|&at| steps[at].take()).collect::<Option<_>>()?,
+        steps: order
+            .iter()
+            .map(|&at| steps[at].take())
+            .collect::<Option<_>>()?,
         outputs,
     })
 }
 
 fn output_folder(job: &Job, folder: Option<&Path>) -> Option<PathBuf> {
-    let named = || job.name.as_ref().map(|name| Path::new("out").join(name.get_ref()));
+    let named = || {
+        job.name
+            .as_ref()
+            .map(|name| Path::new("out").join(name.get_ref()))
+    };
     folder.map(Path::to_path_buf).or_else(named)
 }
 
@@ -210,7 +241,10 @@ fn note_loop(found: &[usize], job: &Job, mistakes: &mut Mistakes<'_>) {
     let mut path: Vec<String> = found.iter().map(|&at| name(at)).collect();
     path.push(name(found[0]));
     let first = &job.steps[found[0]];
-    let span = first.arrays.as_ref().map_or(first.name.span(), Spanned::span);
+    let span = first
+        .arrays
+        .as_ref()
+        .map_or(first.name.span(), Spanned::span);
     let message = match found {
         [_] => format!("{} reads its own result", path[0]),
         _ => format!("the steps go round in a circle: {}", path.join(" reads ")),
@@ -257,7 +291,11 @@ impl<'j> Names<'j> {
             arrays.insert(input.name.get_ref().as_str(), Source::Input(at));
             listed.push(input.name.get_ref().as_str());
         }
-        let found: Vec<_> = job.steps.iter().map(|step| kernel_of(step, kernels, mistakes)).collect();
+        let found: Vec<_> = job
+            .steps
+            .iter()
+            .map(|step| kernel_of(step, kernels, mistakes))
+            .collect();
         for (at, step) in job.steps.iter().enumerate() {
             let name = step.name.get_ref().as_str();
             if arrays.contains_key(name) {
@@ -274,7 +312,11 @@ impl<'j> Names<'j> {
                 listed.push(name);
             }
         }
-        Names { arrays, listed, kernels: found }
+        Names {
+            arrays,
+            listed,
+            kernels: found,
+        }
     }
 
     /// Resolves a step's `in` to the kernel's inputs and the job's arrays.
@@ -282,7 +324,9 @@ impl<'j> Names<'j> {
         let step = &job.steps[at];
         let before = mistakes.count();
         let Some(arrays) = &step.arrays else {
-            let named = self.kernels[at].map(|kernel| kernel.inputs.as_slice()).unwrap_or_default();
+            let named = self.kernels[at]
+                .map(|kernel| kernel.inputs.as_slice())
+                .unwrap_or_default();
             if let ([first, ..], true) = (named, step.understood) {
                 mistakes.add_with_help(
                     step.name.span(),
@@ -292,22 +336,36 @@ impl<'j> Names<'j> {
                 );
             }
             let complete = step.understood && named.is_empty();
-            return Wired { runs: vec![Vec::new()], complete };
+            return Wired {
+                runs: vec![Vec::new()],
+                complete,
+            };
         };
         let pairs = check_step::pairs(step, arrays, self.kernels[at], mistakes);
         let run = |pairs: Vec<(String, Spanned<String>)>, mistakes: &mut Mistakes<'_>| {
             let bound = pairs.into_iter().filter_map(|(input, array)| {
                 let source = self.source(&array, job, mistakes)?;
                 let (span, array) = (array.span(), array.into_inner());
-                Some(Binding { input, array, source, span })
+                Some(Binding {
+                    input,
+                    array,
+                    source,
+                    span,
+                })
             });
             bound.collect::<Vec<_>>()
         };
-        let runs = pairs.into_iter().map(|pairs| run(pairs, mistakes)).collect();
+        let runs = pairs
+            .into_iter()
+            .map(|pairs| run(pairs, mistakes))
+            .collect();
         if let In::Each(list) = arrays.get_ref() {
             note_repeated(list, mistakes);
         }
-        Wired { runs, complete: mistakes.count() == before && self.kernels[at].is_some() }
+        Wired {
+            runs,
+            complete: mistakes.count() == before && self.kernels[at].is_some(),
+        }
     }
 
     fn source(
@@ -338,7 +396,10 @@ impl<'j> Names<'j> {
 
 fn note_repeated(list: &[Spanned<String>], mistakes: &mut Mistakes<'_>) {
     for (at, array) in list.iter().enumerate() {
-        if list[..at].iter().any(|earlier| earlier.get_ref() == array.get_ref()) {
+        if list[..at]
+            .iter()
+            .any(|earlier| earlier.get_ref() == array.get_ref())
+        {
             let message = format!("`{}` is listed twice", array.get_ref());
             mistakes.add(array.span(), message, "its scalars would have one name");
         }
@@ -357,8 +418,10 @@ fn kernel_of<'k>(
         let (message, expected) = diagnose::unknown("kernel", wanted, names);
         let named_by_step = step.kernel.span() == step.name.span();
         let help = match named_by_step {
-            true => "the kernel is the step's name unless `kernel = \"…\"` says otherwise; \
-                     `gristmill kernels` lists them",
+            true => {
+                "the kernel is the step's name unless `kernel = \"…\"` says otherwise; \
+                     `gristmill kernels` lists them"
+            }
             false => "`gristmill kernels` lists them",
         };
         mistakes.add_with_help(step.kernel.span(), message, expected, help);

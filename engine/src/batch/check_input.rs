@@ -28,7 +28,11 @@ pub(crate) struct CheckedInput {
 }
 
 /// Checks an input whose file is named relative to `base`.
-pub(crate) fn check(input: &Input, base: &Path, mistakes: &mut Mistakes<'_>) -> Option<CheckedInput> {
+pub(crate) fn check(
+    input: &Input,
+    base: &Path,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<CheckedInput> {
     let before = mistakes.count();
     let file = input.file.as_ref()?;
     let path = base.join(file.get_ref());
@@ -54,7 +58,11 @@ pub(crate) fn check(input: &Input, base: &Path, mistakes: &mut Mistakes<'_>) -> 
         && let Some(reason) = on_disk.cast_refused(element)
     {
         let message = format!("input `{}` cannot be cast: {reason}", input.name.get_ref());
-        mistakes.add(cast.span(), message, format!("the file's elements are {on_disk}"));
+        mistakes.add(
+            cast.span(),
+            message,
+            format!("the file's elements are {on_disk}"),
+        );
     }
     if input.cast.is_some() || input.understood {
         check_nodata(input, on_disk, element, mistakes);
@@ -62,7 +70,10 @@ pub(crate) fn check(input: &Input, base: &Path, mistakes: &mut Mistakes<'_>) -> 
     if let Some(cell) = &input.cell
         && header.shape.len() != 2
     {
-        let message = format!("`cell` is for maps, and this array has {} dimension(s)", header.shape.len());
+        let message = format!(
+            "`cell` is for maps, and this array has {} dimension(s)",
+            header.shape.len()
+        );
         mistakes.add(cell.span(), message, "expected a 2-D array, or no `cell`");
     }
     let known = mistakes.count() == before && input.understood;
@@ -81,7 +92,12 @@ pub(crate) fn check(input: &Input, base: &Path, mistakes: &mut Mistakes<'_>) -> 
     })
 }
 
-fn check_nodata(input: &Input, on_disk: ElementType, element: ElementType, mistakes: &mut Mistakes<'_>) {
+fn check_nodata(
+    input: &Input,
+    on_disk: ElementType,
+    element: ElementType,
+    mistakes: &mut Mistakes<'_>,
+) {
     let Some(nodata) = &input.nodata else { return };
     let value = *nodata.get_ref();
     if !element.is_float() {

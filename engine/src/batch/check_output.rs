@@ -44,7 +44,11 @@ pub(crate) fn check(
             note_on_disk(output, folder, inputs, mistakes);
         }
     }
-    outputs.into_iter().map(|output| output.path).chain([OutputPath::report()]).collect()
+    outputs
+        .into_iter()
+        .map(|output| output.path)
+        .chain([OutputPath::report()])
+        .collect()
 }
 
 fn saved(
@@ -63,7 +67,12 @@ fn saved(
         );
     }
     let mut wrong = |message: String, help: String| {
-        mistakes.add_with_help(save.span(), message, "expected a name such as \"slope.npy\"", help);
+        mistakes.add_with_help(
+            save.span(),
+            message,
+            "expected a name such as \"slope.npy\"",
+            help,
+        );
     };
     let path = match OutputPath::new(save.get_ref()) {
         Ok(path) => path,
@@ -74,15 +83,25 @@ fn saved(
         }
     };
     if path.as_str() == REPORT {
-        wrong(format!("`{REPORT}` is written by the engine itself"), "choose another name".into());
+        wrong(
+            format!("`{REPORT}` is written by the engine itself"),
+            "choose another name".into(),
+        );
         return None;
     }
     if !path.as_str().ends_with(".npy") {
         let help = format!("write `save = \"{}\"`", path.with_extension("npy"));
-        wrong(format!("`save` = \"{path}\": results are saved as .npy files only"), help);
+        wrong(
+            format!("`save` = \"{path}\": results are saved as .npy files only"),
+            help,
+        );
         return None;
     }
-    Some(Output { path, span: save.span(), what: format!("the result of step `{name}`") })
+    Some(Output {
+        path,
+        span: save.span(),
+        what: format!("the result of step `{name}`"),
+    })
 }
 
 fn pictured(
@@ -97,20 +116,29 @@ fn pictured(
         None => None,
         Some(None) => Some("scalars".to_string()),
         Some(Some(meta)) => {
-            let drawable = meta.shape.len() == 2 && !meta.element.is_complex() && !meta.shape.contains(&0);
+            let drawable =
+                meta.shape.len() == 2 && !meta.element.is_complex() && !meta.shape.contains(&0);
             (!drawable).then(|| meta.describe())
         }
     };
     if let Some(no_map) = no_map {
         let message = format!("step `{name}` has no map to draw: its result is {no_map}");
-        mistakes.add(picture.span(), message, "expected a 2-D result of real numbers, or no `picture`");
+        mistakes.add(
+            picture.span(),
+            message,
+            "expected a 2-D result of real numbers, or no `picture`",
+        );
     }
     // Beside the saved array, or under the step's name.
     let path = match save {
         Some(save) => Some(save.path.with_extension("png")),
         None => OutputPath::new(&format!("{name}.png")).ok(),
     };
-    Some(Output { path: path?, span: picture.span(), what: format!("the picture of step `{name}`") })
+    Some(Output {
+        path: path?,
+        span: picture.span(),
+        what: format!("the picture of step `{name}`"),
+    })
 }
 
 fn note_clash(output: &Output, earlier: &[Output], mistakes: &mut Mistakes<'_>) {
@@ -120,7 +148,10 @@ fn note_clash(output: &Output, earlier: &[Output], mistakes: &mut Mistakes<'_>) 
             let message = format!("{} would overwrite {what}: both are `{path}`", output.what);
             mistakes.add(output.span.clone(), message, "expected a name of its own");
         } else if path.lies_under(&other.path) || other.path.lies_under(path) {
-            let message = format!("`{path}` and `{}` cannot both be: one is a folder of the other", other.path);
+            let message = format!(
+                "`{path}` and `{}` cannot both be: one is a folder of the other",
+                other.path
+            );
             mistakes.add(output.span.clone(), message, "expected another name");
         }
     }
@@ -141,7 +172,12 @@ fn note_on_disk(
     if let Some(input) = inputs.iter().flatten().find(|input| input.path == target) {
         mistakes.add_with_help(
             output.span.clone(),
-            format!("{} would overwrite input `{}`, {}", output.what, input.name, input.path.display()),
+            format!(
+                "{} would overwrite input `{}`, {}",
+                output.what,
+                input.name,
+                input.path.display()
+            ),
             "expected another name",
             "choose another name, or another folder with `--out DIR`",
         );
@@ -151,7 +187,9 @@ fn note_on_disk(
     let mut components = output.path.components().peekable();
     while let Some(component) = components.next() {
         path.push(component);
-        let Ok(metadata) = path.symlink_metadata() else { return };
+        let Ok(metadata) = path.symlink_metadata() else {
+            return;
+        };
         let is_last = components.peek().is_none();
         let problem = if metadata.is_symlink() {
             "is a symbolic link, and results are not written through links"
@@ -163,7 +201,12 @@ fn note_on_disk(
             continue;
         };
         let message = format!("{}: {} {problem}", output.what, path.display());
-        mistakes.add_with_help(output.span.clone(), message, "cannot be written", "remove it or choose another name");
+        mistakes.add_with_help(
+            output.span.clone(),
+            message,
+            "cannot be written",
+            "remove it or choose another name",
+        );
         return;
     }
 }
@@ -174,7 +217,11 @@ fn resolved(path: &Path) -> PathBuf {
     for ancestor in absolute.ancestors() {
         if let Ok(found) = ancestor.canonicalize() {
             let rest = absolute.strip_prefix(ancestor).unwrap_or(Path::new(""));
-            return if rest.as_os_str().is_empty() { found } else { found.join(rest) };
+            return if rest.as_os_str().is_empty() {
+                found
+            } else {
+                found.join(rest)
+            };
         }
     }
     absolute

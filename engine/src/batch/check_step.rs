@@ -37,7 +37,10 @@ pub(crate) fn pairs(
     };
     let inputs = kernel.inputs.as_slice();
     let alone = |array: &Spanned<String>| {
-        inputs.first().map(|input| vec![(input.name.clone(), array.clone())]).unwrap_or_default()
+        inputs
+            .first()
+            .map(|input| vec![(input.name.clone(), array.clone())])
+            .unwrap_or_default()
     };
     let only_named = match arrays.get_ref() {
         In::Named(named) => return vec![named_pairs(named, arrays.span(), kernel, mistakes)],
@@ -53,7 +56,10 @@ pub(crate) fn pairs(
                 format!("expected {}", as_table(kernel)),
             ),
         };
-        let message = format!("kernel `{}` takes {takes}; `in` names {only_named}", kernel.name);
+        let message = format!(
+            "kernel `{}` takes {takes}; `in` names {only_named}",
+            kernel.name
+        );
         mistakes.add(arrays.span(), message, expected);
     }
     match arrays.get_ref() {
@@ -75,8 +81,11 @@ pub(crate) fn pairs(
 
 /// A table for `in` to fill in: `{ x = "…", y = "…" }`.
 fn as_table(kernel: &KernelInfo) -> String {
-    let each: Vec<String> =
-        kernel.inputs.iter().map(|input| format!("{} = \"…\"", input.name)).collect();
+    let each: Vec<String> = kernel
+        .inputs
+        .iter()
+        .map(|input| format!("{} = \"…\"", input.name))
+        .collect();
     format!("{{ {} }}", each.join(", "))
 }
 
@@ -90,19 +99,36 @@ fn named_pairs(
     for (input, _) in named {
         if !names().any(|name| name == input.get_ref()) {
             let (message, expected) = diagnose::unknown("input", input.get_ref(), names());
-            mistakes.add(input.span(), format!("kernel `{}`: {message}", kernel.name), expected);
+            mistakes.add(
+                input.span(),
+                format!("kernel `{}`: {message}", kernel.name),
+                expected,
+            );
         }
     }
     let given = |name: &str| named.iter().find(|(input, _)| input.get_ref() == name);
     let missing: Vec<&str> = names().filter(|name| given(name).is_none()).collect();
     if !missing.is_empty() {
-        let message = format!("kernel `{}` lacks its input {}", kernel.name, diagnose::one_of(&missing));
-        mistakes.add(span, message.replace(" or ", " and "), format!("expected {}", as_table(kernel)));
+        let message = format!(
+            "kernel `{}` lacks its input {}",
+            kernel.name,
+            diagnose::one_of(&missing)
+        );
+        mistakes.add(
+            span,
+            message.replace(" or ", " and "),
+            format!("expected {}", as_table(kernel)),
+        );
     }
     // In the kernel's order; what is unknown to it is kept last, so that its array's name is looked up as well.
     let known = names().filter_map(given);
-    let others = named.iter().filter(|(input, _)| !names().any(|name| name == input.get_ref()));
-    known.chain(others).map(|(input, array)| (input.get_ref().clone(), array.clone())).collect()
+    let others = named
+        .iter()
+        .filter(|(input, _)| !names().any(|name| name == input.get_ref()));
+    known
+        .chain(others)
+        .map(|(input, array)| (input.get_ref().clone(), array.clone()))
+        .collect()
 }
 
 /// Checks a step. `None` when it is wrong, or rests on what is wrong.
@@ -127,7 +153,10 @@ pub(crate) fn check(
             Ok(meta) if meta.is_some() == (kernel.result != ResultKind::Scalars) => result = meta,
             Ok(_) => {
                 // What rests on the result would otherwise be dropped without a word.
-                let message = format!("kernel `{}` is not what the catalogue says it is", kernel.name);
+                let message = format!(
+                    "kernel `{}` is not what the catalogue says it is",
+                    kernel.name
+                );
                 let help = "this is a defect of the kernel's registration, not of the job file";
                 mistakes.add_with_help(step.kernel.span(), message, "array or scalars?", help);
                 complete = false;
@@ -148,7 +177,10 @@ pub(crate) fn check(
     complete.then(|| CheckedStep {
         name: step.name.get_ref().clone(),
         kernel: kernel.name.clone(),
-        each: matches!(step.arrays.as_ref().map(Spanned::get_ref), Some(In::Each(_))),
+        each: matches!(
+            step.arrays.as_ref().map(Spanned::get_ref),
+            Some(In::Each(_))
+        ),
         runs: asked.wired.runs.clone(),
         params,
         save: None,
@@ -168,7 +200,10 @@ fn named_metas(
     let mut metas = Vec::new();
     let mut known = true;
     for binding in bindings {
-        let input = kernel.inputs.iter().find(|input| input.name == binding.input);
+        let input = kernel
+            .inputs
+            .iter()
+            .find(|input| input.name == binding.input);
         match (input, (asked.meta_of)(binding.source)) {
             (Some(input), Some(meta)) => {
                 check_meta(kernel, input, binding, &meta, mistakes);
@@ -194,15 +229,29 @@ fn check_meta(
     {
         mistakes.add(
             binding.span.clone(),
-            format!("kernel `{name}` takes an array of {ndim} dimension(s), `{array}` is {}", meta.describe()),
+            format!(
+                "kernel `{name}` takes an array of {ndim} dimension(s), `{array}` is {}",
+                meta.describe()
+            ),
             format!("expected {ndim}-D"),
         );
     }
     if !input.elements.is_empty() && !input.elements.contains(&meta.element) {
-        let names: Vec<&str> = input.elements.iter().map(|element| element.name()).collect();
-        let message = format!("kernel `{name}` does not take {}, and `{array}` is {}", meta.element, meta.describe());
+        let names: Vec<&str> = input
+            .elements
+            .iter()
+            .map(|element| element.name())
+            .collect();
+        let message = format!(
+            "kernel `{name}` does not take {}, and `{array}` is {}",
+            meta.element,
+            meta.describe()
+        );
         let expected = format!("expected {}", diagnose::one_of(&names));
-        let castable = input.elements.iter().filter(|to| meta.element.cast_refused(**to).is_none());
+        let castable = input
+            .elements
+            .iter()
+            .filter(|to| meta.element.cast_refused(**to).is_none());
         // f64 where it may be: that is what most maps want.
         let to = castable.max_by_key(|to| (**to == ElementType::F64, to.is_float()));
         match (binding.source, to) {
@@ -218,15 +267,20 @@ fn check_meta(
 /// Where in the job file a kernel's refusal points.
 fn place(step: &Step, runs: &[Vec<Binding>], metas: &[NamedMeta], at: &At) -> Range<usize> {
     let found = match at {
-        At::Param(name) => {
-            step.params.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value.span())
-        }
-        At::Input(name) => metas.iter().find(|meta| meta.input == *name).and_then(|meta| {
-            let mut bindings = runs.iter().flatten();
-            bindings
-                .find(|binding| binding.input == *name && binding.array == meta.array)
-                .map(|binding| binding.span.clone())
-        }),
+        At::Param(name) => step
+            .params
+            .iter()
+            .find(|(key, _)| key.get_ref() == name)
+            .map(|(_, value)| value.span()),
+        At::Input(name) => metas
+            .iter()
+            .find(|meta| meta.input == *name)
+            .and_then(|meta| {
+                let mut bindings = runs.iter().flatten();
+                bindings
+                    .find(|binding| binding.input == *name && binding.array == meta.array)
+                    .map(|binding| binding.span.clone())
+            }),
         At::Step => None,
     };
     found.unwrap_or_else(|| step.name.span())

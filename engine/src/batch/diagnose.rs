@@ -51,7 +51,11 @@ impl fmt::Display for JobErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.errors.len() + self.unshown;
         let plural = if count == 1 { "mistake" } else { "mistakes" };
-        write!(formatter, "{}: {count} {plural}; nothing was started", self.path)?;
+        write!(
+            formatter,
+            "{}: {count} {plural}; nothing was started",
+            self.path
+        )?;
         if self.unshown > 0 {
             write!(formatter, " (the first {} are shown)", self.errors.len())?;
         }
@@ -64,8 +68,14 @@ impl JobErrors {
     pub(crate) fn plain(&self) -> String {
         let mut text = String::new();
         for error in &self.errors {
-            text.push_str(&format!("{}:{}:{}: {}", self.path, error.line, error.column, error.message));
-            for more in [Some(&error.expected), error.help.as_ref()].into_iter().flatten() {
+            text.push_str(&format!(
+                "{}:{}:{}: {}",
+                self.path, error.line, error.column, error.message
+            ));
+            for more in [Some(&error.expected), error.help.as_ref()]
+                .into_iter()
+                .flatten()
+            {
                 if !more.is_empty() {
                     text.push_str("; ");
                     text.push_str(more);
@@ -87,11 +97,19 @@ pub(crate) struct Mistakes<'t> {
 impl<'t> Mistakes<'t> {
     /// No mistakes yet in this text.
     pub(crate) fn new(text: &'t str) -> Mistakes<'t> {
-        Mistakes { text, errors: Vec::new() }
+        Mistakes {
+            text,
+            errors: Vec::new(),
+        }
     }
 
     /// Notes a mistake: its place, what is wrong, what was expected there.
-    pub(crate) fn add(&mut self, span: Range<usize>, message: impl Into<String>, expected: impl Into<String>) {
+    pub(crate) fn add(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        expected: impl Into<String>,
+    ) {
         self.push(span, message.into(), expected.into(), None);
     }
 
@@ -106,12 +124,25 @@ impl<'t> Mistakes<'t> {
         self.push(span, message.into(), expected.into(), Some(help.into()));
     }
 
-    fn push(&mut self, span: Range<usize>, message: String, expected: String, help: Option<String>) {
+    fn push(
+        &mut self,
+        span: Range<usize>,
+        message: String,
+        expected: String,
+        help: Option<String>,
+    ) {
         let start = floor_char_boundary(self.text, span.start);
         let end = floor_char_boundary(self.text, span.end).max(start);
         let (line, column) = line_and_column(self.text, start);
         let span = SourceSpan::new(start.into(), end - start);
-        self.errors.push(JobError { message, expected, help, line, column, span });
+        self.errors.push(JobError {
+            message,
+            expected,
+            help,
+            line,
+            column,
+            span,
+        });
     }
 
     /// How many so far.
@@ -155,18 +186,29 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 }
 
 /// The name most like `wanted`, if one is near enough that it may have been meant.
-pub(crate) fn nearest<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(
+    wanted: &str,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Option<&'n str> {
     let wanted = wanted.to_lowercase();
     // strsim's cost grows with the product of the lengths.
     if wanted.len() > 100 {
         return None;
     }
-    let distance_max = (wanted.chars().count() / 3).max(1);
+    // One letter is not like another.
+    let length = wanted.chars().count();
+    let distance_max = if length < 2 { 0 } else { (length / 3).max(1) };
     names
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&wanted, &name.to_lowercase()), name))
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&wanted, &name.to_lowercase()),
+                name,
+            )
+        })
         .filter(|(distance, name)| {
-            *distance <= distance_max || (wanted.len() >= 3 && name.to_lowercase().starts_with(&wanted))
+            *distance <= distance_max
+                || (wanted.len() >= 3 && name.to_lowercase().starts_with(&wanted))
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
@@ -228,7 +270,11 @@ mod tests {
         assert_eq!(nearest("hilshaed", names), Some("hillshade"));
         assert_eq!(nearest("Sum", names), Some("sum"));
         assert_eq!(nearest("convolve", names), None);
-        assert_eq!(unknown("kernel", "x", []).1, "there is no kernel to name here");
+        assert_eq!(nearest("x", ["y"]), None);
+        assert_eq!(
+            unknown("kernel", "x", []).1,
+            "there is no kernel to name here"
+        );
         assert_eq!(one_of(&["a", "b", "c"]), "`a`, `b` or `c`");
     }
 }

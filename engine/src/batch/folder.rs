@@ -46,14 +46,21 @@ impl OutputFolder {
         if let Some(earlier) = marker::read(&directory)? {
             if !fresh {
                 let path = path.to_path_buf();
-                return Err(FolderError::Unfinished { path, job: earlier.job });
+                return Err(FolderError::Unfinished {
+                    path,
+                    job: earlier.job,
+                });
             }
             marker::remove_leftovers(&directory, &earlier, true)?;
             directory.remove(MARKER)?;
         }
         marker::begin(&directory, job)?;
         directory.sync()?;
-        Ok(OutputFolder { directory, finished: false, _lock: lock })
+        Ok(OutputFolder {
+            directory,
+            finished: false,
+            _lock: lock,
+        })
     }
 
     /// The folder's path as it was given.
@@ -104,7 +111,10 @@ fn lock(directory: &Directory) -> Result<File, FolderError> {
             // Only for the message; a holder that has not written its number yet is a holder all the same.
             let _ = (&file).take(32).read_to_string(&mut text);
             let path = directory.path().to_path_buf();
-            return Err(FolderError::Locked { path, pid: text.trim().parse().ok() });
+            return Err(FolderError::Locked {
+                path,
+                pid: text.trim().parse().ok(),
+            });
         }
         Err(TryLockError::Error(error)) => return Err(system(error)),
     }

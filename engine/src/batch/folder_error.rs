@@ -16,7 +16,9 @@ pub(crate) enum FolderError {
     Locked { path: PathBuf, pid: Option<u32> },
     /// An earlier run did not come to its end.
     #[error("{path} holds an unfinished run{of}", path = path.display(), of = of_job(job))]
-    #[diagnostic(help("start anew with `--fresh`, which removes what that run made, or choose another folder with `--out DIR`"))]
+    #[diagnostic(help(
+        "start anew with `--fresh`, which removes what that run made, or choose another folder with `--out DIR`"
+    ))]
     Unfinished { path: PathBuf, job: Option<String> },
     /// The marker of an unfinished run is not ours, or damaged.
     #[error("{path} was not written by this version of gristmill: {reason}", path = path.display())]
@@ -33,15 +35,27 @@ pub(crate) enum FolderError {
     /// No room.
     #[error("the disk is full: cannot {action} {path}", path = path.display())]
     #[diagnostic(help("make room, or choose a folder on another disk with `--out DIR`"))]
-    Full { action: &'static str, path: PathBuf, source: io::Error },
+    Full {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     /// No right to write.
     #[error("not allowed to {action} {path}: {source}", path = path.display())]
     #[diagnostic(help("choose a folder that you may write to with `--out DIR`"))]
-    Denied { action: &'static str, path: PathBuf, source: io::Error },
+    Denied {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     /// Anything else that the system says.
     #[error("cannot {action} {path}: {source}", path = path.display())]
     #[diagnostic(help("the message above is the system's own"))]
-    Io { action: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     /// Not a path below the folder.
     #[error(transparent)]
     #[diagnostic(help("name a file inside the output folder"))]
@@ -53,21 +67,36 @@ fn holder(pid: &Option<u32>) -> String {
 }
 
 fn of_job(job: &Option<String>) -> String {
-    job.as_ref().map_or(String::new(), |job| format!(" of job `{job}`"))
+    job.as_ref()
+        .map_or(String::new(), |job| format!(" of job `{job}`"))
 }
 
 impl FolderError {
     /// Sorts what the system said while we tried to `action` the `path`.
-    pub(crate) fn system(action: &'static str, path: &Path, source: impl Into<io::Error>) -> FolderError {
+    pub(crate) fn system(
+        action: &'static str,
+        path: &Path,
+        source: impl Into<io::Error>,
+    ) -> FolderError {
         let (path, source) = (path.to_path_buf(), source.into());
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                FolderError::Full { action, path, source }
-            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FolderError::Full {
+                action,
+                path,
+                source,
+            },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                FolderError::Denied { action, path, source }
+                FolderError::Denied {
+                    action,
+                    path,
+                    source,
+                }
             }
-            _ => FolderError::Io { action, path, source },
+            _ => FolderError::Io {
+                action,
+                path,
+                source,
+            },
         }
     }
 }

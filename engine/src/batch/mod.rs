@@ -21,6 +21,8 @@ mod npy_literal;
 mod order;
 mod output_path;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod value;
 mod whole_file;
 

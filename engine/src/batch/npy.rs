@@ -42,7 +42,10 @@ pub(crate) struct NpyError {
 }
 
 fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, NpyError> {
-    Err(NpyError { message: message.into(), help: help.into() })
+    Err(NpyError {
+        message: message.into(),
+        help: help.into(),
+    })
 }
 
 const SAVE_AGAIN: &str = "write it again with numpy.save(\"NAME.npy\", array)";
@@ -50,21 +53,31 @@ const SAVE_AGAIN: &str = "write it again with numpy.save(\"NAME.npy\", array)";
 impl NpyHeader {
     /// Opens a file and reads its header. A folder, a pipe or a device is refused without waiting for it.
     pub(crate) fn of_file(path: &Path) -> Result<NpyHeader, NpyError> {
-        let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-        let (mut file, metadata) = match opened.and_then(|file| file.metadata().map(|data| (file, data))) {
-            Ok(both) => both,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return refuse(
-                    format!("there is no file {}", path.display()),
-                    "a file is named relative to the job file",
-                );
-            }
-            Err(error) => {
-                return refuse(format!("cannot open {}: {error}", path.display()), "see its permissions");
-            }
-        };
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path);
+        let (mut file, metadata) =
+            match opened.and_then(|file| file.metadata().map(|data| (file, data))) {
+                Ok(both) => both,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return refuse(
+                        format!("there is no file {}", path.display()),
+                        "a file is named relative to the job file",
+                    );
+                }
+                Err(error) => {
+                    return refuse(
+                        format!("cannot open {}: {error}", path.display()),
+                        "see its permissions",
+                    );
+                }
+            };
         if !metadata.is_file() {
-            return refuse(format!("{} is not a regular file", path.display()), "name a .npy file");
+            return refuse(
+                format!("{} is not a regular file", path.display()),
+                "name a .npy file",
+            );
         }
         NpyHeader::read(&mut file as &mut File, metadata.len())
     }
@@ -74,7 +87,11 @@ impl NpyHeader {
         let (text, data_offset_bytes) = header_text(source, length_bytes)?;
         let text_offset = data_offset_bytes as usize - text.len();
         let entries = npy_literal::parse(&text).map_err(|error| NpyError {
-            message: format!("the header is damaged at byte {}: {}", text_offset + error.at, error.message),
+            message: format!(
+                "the header is damaged at byte {}: {}",
+                text_offset + error.at,
+                error.message
+            ),
             help: SAVE_AGAIN.into(),
         })?;
         let (descr, fortran, shape) = three_entries(entries)?;
@@ -87,7 +104,10 @@ impl NpyHeader {
         }
         if shape.is_empty() || shape.len() > DIMENSIONS_MAX {
             return refuse(
-                format!("the array has {} dimensions; 1 to {DIMENSIONS_MAX} are read", shape.len()),
+                format!(
+                    "the array has {} dimensions; 1 to {DIMENSIONS_MAX} are read",
+                    shape.len()
+                ),
                 "in Python: array.reshape(...) before numpy.save",
             );
         }
@@ -102,7 +122,12 @@ impl NpyHeader {
                 "copy or write it again",
             );
         }
-        Ok(NpyHeader { element, shape, data_offset_bytes, data_bytes })
+        Ok(NpyHeader {
+            element,
+            shape,
+            data_offset_bytes,
+            data_bytes,
+        })
     }
 }
 
@@ -115,14 +140,20 @@ fn header_text(source: &mut impl Read, length_bytes: u64) -> Result<(Vec<u8>, u6
     let mut read = |bytes: &mut [u8]| match source.read_exact(bytes) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(cut_short()),
-        Err(error) => refuse(format!("cannot read the file: {error}"), "see the disk and its permissions"),
+        Err(error) => refuse(
+            format!("cannot read the file: {error}"),
+            "see the disk and its permissions",
+        ),
     };
     let mut start = [0; 8];
     if length_bytes >= 8 {
         read(&mut start)?;
     }
     if !start.starts_with(b"\x93NUMPY") {
-        return refuse("this is not a .npy file: it does not begin with the six bytes \\x93NUMPY", SAVE_AGAIN);
+        return refuse(
+            "this is not a .npy file: it does not begin with the six bytes \\x93NUMPY",
+            SAVE_AGAIN,
+        );
     }
     let mut size = [0; 4];
     let size_bytes = match start[6..] {
@@ -130,7 +161,9 @@ fn header_text(source: &mut impl Read, length_bytes: u64) -> Result<(Vec<u8>, u6
         [2 | 3, 0] => 4,
         [major, minor, ..] => {
             return refuse(
-                format!("version {major}.{minor} of the .npy format (bytes 6 and 7) is not known; 1.0 to 3.0 are"),
+                format!(
+                    "version {major}.{minor} of the .npy format (bytes 6 and 7) is not known; 1.0 to 3.0 are"
+                ),
                 SAVE_AGAIN,
             );
         }
@@ -141,7 +174,9 @@ fn header_text(source: &mut impl Read, length_bytes: u64) -> Result<(Vec<u8>, u6
     let data_offset = (8 + size_bytes + header_bytes) as u64;
     if header_bytes > HEADER_BYTES_MAX {
         return refuse(
-            format!("the header claims {header_bytes} bytes (at byte 8); at most {HEADER_BYTES_MAX} are read"),
+            format!(
+                "the header claims {header_bytes} bytes (at byte 8); at most {HEADER_BYTES_MAX} are read"
+            ),
             SAVE_AGAIN,
         );
     }
@@ -162,9 +197,17 @@ fn three_entries(entries: Vec<Entry>) -> Result<(Literal, bool, Vec<usize>), Npy
             ("fortran_order", Literal::Bool(value)) => fortran.replace(value).is_none(),
             ("shape", Literal::Integers(value)) => shape.replace(value).is_none(),
             (key @ ("fortran_order" | "shape"), value) => {
-                return refuse(format!("the header's `{key}` is {}", value.describe()), SAVE_AGAIN);
+                return refuse(
+                    format!("the header's `{key}` is {}", value.describe()),
+                    SAVE_AGAIN,
+                );
             }
-            (key, _) => return refuse(format!("the header has an unknown entry `{key}`"), SAVE_AGAIN),
+            (key, _) => {
+                return refuse(
+                    format!("the header has an unknown entry `{key}`"),
+                    SAVE_AGAIN,
+                );
+            }
         };
         if !first {
             return refuse(format!("the header has `{key}` twice"), SAVE_AGAIN);
@@ -188,8 +231,13 @@ fn data_bytes(shape: &[usize], element: ElementType) -> Result<u64, NpyError> {
     };
     // Zeros must not hide an overflow of the others: strides are computed from all of them.
     let nonzero = shape.iter().filter(|&&length| length != 0);
-    let elements = nonzero.copied().try_fold(1usize, usize::checked_mul).ok_or_else(too_large)?;
-    let bytes = elements.checked_mul(element.size_bytes()).ok_or_else(too_large)?;
+    let elements = nonzero
+        .copied()
+        .try_fold(1usize, usize::checked_mul)
+        .ok_or_else(too_large)?;
+    let bytes = elements
+        .checked_mul(element.size_bytes())
+        .ok_or_else(too_large)?;
     if isize::try_from(bytes).is_err() {
         return Err(too_large());
     }
@@ -203,11 +251,18 @@ fn element_type(descr: &Literal) -> Result<ElementType, NpyError> {
                 "the array is structured (several fields per element); plain numbers are read",
                 "in Python, save one field: numpy.save(\"NAME.npy\", array[\"FIELD\"])",
             ),
-            other => refuse(format!("the header's `descr` is {}", other.describe()), SAVE_AGAIN),
+            other => refuse(
+                format!("the header's `descr` is {}", other.describe()),
+                SAVE_AGAIN,
+            ),
         };
     };
     let convert = |to: &str| format!("in Python: numpy.save(\"NAME.npy\", array.astype(\"{to}\"))");
-    let native = if cfg!(target_endian = "little") { '<' } else { '>' };
+    let native = if cfg!(target_endian = "little") {
+        '<'
+    } else {
+        '>'
+    };
     let (order, kind) = match descr.chars().next() {
         Some(order @ ('<' | '>' | '|' | '=')) => (order, &descr[1..]),
         _ => ('|', descr.as_str()),
@@ -231,12 +286,23 @@ fn element_type(descr: &Literal) -> Result<ElementType, NpyError> {
                 convert("uint8"),
             );
         }
-        "f2" => return refuse(format!("the elements are half floats ('{descr}')"), convert("float32")),
+        "f2" => {
+            return refuse(
+                format!("the elements are half floats ('{descr}')"),
+                convert("float32"),
+            );
+        }
         "f16" | "f12" => {
-            return refuse(format!("the elements are long doubles ('{descr}')"), convert("float64"));
+            return refuse(
+                format!("the elements are long doubles ('{descr}')"),
+                convert("float64"),
+            );
         }
         "c32" | "c24" => {
-            return refuse(format!("the elements are long complex numbers ('{descr}')"), convert("complex128"));
+            return refuse(
+                format!("the elements are long complex numbers ('{descr}')"),
+                convert("complex128"),
+            );
         }
         _ => return foreign_kind(descr, kind),
     };
@@ -251,11 +317,23 @@ fn element_type(descr: &Literal) -> Result<ElementType, NpyError> {
 
 fn foreign_kind(descr: &str, kind: &str) -> Result<ElementType, NpyError> {
     let (what, help) = match kind.chars().next() {
-        Some('O') => ("Python objects", "in Python: array.astype(float) before numpy.save"),
+        Some('O') => (
+            "Python objects",
+            "in Python: array.astype(float) before numpy.save",
+        ),
         Some('S' | 'U' | 'a') => ("texts", "in Python: array.astype(float) before numpy.save"),
-        Some('M' | 'm') => ("dates or durations", "in Python: array.astype(\"int64\") before numpy.save"),
-        Some('V') => ("raw bytes", "in Python: array.view(\"uint8\") before numpy.save"),
+        Some('M' | 'm') => (
+            "dates or durations",
+            "in Python: array.astype(\"int64\") before numpy.save",
+        ),
+        Some('V') => (
+            "raw bytes",
+            "in Python: array.view(\"uint8\") before numpy.save",
+        ),
         _ => ("of an unknown type", SAVE_AGAIN),
     };
-    refuse(format!("the elements are {what} ('{descr}'), which are not read"), help)
+    refuse(
+        format!("the elements are {what} ('{descr}'), which are not read"),
+        help,
+    )
 }
