@@ -22,7 +22,7 @@ mod order;
 mod output_path;
 mod parse;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod value;
 mod whole_file;
 
@@ -38,7 +38,8 @@ pub(crate) use diagnose::{JobError, JobErrors};
 pub(crate) use element::ElementType;
 pub(crate) use folder::OutputFolder;
 pub(crate) use folder_error::FolderError;
-pub(crate) use job::Palette;
+pub(crate) use job::{FORMAT, Palette};
 pub(crate) use npy::{NpyError, NpyHeader};
 pub(crate) use output_path::{OutputPath, OutputPathError, REPORT};
+pub(crate) use value::is_name;
 pub(crate) use whole_file::WholeFile;

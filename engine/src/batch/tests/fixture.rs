@@ -11,7 +11,7 @@ use crate::batch::{
 };
 
 /// Kernels of every kind that the check tells apart.
-pub(super) struct Kernels;
+pub(crate) struct Kernels;
 
 fn input(name: &str, ndim: Option<usize>, elements: &[ElementType]) -> InputInfo {
     InputInfo {
@@ -95,12 +95,12 @@ impl Catalogue for Kernels {
 }
 
 /// A folder of its own, with `map.npy` (3 x 4 f64), `row.npy` (5 f64) and `small.npy` (3 x 4 i16).
-pub(super) struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    pub(super) fn new() -> Place {
+    pub(crate) fn new() -> Place {
         let place = Place {
             folder: TempDir::new().unwrap(),
         };
@@ -110,22 +110,22 @@ impl Place {
         place
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(super) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.path().join(name);
         fs::write(&path, bytes).unwrap();
         path
     }
 
     /// The folder that results go to.
-    pub(super) fn out(&self) -> PathBuf {
+    pub(crate) fn out(&self) -> PathBuf {
         self.path().join("out")
     }
 
-    pub(super) fn check(&self, text: &str) -> Result<CheckedJob, JobErrors> {
+    pub(crate) fn check(&self, text: &str) -> Result<CheckedJob, JobErrors> {
         check_text(
             text,
             &self.path().join("job.toml"),
@@ -135,7 +135,7 @@ impl Place {
     }
 
     /// The mistakes of a job that has some, one line each, without the job file's path: `line:column: message; …`.
-    pub(super) fn mistakes(&self, text: &str) -> String {
+    pub(crate) fn mistakes(&self, text: &str) -> String {
         let errors = self
             .check(text)
             .expect_err("this job should have been refused");
@@ -143,7 +143,7 @@ impl Place {
     }
 
     /// The mistakes of `[inputs]` and `[steps]` that follow a good start; line 1 is the first of `rest`'s.
-    pub(super) fn mistakes_after_start(&self, rest: &str) -> String {
+    pub(crate) fn mistakes_after_start(&self, rest: &str) -> String {
         let start = "format = 1; name = \"t\"; inputs.map.file = \"map.npy\"".replace("; ", "\n");
         let mistakes = self.mistakes(&format!("{start}\n{rest}"));
         let renumbered = mistakes.lines().map(|line| match line.split_once(':') {
@@ -158,7 +158,7 @@ impl Place {
 }
 
 /// A .npy file of version 1.0 with zeros for data.
-pub(super) fn npy(descr: &str, shape: &str, data_bytes: usize) -> Vec<u8> {
+pub(crate) fn npy(descr: &str, shape: &str, data_bytes: usize) -> Vec<u8> {
     npy_of(
         &format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"),
         data_bytes,
@@ -166,7 +166,7 @@ pub(super) fn npy(descr: &str, shape: &str, data_bytes: usize) -> Vec<u8> {
 }
 
 /// The same, with any header.
-pub(super) fn npy_of(header: &str, data_bytes: usize) -> Vec<u8> {
+pub(crate) fn npy_of(header: &str, data_bytes: usize) -> Vec<u8> {
     let mut header = header.as_bytes().to_vec();
     while !(10 + header.len() + 1).is_multiple_of(64) {
         header.push(b' ');

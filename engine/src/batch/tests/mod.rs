@@ -1,6 +1,6 @@
 //! Tests of job files and output folders, by what a user sees: the message, its line and its column.
 
-mod fixture;
+pub(crate) mod fixture;
 mod folder;
 mod job;
 mod mangled;
