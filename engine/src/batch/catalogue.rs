@@ -1,6 +1,7 @@
 //! What a job file may ask for: the kernels as the check sees them, without knowing how they run.
 //!
-//! The engine's registry implements [`Catalogue`]; nothing here starts, allocates or reads anything.
+//! The engine's registry implements [`Catalogue`]; nothing here starts, allocates or reads
+//! anything.
 
 use super::element::ElementType;
 
@@ -9,11 +10,13 @@ pub(crate) trait Catalogue {
     /// Every kernel, in the order in which they should be listed.
     fn kernels(&self) -> Vec<KernelInfo>;
 
-    /// What the kernel makes of these inputs: the result's array, or `None` when its result is scalars alone.
+    /// What the kernel makes of these inputs: the result's array, or `None` when its result is
+    /// scalars alone.
     ///
-    /// It is called only with a kernel of [`Catalogue::kernels`], all parameters present (defaults filled in) and of the
-    /// type that [`ParamInfo`] declares, and every input given, with the dimensions and element types that
-    /// [`InputInfo`] allows. What remains to be refused are values and combinations; all reasons at once.
+    /// It is called only with a kernel of [`Catalogue::kernels`], all parameters present (defaults
+    /// filled in) and of the type that [`ParamInfo`] declares, and every input given, with the
+    /// dimensions and element types that [`InputInfo`] allows. What remains to be refused are
+    /// values and combinations; all reasons at once.
     fn prepare(
         &self,
         kernel: &str,

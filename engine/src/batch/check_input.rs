@@ -1,4 +1,5 @@
-//! The check of one input: its file, its header, and whether the cast and the missing value make sense for it.
+//! The check of one input: its file, its header, and whether the cast and the missing value make
+//! sense for it.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,8 @@ pub(crate) struct CheckedInput {
     pub(crate) meta: ArrayMeta,
     /// The type to cast to, if it differs from the file's.
     pub(crate) cast: Option<ElementType>,
-    /// The value that becomes NaN. The array's type is then a float; it is looked for before the cast.
+    /// The value that becomes NaN. The array's type is then a float; it is looked for before the
+    /// cast.
     pub(crate) nodata: Option<f64>,
 }
 

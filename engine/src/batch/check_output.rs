@@ -1,4 +1,5 @@
-//! The check of what a job writes: names, clashes with inputs and with each other, and what lies on the disk already.
+//! The check of what a job writes: names, clashes with inputs and with each other, and what lies on
+//! the disk already.
 //!
 //! It only looks. The folder checks again, without a gap, when it creates the files.
 
@@ -18,7 +19,8 @@ struct Output {
     what: String,
 }
 
-/// Checks every `save` and `picture`, fills them into the steps, and lists all outputs, the report last.
+/// Checks every `save` and `picture`, fills them into the steps, and lists all outputs, the report
+/// last.
 pub(crate) fn check(
     job: &Job,
     inputs: &[Option<CheckedInput>],

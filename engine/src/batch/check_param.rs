@@ -1,4 +1,5 @@
-//! The check of a step's parameters against those that its kernel declares; defaults are filled in here.
+//! The check of a step's parameters against those that its kernel declares; defaults are filled in
+//! here.
 
 use toml::Value;
 
@@ -6,7 +7,8 @@ use super::catalogue::{KernelInfo, ParamType};
 use super::diagnose::{self, Mistakes};
 use super::job::Step;
 
-/// All parameters of the kernel with their values; `None` when one is unknown, missing or of the wrong type.
+/// All parameters of the kernel with their values; `None` when one is unknown, missing or of the
+/// wrong type.
 pub(crate) fn check(
     step: &Step,
     kernel: &KernelInfo,

@@ -1,15 +1,17 @@
-//! The check of one step: its parameters and arrays against what its kernel takes, then the kernel's own opinion.
+//! The check of one step: its parameters and arrays against what its kernel takes, then the
+//! kernel's own opinion.
 
 use std::ops::Range;
 
 use toml::Spanned;
 
 use super::catalogue::{ArrayMeta, At, Catalogue, InputInfo, KernelInfo, NamedMeta, ResultKind};
-use super::check::{Binding, CheckedStep, Source, Wired};
+use super::check::{Binding, CheckedStep, Source};
 use super::check_param;
 use super::diagnose::{self, Mistakes};
 use super::element::ElementType;
 use super::job::{In, Step};
+use super::wire::Wired;
 
 /// A step and what is known around it.
 pub(crate) struct Asked<'a> {
@@ -20,7 +22,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) meta_of: &'a dyn Fn(Source) -> Option<ArrayMeta>,
 }
 
-/// Which array goes to which input of the kernel, for each run of it. Without a known kernel, inputs stay nameless.
+/// Which array goes to which input of the kernel, for each run of it. Without a known kernel,
+/// inputs stay nameless.
 pub(crate) fn pairs(
     step: &Step,
     arrays: &Spanned<In>,
@@ -120,7 +123,8 @@ fn named_pairs(
             format!("expected {}", as_table(kernel)),
         );
     }
-    // In the kernel's order; what is unknown to it is kept last, so that its array's name is looked up as well.
+    // In the kernel's order; what is unknown to it is kept last, so that its array's name is looked
+    // up as well.
     let known = names().filter_map(given);
     let others = named
         .iter()

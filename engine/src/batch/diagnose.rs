@@ -1,9 +1,11 @@
-//! Mistakes in a job file: each with its place, what was expected and the nearest name, all of them at once.
+//! Mistakes in a job file: each with its place, what was expected and the nearest name, all of them
+//! at once.
 //!
 //! It collects and words them; how they are drawn on a terminal is the command's business.
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
@@ -37,7 +39,7 @@ pub(crate) struct JobErrors {
     /// The job file's path as the user gave it.
     pub(crate) path: String,
     #[source_code]
-    source: NamedSource<String>,
+    source: Arc<NamedSource<String>>,
     /// In the order of the file.
     #[related]
     pub(crate) errors: Vec<JobError>,
@@ -162,7 +164,7 @@ impl<'t> Mistakes<'t> {
         self.errors.truncate(SHOWN_MAX);
         Err(JobErrors {
             path: path.to_string(),
-            source: NamedSource::new(path, self.text.to_string()),
+            source: Arc::new(NamedSource::new(path, self.text.to_string())),
             errors: self.errors,
             unshown,
         })

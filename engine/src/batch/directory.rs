@@ -1,7 +1,8 @@
-//! An open directory, and what is done in it by single names that are never followed when they are links.
+//! An open directory, and what is done in it by single names that are never followed when they are
+//! links.
 //!
-//! Working from descriptors rather than from paths leaves no moment in which someone could swap a folder for a link
-//! between the look and the use.
+//! Working from descriptors rather than from paths leaves no moment in which someone could swap a
+//! folder for a link between the look and the use.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -37,9 +38,18 @@ pub(crate) enum Found {
 }
 
 impl Directory {
-    /// Opens a folder, creating it and its parents if they are missing. A relative path may pass no link; of an
-    /// absolute one only the last component is looked at, since a home folder or a disk is often reached through one.
+    /// Opens a folder, creating it and its parents if they are missing; see [`Directory::look`].
     pub(crate) fn create(path: &Path) -> Result<Directory, FolderError> {
+        let path = Directory::look(path)?;
+        std::fs::create_dir_all(&path)
+            .map_err(|error| FolderError::system("create the folder", &path, error))?;
+        Directory::open(&path)
+    }
+
+    /// The path as it is opened, if it is a folder's or nothing's yet. A relative path may pass no
+    /// link; of an absolute one only the last component is looked at, since a home folder or a disk
+    /// is often reached through one.
+    pub(crate) fn look(path: &Path) -> Result<PathBuf, FolderError> {
         // Without a trailing slash, behind which the system would follow a link.
         let mut path: PathBuf = path.components().collect();
         if path.as_os_str().is_empty() {
@@ -69,9 +79,7 @@ impl Directory {
                 wanted: "folder",
             });
         }
-        std::fs::create_dir_all(&path)
-            .map_err(|error| FolderError::system("create the folder", &path, error))?;
-        Directory::open(&path)
+        Ok(path)
     }
 
     /// Opens a folder that is there.

@@ -1,10 +1,12 @@
 //! The element types that arrays in a job may have, their names, and which casts keep the values.
 //!
-//! It knows nothing of files or of Rust types: `npy` maps file types to these, the engine maps these to its own.
+//! It knows nothing of files or of Rust types: `npy` maps file types to these, the engine maps
+//! these to its own.
 
 use std::fmt;
 
-/// The type of an array's elements. `C32` is a pair of `f32` (numpy's complex64), `C64` a pair of `f64`.
+/// The type of an array's elements. `C32` is a pair of `f32` (numpy's complex64), `C64` a pair of
+/// `f64`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum ElementType {
     F32,
@@ -84,8 +86,8 @@ impl ElementType {
         }
     }
 
-    /// Whether a cast is possible: into an integer type that holds every value, or into any float or complex
-    /// type (which may round). Otherwise the reason why not.
+    /// Whether a cast is possible: into an integer type that holds every value, or into any float
+    /// or complex type (which may round). Otherwise the reason why not.
     pub(crate) fn cast_refused(self, to: ElementType) -> Option<String> {
         if self == to {
             return None;

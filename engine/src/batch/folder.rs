@@ -1,4 +1,5 @@
-//! The output folder of a job: one job at a time, no mixing with an unfinished run, and files that are whole or absent.
+//! The output folder of a job: one job at a time, no mixing with an unfinished run, and files that
+//! are whole or absent.
 //!
 //! | file in it | meaning |
 //! |---|---|
@@ -6,10 +7,12 @@
 //! | `.gristmill-unfinished` | there while a run is under way, and after one that did not come to its end; see `marker` |
 //! | `.NAME.….gristmill-tmp` | a file that is being written |
 //!
-//! A finished earlier run may be written over: each of its files is replaced as a whole, by a rename, when the new one is
-//! complete; files of other names are left alone. An unfinished one is refused, or removed when the caller says `fresh`.
+//! A finished earlier run may be written over: each of its files is replaced as a whole, by a
+//! rename, when the new one is complete; files of other names are left alone. An unfinished one is
+//! refused, or removed when the caller says `fresh`.
 //!
-//! It is the coordinator that opens the folder; tasks in other processes write by [`WholeFile::create`].
+//! It is the coordinator that opens the folder; tasks in other processes write by
+//! [`WholeFile::create`].
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -28,7 +31,8 @@ const LOCK: &str = ".gristmill.lock";
 
 /// An output folder, locked for one run.
 ///
-/// When it is dropped without [`OutputFolder::finish`], the run counts as unfinished, unless it had made nothing.
+/// When it is dropped without [`OutputFolder::finish`], the run counts as unfinished, unless it had
+/// made nothing.
 #[derive(Debug)]
 pub(crate) struct OutputFolder {
     directory: Directory,
@@ -38,8 +42,8 @@ pub(crate) struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Opens the folder for a run of `job`: creates it if it is missing, locks it, and refuses an unfinished earlier run
-    /// in it, or removes what that made if `fresh`.
+    /// Opens the folder for a run of `job`: creates it if it is missing, locks it, and refuses an
+    /// unfinished earlier run in it, or removes what that made if `fresh`.
     pub(crate) fn open(path: &Path, job: &str, fresh: bool) -> Result<OutputFolder, FolderError> {
         let directory = Directory::create(path)?;
         let lock = lock(&directory)?;
@@ -61,6 +65,22 @@ impl OutputFolder {
             finished: false,
             _lock: lock,
         })
+    }
+
+    /// Whether [`OutputFolder::open`] would refuse this folder, as far as that can be seen without
+    /// touching it: a lock that another job holds is not looked at, since it may be gone by then.
+    pub(crate) fn look(path: &Path, fresh: bool) -> Result<(), FolderError> {
+        let path = Directory::look(path)?;
+        if fresh || path.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        match marker::read(&Directory::open(&path)?)? {
+            Some(earlier) => Err(FolderError::Unfinished {
+                path,
+                job: earlier.job,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// The folder's path as it was given.
@@ -89,8 +109,8 @@ impl Drop for OutputFolder {
         if self.finished {
             return;
         }
-        // A run that stopped before it made anything leaves nothing that would need `--fresh`. Errors change nothing:
-        // the marker then stays, and the next run is told of it.
+        // A run that stopped before it made anything leaves nothing that would need `--fresh`.
+        // Errors change nothing: the marker then stays, and the next run is told of it.
         if let Ok(Some(marker)) = marker::read(&self.directory)
             && marker.made.is_empty()
             && marker::remove_leftovers(&self.directory, &marker, false).is_ok()
@@ -108,7 +128,8 @@ fn lock(directory: &Directory) -> Result<File, FolderError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
-            // Only for the message; a holder that has not written its number yet is a holder all the same.
+            // Only for the message; a holder that has not written its number yet is a holder all
+            // the same.
             let _ = (&file).take(32).read_to_string(&mut text);
             let path = directory.path().to_path_buf();
             return Err(FolderError::Locked {

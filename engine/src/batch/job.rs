@@ -1,4 +1,5 @@
-//! A job file as it was written: every value with its place in the text, nothing checked against anything else.
+//! A job file as it was written: every value with its place in the text, nothing checked against
+//! anything else.
 
 use toml::Spanned;
 

@@ -1,4 +1,5 @@
-//! The marker of an unfinished run: which files the run is about to make, so that `--fresh` removes these and no others.
+//! The marker of an unfinished run: which files the run is about to make, so that `--fresh` removes
+//! these and no others.
 //!
 //! A text file in the output folder, there from the start of a run to its end:
 //!
@@ -8,9 +9,10 @@
 //! | `temporary PATH` | before the temporary file is created | whoever writes it |
 //! | `made DEVICE INODE PATH` | before the temporary is renamed to PATH | whoever wrote it |
 //!
-//! Lines are appended by one write(2) each, so several processes may write. A last line without its newline was torn by a
-//! crash: what it announces had not happened yet, so it is passed over. `made` names the file by its inode, which a rename
-//! keeps: a file that was at PATH before, or that someone has put there since, has another one and is left alone.
+//! Lines are appended by one write(2) each, so several processes may write. A last line without its
+//! newline was torn by a crash: what it announces had not happened yet, so it is passed over.
+//! `made` names the file by its inode, which a rename keeps: a file that was at PATH before, or
+//! that someone has put there since, has another one and is left alone.
 
 use std::io::{Read, Write};
 
@@ -128,8 +130,8 @@ fn made(rest: &str) -> Option<(u64, u64, OutputPath)> {
     Some((device, inode, OutputPath::new(words.next()?).ok()?))
 }
 
-/// Removes what the unfinished run left: its temporaries and, if `finished_too`, the files that it finished.
-/// What is not there any more, or is another file by now, is left alone.
+/// Removes what the unfinished run left: its temporaries and, if `finished_too`, the files that it
+/// finished. What is not there any more, or is another file by now, is left alone.
 pub(crate) fn remove_leftovers(
     folder: &Directory,
     marker: &Marker,

@@ -25,6 +25,7 @@ mod parse;
 pub(crate) mod tests;
 mod value;
 mod whole_file;
+mod wire;
 
 pub(crate) use catalogue::{
     ArrayMeta, At, Catalogue, InputInfo, KernelInfo, NamedMeta, ParamInfo, ParamType, Refusal,

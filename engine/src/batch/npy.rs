@@ -1,9 +1,11 @@
 //! The header of a `.npy` file: what array it holds, and where it begins.
 //!
-//! Only headers are read, with bounds on everything that they claim; the data are the engine's to map. What the engine
-//! cannot map (foreign byte order, Fortran order, objects, …) is refused with the line of Python that mends it.
+//! Only headers are read, with bounds on everything that they claim; the data are the engine's to
+//! map. What the engine cannot map (foreign byte order, Fortran order, objects, …) is refused with
+//! the line of Python that mends it.
 //!
-//! Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html, versions 1.0, 2.0 and 3.0.
+//! Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html, versions 1.0, 2.0 and
+//! 3.0.
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -13,7 +15,8 @@ use std::path::Path;
 use super::element::ElementType;
 use super::npy_literal::{self, Entry, Literal};
 
-/// The longest header that is read. numpy writes about 120 bytes and reads at most 10,000 by default.
+/// The longest header that is read. numpy writes about 120 bytes and reads at most 10,000 by
+/// default.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// The most dimensions that an array of the engine has.
 const DIMENSIONS_MAX: usize = 6;
@@ -51,7 +54,8 @@ fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, N
 const SAVE_AGAIN: &str = "write it again with numpy.save(\"NAME.npy\", array)";
 
 impl NpyHeader {
-    /// Opens a file and reads its header. A folder, a pipe or a device is refused without waiting for it.
+    /// Opens a file and reads its header. A folder, a pipe or a device is refused without waiting
+    /// for it.
     pub(crate) fn of_file(path: &Path) -> Result<NpyHeader, NpyError> {
         let opened = OpenOptions::new()
             .read(true)
@@ -257,7 +261,6 @@ fn element_type(descr: &Literal) -> Result<ElementType, NpyError> {
             ),
         };
     };
-    let convert = |to: &str| format!("in Python: numpy.save(\"NAME.npy\", array.astype(\"{to}\"))");
     let native = if cfg!(target_endian = "little") {
         '<'
     } else {
@@ -280,30 +283,6 @@ fn element_type(descr: &Literal) -> Result<ElementType, NpyError> {
         "u8" => ElementType::U64,
         "c8" => ElementType::C32,
         "c16" => ElementType::C64,
-        "b1" => {
-            return refuse(
-                format!("the elements are booleans ('{descr}'), which are not read"),
-                convert("uint8"),
-            );
-        }
-        "f2" => {
-            return refuse(
-                format!("the elements are half floats ('{descr}')"),
-                convert("float32"),
-            );
-        }
-        "f16" | "f12" => {
-            return refuse(
-                format!("the elements are long doubles ('{descr}')"),
-                convert("float64"),
-            );
-        }
-        "c32" | "c24" => {
-            return refuse(
-                format!("the elements are long complex numbers ('{descr}')"),
-                convert("complex128"),
-            );
-        }
         _ => return foreign_kind(descr, kind),
     };
     if known.size_bytes() > 1 && order != native && order != '=' {
@@ -316,24 +295,33 @@ fn element_type(descr: &Literal) -> Result<ElementType, NpyError> {
 }
 
 fn foreign_kind(descr: &str, kind: &str) -> Result<ElementType, NpyError> {
-    let (what, help) = match kind.chars().next() {
-        Some('O') => (
-            "Python objects",
-            "in Python: array.astype(float) before numpy.save",
-        ),
-        Some('S' | 'U' | 'a') => ("texts", "in Python: array.astype(float) before numpy.save"),
-        Some('M' | 'm') => (
-            "dates or durations",
-            "in Python: array.astype(\"int64\") before numpy.save",
-        ),
-        Some('V') => (
-            "raw bytes",
-            "in Python: array.view(\"uint8\") before numpy.save",
-        ),
-        _ => ("of an unknown type", SAVE_AGAIN),
+    let (what, to) = match kind {
+        "b1" => ("booleans", "uint8"),
+        "f2" => ("half floats", "float32"),
+        "f16" | "f12" => ("long doubles", "float64"),
+        "c32" | "c24" => ("long complex numbers", "complex128"),
+        _ => match kind.chars().next() {
+            Some('O') => ("Python objects", "float64"),
+            Some('S' | 'U' | 'a') => ("texts", "float64"),
+            Some('M' | 'm') => ("dates or durations", "int64"),
+            Some('V') => {
+                let help = "in Python: numpy.save(\"NAME.npy\", array.view(\"uint8\"))";
+                return refuse(format!("the elements are raw bytes ('{descr}')"), help);
+            }
+            _ => {
+                return refuse(
+                    format!("the elements are of an unknown type ('{descr}')"),
+                    SAVE_AGAIN,
+                );
+            }
+        },
     };
     refuse(
         format!("the elements are {what} ('{descr}'), which are not read"),
-        help,
+        convert(to),
     )
+}
+
+fn convert(to: &str) -> String {
+    format!("in Python: numpy.save(\"NAME.npy\", array.astype(\"{to}\"))")
 }

@@ -1,7 +1,7 @@
 //! The Python literal in a `.npy` header: one flat dictionary, read without recursion.
 //!
-//! It is not a Python parser: it knows texts, `True`, `False` and tuples of whole numbers, and skips over lists (the type
-//! of a structured array), which its caller refuses anyway.
+//! It is not a Python parser: it knows texts, `True`, `False` and tuples of whole numbers, and
+//! skips over lists (the type of a structured array), which its caller refuses anyway.
 
 /// One entry of the dictionary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,8 @@ pub(crate) struct LiteralError {
     pub(crate) message: String,
 }
 
-/// The entries of a dictionary such as `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`.
+/// The entries of a dictionary such as `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4),
+/// }`.
 pub(crate) fn parse(text: &[u8]) -> Result<Vec<Entry>, LiteralError> {
     let mut reader = Reader { text, at: 0 };
     let mut entries = Vec::new();

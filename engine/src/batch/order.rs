@@ -1,7 +1,8 @@
 //! The order of steps: each after those that it reads, otherwise as in the file. Pure.
 
-/// An order of `0..reads.len()` in which everything comes after what it reads, the earliest first where that is free.
-/// Otherwise the loops: each a list of steps that read the next one, the last reading the first.
+/// An order of `0..reads.len()` in which everything comes after what it reads, the earliest first
+/// where that is free. Otherwise the loops: each a list of steps that read the next one, the last
+/// reading the first.
 pub(crate) fn order(reads: &[Vec<usize>]) -> Result<Vec<usize>, Vec<Vec<usize>>> {
     let mut settled = vec![false; reads.len()];
     let mut order = Vec::new();
@@ -27,8 +28,8 @@ pub(crate) fn order(reads: &[Vec<usize>]) -> Result<Vec<usize>, Vec<Vec<usize>>>
     }
 }
 
-/// Walks from `start` along what is not settled. Nothing is ready, so every such step reads another, and the walk
-/// must come back to where it was.
+/// Walks from `start` along what is not settled. Nothing is ready, so every such step reads
+/// another, and the walk must come back to where it was.
 fn loop_from(start: usize, reads: &[Vec<usize>], settled: &[bool]) -> Vec<usize> {
     let mut walk = vec![start];
     loop {

@@ -1,7 +1,8 @@
 //! From the text of a job file to a [`Job`]: syntax, keys and the types of their values.
 //!
-//! Nothing is looked up here, neither files nor kernels nor arrays: that is `check`. TOML's own tree is walked by hand
-//! rather than through serde, because serde stops at the first mistake and all of them are wanted.
+//! Nothing is looked up here, neither files nor kernels nor arrays: that is `check`. TOML's own
+//! tree is walked by hand rather than through serde, because serde stops at the first mistake and
+//! all of them are wanted.
 
 use std::ops::Range;
 
@@ -17,8 +18,8 @@ const KEYS_AT_TOP: [&str; 4] = ["format", "name", "inputs", "steps"];
 const KEYS_OF_INPUT: [&str; 4] = ["file", "cast", "nodata", "cell"];
 const KEYS_OF_STEP: [&str; 5] = ["kernel", "in", "params", "save", "picture"];
 
-/// Reads a job file's text. Mistakes are noted and left out of the result; `None` when the text is no TOML, since
-/// whatever else could be said of it would be guesswork.
+/// Reads a job file's text. Mistakes are noted and left out of the result; `None` when the text is
+/// no TOML, since whatever else could be said of it would be guesswork.
 pub(crate) fn parse(text: &str, mistakes: &mut Mistakes<'_>) -> Option<Job> {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut guesswork = false;

@@ -1,4 +1,5 @@
-//! Values of a job file: from what TOML holds to the types that the job wants, with a mistake noted where they differ.
+//! Values of a job file: from what TOML holds to the types that the job wants, with a mistake noted
+//! where they differ.
 //!
 //! It knows types of values, not the keys that they stand under.
 

@@ -1,6 +1,7 @@
 //! A file that appears whole or not at all: written beside its place, then renamed.
 //!
-//! It knows nothing of what is written. It works in any process, as long as the folder's run is under way.
+//! It knows nothing of what is written. It works in any process, as long as the folder's run is
+//! under way.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,7 +17,8 @@ use super::output_path::OutputPath;
 
 /// A file under way. Dropped without [`WholeFile::finish`], it leaves no trace.
 ///
-/// Writes go straight to the file: wrap it in a `BufWriter` for small ones. Their errors name the path.
+/// Writes go straight to the file: wrap it in a `BufWriter` for small ones. Their errors name the
+/// path.
 #[derive(Debug)]
 pub(crate) struct WholeFile {
     file: File,
@@ -30,7 +32,8 @@ pub(crate) struct WholeFile {
 }
 
 impl WholeFile {
-    /// Begins the file `path` in the output folder `folder`, in which a run must be under way. Folders between are created.
+    /// Begins the file `path` in the output folder `folder`, in which a run must be under way.
+    /// Folders between are created.
     pub(crate) fn create(folder: &Path, path: &OutputPath) -> Result<WholeFile, FolderError> {
         // Distinguishes the files that one process writes at the same time.
         static COUNTER: AtomicU32 = AtomicU32::new(0);

@@ -63,8 +63,8 @@ pages, and which features of the Linux kernel are missing and what is done inste
 
 /// Parallel computations on arrays, described in a job file, run by worker processes.
 ///
-/// A job file names input arrays (.npy files), steps that compute with them, and what to save. A step
-/// that crashes is tried again; results are the same to the last bit whatever happens.
+/// A job file names input arrays (.npy files), steps that compute with them, and what to save. A
+/// step that crashes is tried again; results are the same to the last bit whatever happens.
 #[derive(Debug, Parser)]
 #[command(name = "gristmill", version, verbatim_doc_comment, after_help = EXAMPLES)]
 #[command(subcommand_required = true, arg_required_else_help = true)]

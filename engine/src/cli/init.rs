@@ -1,7 +1,7 @@
 //! The job file that `gristmill init` prints: commented, for one array, and right as it stands.
 //!
-//! It is made from the array's header and from the kernels that there are, so every program's own kernels show up in it.
-//! It only makes text: opening the file and printing are the command's.
+//! It is made from the array's header and from the kernels that there are, so every program's own
+//! kernels show up in it. It only makes text: opening the file and printing are the command's.
 
 use crate::batch::{
     ArrayMeta, Catalogue, ElementType, FORMAT, KernelInfo, NamedMeta, NpyHeader, ResultKind,
@@ -11,8 +11,8 @@ use crate::batch::{
 /// Steps that yield arrays, at most: enough to see how it goes.
 const ARRAY_STEPS_MAX: usize = 2;
 
-/// A job for the array in `file` (the path as it shall stand in the job file, with the file's header), or for an array
-/// that is yet to be named.
+/// A job for the array in `file` (the path as it shall stand in the job file, with the file's
+/// header), or for an array that is yet to be named.
 pub(crate) fn starting_job(file: Option<(&str, &NpyHeader)>, catalogue: &dyn Catalogue) -> String {
     let kernels = catalogue.kernels();
     let array = array_name(file.map_or("data.npy", |(path, _)| path), &kernels);
@@ -104,8 +104,8 @@ fn input_table(
         // The marks for "no value" that are most in use.
         let usual = match on_disk.integer_range() {
             Some((low, _)) if low <= -32768 => "-32768",
-            Some((_, high)) if high == 255 => "255",
-            Some((_, high)) if high == 127 => "-128",
+            Some((_, 255)) => "255",
+            Some((_, 127)) => "-128",
             Some(_) => "65535",
             None => "-9999",
         };

@@ -7,8 +7,9 @@ use crate::batch::Palette;
 /// Coefficients per colour channel, constant term first.
 type Polynomial = [[f64; 3]; 7];
 
-/// viridis, by Nathaniel Smith, Stéfan van der Walt and Eric Firing (matplotlib, CC0, bids.github.io/colormap), as the
-/// polynomial that Matt Zucker fitted to it (shadertoy.com/view/WlfXRN, CC0).
+/// viridis, by Nathaniel Smith, Stéfan van der Walt and Eric Firing (matplotlib, CC0,
+/// bids.github.io/colormap), as the polynomial that Matt Zucker fitted to it
+/// (shadertoy.com/view/WlfXRN, CC0).
 const VIRIDIS: Polynomial = [
     [0.2777273272234177, 0.005407344544966578, 0.3340998053353061],
     [0.1050930431085774, 1.404613529898575, 1.384590162594685],

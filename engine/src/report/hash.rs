@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of all that `source` yields, as 64 lower-case hexadecimal digits: what `sha256sum` prints.
+/// SHA-256 of all that `source` yields, as 64 lower-case hexadecimal digits: what `sha256sum`
+/// prints.
 pub(crate) fn sha256(source: &mut impl Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; 1 << 16];

@@ -1,4 +1,5 @@
-//! Floor 7: what a run leaves for people to look at: report.json, pictures, tables and the bar that shows how far it is.
+//! Floor 7: what a run leaves for people to look at: report.json, pictures, tables and the bar that
+//! shows how far it is.
 //!
 //! It shows what it is given. What ran, and how long it took, is for others to know.
 

@@ -7,7 +7,8 @@
 //! | infinities | the end colours; they do not count for the range |
 //! | larger than 4096 cells on a side | each pixel is the mean of a square of cells (those that are not NaN), as few cells as fit |
 //!
-//! The range, and the scale if it is not 1, are in the PNG's text chunk `Description`. There are no axes and no legend here.
+//! The range, and the scale if it is not 1, are in the PNG's text chunk `Description`. There are no
+//! axes and no legend here.
 
 use std::borrow::Cow;
 

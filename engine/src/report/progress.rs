@@ -1,6 +1,7 @@
 //! A progress bar per step, on a terminal. In a pipe, or when asked to be quiet, there is none.
 //!
-//! Bars go to standard error, so that standard output holds results alone. How far a step is, is for the caller to say.
+//! Bars go to standard error, so that standard output holds results alone. How far a step is, is
+//! for the caller to say.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -37,11 +38,13 @@ impl Progress {
         self.shown
     }
 
-    /// A bar for the step, at 0. `name_width` is that of the longest step's name, so that bars are flush.
+    /// A bar for the step, at 0. `name_width` is that of the longest step's name, so that bars are
+    /// flush.
     pub(crate) fn step(&self, name: &str, name_width: usize) -> StepBar {
         let bar = self.bars.add(ProgressBar::new(PARTS));
         let template = "{prefix} {bar:32} {percent:>3} %  {elapsed}";
-        // The template is constant, so it is right or a test fails; the default style serves otherwise.
+        // The template is constant, so it is right or a test fails; the default style serves
+        // otherwise.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("━╸ "));
         }
@@ -61,7 +64,8 @@ impl Progress {
     }
 }
 
-/// The bar of one step. It stays, full, when the step is done; dropped before, it stays where it was.
+/// The bar of one step. It stays, full, when the step is done; dropped before, it stays where it
+/// was.
 #[derive(Debug)]
 pub(crate) struct StepBar {
     bar: ProgressBar,
@@ -78,7 +82,8 @@ impl StepBar {
         self.bar.set_position((done * PARTS as f64) as u64);
     }
 
-    /// Shows what `done` says until it says 1 or more or gives up with `None`, looking every `pause`.
+    /// Shows what `done` says until it says 1 or more or gives up with `None`, looking every
+    /// `pause`.
     pub(crate) fn follow(&self, pause: Duration, done: impl Fn() -> Option<f64>) {
         while let Some(part) = done() {
             self.set(part);

@@ -1,6 +1,8 @@
-//! report.json: what a run did, for programs to read. Keys always come in the order in which they stand here.
+//! report.json: what a run did, for programs to read. Keys always come in the order in which they
+//! stand here.
 //!
-//! It is also what `gristmill run --json` prints. Times differ from run to run; all that rests on the data does not.
+//! It is also what `gristmill run --json` prints. Times differ from run to run; all that rests on
+//! the data does not.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +26,8 @@ pub(crate) struct Report {
     pub(crate) workers: usize,
     /// In the order in which they ran.
     pub(crate) steps: Vec<StepReport>,
-    /// Numbers by step, by array, by name. A step that works on no array has its own name for the array's.
+    /// Numbers by step, by array, by name. A step that works on no array has its own name for the
+    /// array's.
     pub(crate) scalars: Ordered<Ordered<Ordered<Scalar>>>,
     /// The files that were written, without the report itself.
     pub(crate) outputs: Vec<OutputReport>,
@@ -68,7 +71,8 @@ pub(crate) struct StepReport {
     pub(crate) chunks: u64,
     /// From its first chunk to its last.
     pub(crate) seconds: f64,
-    /// Bytes of its arrays, read and written once each, per second; 0 when it took no time that could be measured.
+    /// Bytes of its arrays, read and written once each, per second; 0 when it took no time that
+    /// could be measured.
     pub(crate) bytes_per_s: f64,
     /// Attempts beyond each chunk's first.
     pub(crate) retries: u64,

@@ -1,4 +1,5 @@
-//! Numbers that a step reduces to, and tables that keep the order in which they were made, as report.json holds them.
+//! Numbers that a step reduces to, and tables that keep the order in which they were made, as
+//! report.json holds them.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +7,8 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// One number. JSON has neither NaN nor infinities: they are written as the strings "NaN", "inf" and "-inf", never as null.
+/// One number. JSON has neither NaN nor infinities: they are written as the strings "NaN", "inf"
+/// and "-inf", never as null.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Scalar {
     /// A count or a position.

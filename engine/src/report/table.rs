@@ -1,6 +1,8 @@
-//! Tables for the end of a run: its steps, and the numbers that they came to; and figures in units that people read.
+//! Tables for the end of a run: its steps, and the numbers that they came to; and figures in units
+//! that people read.
 //!
-//! Nothing is printed here, and there are no colours: a table in a log looks as it does on the terminal.
+//! Nothing is printed here, and there are no colours: a table in a log looks as it does on the
+//! terminal.
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -132,7 +134,8 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// A throughput, such as "4.90 GB/s"; decimal, as memory bandwidth is given. "-" when it was not measured.
+/// A throughput, such as "4.90 GB/s"; decimal, as memory bandwidth is given. "-" when it was not
+/// measured.
 pub(crate) fn bytes_per_s(rate: f64) -> String {
     match rate {
         rate if !rate.is_finite() || rate <= 0.0 => "-".into(),

@@ -134,7 +134,8 @@ impl Place {
         )
     }
 
-    /// The mistakes of a job that has some, one line each, without the job file's path: `line:column: message; …`.
+    /// The mistakes of a job that has some, one line each, without the job file's path:
+    /// `line:column: message; …`.
     pub(crate) fn mistakes(&self, text: &str) -> String {
         let errors = self
             .check(text)
@@ -142,7 +143,8 @@ impl Place {
         errors.plain().replace(&format!("{}:", errors.path), "")
     }
 
-    /// The mistakes of `[inputs]` and `[steps]` that follow a good start; line 1 is the first of `rest`'s.
+    /// The mistakes of `[inputs]` and `[steps]` that follow a good start; line 1 is the first of
+    /// `rest`'s.
     pub(crate) fn mistakes_after_start(&self, rest: &str) -> String {
         let start = "format = 1; name = \"t\"; inputs.map.file = \"map.npy\"".replace("; ", "\n");
         let mistakes = self.mistakes(&format!("{start}\n{rest}"));

@@ -136,7 +136,12 @@ fn an_unfinished_run_is_refused_and_fresh_removes_only_what_it_made() {
     );
     assert!(error.help().unwrap().to_string().contains("`--fresh`"));
 
+    let seen = OutputFolder::look(out, false).unwrap_err();
+    assert_eq!(seen.to_string(), error.to_string());
+    OutputFolder::look(out, true).unwrap();
+
     open(out, true).unwrap().finish().unwrap();
+    OutputFolder::look(out, false).unwrap();
     assert_eq!(names(&out.join("maps")), ["mine.npy"]);
     assert_eq!(names(out), [".gristmill.lock", "maps", "replaced.npy"]);
 }
@@ -186,6 +191,8 @@ fn links_are_not_followed() {
     let elsewhere = place.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     symlink(&elsewhere, place.path().join("out")).unwrap();
+    OutputFolder::look(&place.path().join("none/yet"), false).unwrap();
+    assert_eq!(names(place.path()), ["elsewhere", "out"]);
     for folder in ["out", "out/"] {
         let error = open(&place.path().join(folder), false).unwrap_err();
         assert!(matches!(error, FolderError::Link { .. }), "{error}");

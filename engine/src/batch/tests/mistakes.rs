@@ -2,7 +2,8 @@
 
 use super::fixture::{Place, npy};
 
-/// Asserts that `rest`, after a good start, has exactly these mistakes, each given by how its line begins.
+/// Asserts that `rest`, after a good start, has exactly these mistakes, each given by how its line
+/// begins.
 #[track_caller]
 fn refused(rest: &str, begins: &[&str]) {
     let mistakes = Place::new().mistakes_after_start(rest);

@@ -1,4 +1,5 @@
-//! Tests of job files and output folders, by what a user sees: the message, its line and its column.
+//! Tests of job files and output folders, by what a user sees: the message, its line and its
+//! column.
 
 pub(crate) mod fixture;
 mod folder;

@@ -88,8 +88,12 @@ fn what_cannot_be_mapped_is_refused_with_its_remedy() {
         "array.astype(\"<f8\")",
     );
     refused(&npy("|b1", "(2,)", 2), "booleans", "astype(\"uint8\")");
-    refused(&npy("|O", "(2,)", 16), "Python objects", "astype(float)");
-    refused(&npy("<U5", "(2,)", 40), "texts", "astype(float)");
+    refused(
+        &npy("|O", "(2,)", 16),
+        "Python objects",
+        "astype(\"float64\")",
+    );
+    refused(&npy("<U5", "(2,)", 40), "texts", "astype(\"float64\")");
     refused(&npy("<M8[ns]", "(2,)", 16), "dates", "int64");
     refused(&npy("|V8", "(2,)", 16), "raw bytes", "uint8");
     refused(&npy("<f2", "(2,)", 4), "half floats", "float32");
