@@ -111,7 +111,7 @@ fn check_nodata(
         );
     }
     if let Some((low, high)) = on_disk.integer_range()
-        && !(value.fract() == 0.0 && value >= low as f64 && value <= high as f64)
+        && !(value.fract() == 0.0 && (low..=high).contains(&(value as i128)))
     {
         mistakes.add(
             nodata.span(),

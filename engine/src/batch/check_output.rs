@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::catalogue::ArrayMeta;
-use super::check::CheckedStep;
 use super::check_input::CheckedInput;
+use super::checked::CheckedStep;
 use super::diagnose::Mistakes;
 use super::job::{Job, Step};
 use super::output_path::{OutputPath, REPORT};

@@ -6,8 +6,9 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::catalogue::{ArrayMeta, At, Catalogue, InputInfo, KernelInfo, NamedMeta, ResultKind};
-use super::check::{Binding, CheckedStep, Source};
+
 use super::check_param;
+use super::checked::{Binding, CheckedStep, Source};
 use super::diagnose::{self, Mistakes};
 use super::element::ElementType;
 use super::job::{In, Step};
@@ -20,119 +21,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) wired: &'a Wired,
     /// The array of a source, where it is known.
     pub(crate) meta_of: &'a dyn Fn(Source) -> Option<ArrayMeta>,
-}
-
-/// Which array goes to which input of the kernel, for each run of it. Without a known kernel,
-/// inputs stay nameless.
-pub(crate) fn pairs(
-    step: &Step,
-    arrays: &Spanned<In>,
-    kernel: Option<&KernelInfo>,
-    mistakes: &mut Mistakes<'_>,
-) -> Vec<Vec<(String, Spanned<String>)>> {
-    let Some(kernel) = kernel else {
-        let nameless = |array: &Spanned<String>| (String::new(), array.clone());
-        return vec![match arrays.get_ref() {
-            In::One(array) => vec![nameless(array)],
-            In::Named(named) => named.iter().map(|(_, array)| nameless(array)).collect(),
-            In::Each(list) => list.iter().map(nameless).collect(),
-        }];
-    };
-    let inputs = kernel.inputs.as_slice();
-    let alone = |array: &Spanned<String>| {
-        inputs
-            .first()
-            .map(|input| vec![(input.name.clone(), array.clone())])
-            .unwrap_or_default()
-    };
-    let only_named = match arrays.get_ref() {
-        In::Named(named) => return vec![named_pairs(named, arrays.span(), kernel, mistakes)],
-        In::One(_) => "one array",
-        In::Each(_) => "a list of arrays",
-    };
-    if inputs.len() != 1 {
-        let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
-        let (takes, expected) = match names.as_slice() {
-            [] => ("no array".to_string(), "expected no `in`".to_string()),
-            _ => (
-                format!("{} arrays: {}", names.len(), names.join(", ")),
-                format!("expected {}", as_table(kernel)),
-            ),
-        };
-        let message = format!(
-            "kernel `{}` takes {takes}; `in` names {only_named}",
-            kernel.name
-        );
-        mistakes.add(arrays.span(), message, expected);
-    }
-    match arrays.get_ref() {
-        In::Each(list) => {
-            if kernel.result != ResultKind::Scalars {
-                mistakes.add_with_help(
-                    arrays.span(),
-                    format!("step `{}` lists several arrays, and its kernel yields an array", step.name.get_ref()),
-                    "expected one array",
-                    "a list is for kernels whose result is scalars, such as `summary`; write one step for each",
-                );
-            }
-            list.iter().map(alone).collect()
-        }
-        In::One(array) => vec![alone(array)],
-        In::Named(_) => Vec::new(),
-    }
-}
-
-/// A table for `in` to fill in: `{ x = "…", y = "…" }`.
-fn as_table(kernel: &KernelInfo) -> String {
-    let each: Vec<String> = kernel
-        .inputs
-        .iter()
-        .map(|input| format!("{} = \"…\"", input.name))
-        .collect();
-    format!("{{ {} }}", each.join(", "))
-}
-
-fn named_pairs(
-    named: &[(Spanned<String>, Spanned<String>)],
-    span: Range<usize>,
-    kernel: &KernelInfo,
-    mistakes: &mut Mistakes<'_>,
-) -> Vec<(String, Spanned<String>)> {
-    let names = || kernel.inputs.iter().map(|input| input.name.as_str());
-    for (input, _) in named {
-        if !names().any(|name| name == input.get_ref()) {
-            let (message, expected) = diagnose::unknown("input", input.get_ref(), names());
-            mistakes.add(
-                input.span(),
-                format!("kernel `{}`: {message}", kernel.name),
-                expected,
-            );
-        }
-    }
-    let given = |name: &str| named.iter().find(|(input, _)| input.get_ref() == name);
-    let missing: Vec<&str> = names().filter(|name| given(name).is_none()).collect();
-    if !missing.is_empty() {
-        let message = format!(
-            "kernel `{}` lacks its input {}",
-            kernel.name,
-            diagnose::one_of(&missing)
-        );
-        mistakes.add(
-            span,
-            message.replace(" or ", " and "),
-            format!("expected {}", as_table(kernel)),
-        );
-    }
-    // In the kernel's order; what is unknown to it is kept last, so that its array's name is looked
-    // up as well.
-    let known = names().filter_map(given);
-    let others = named
-        .iter()
-        .filter(|(input, _)| !names().any(|name| name == input.get_ref()));
-    known
-        .chain(others)
-        .map(|(input, array)| (input.get_ref().clone(), array.clone()))
-        .collect()
 }
 
 /// Checks a step. `None` when it is wrong, or rests on what is wrong.

@@ -11,6 +11,8 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 
 /// Mistakes shown at most: a file that is no job file at all should not scroll away its first line.
 const SHOWN_MAX: usize = 100;
+/// Names listed at most where one of them was expected: more do not help the eye.
+const LISTED_MAX: usize = 16;
 
 /// One mistake, at one place of the job file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
@@ -227,21 +229,30 @@ pub(crate) fn unknown<'n>(
         Some(near) => format!("unknown {what} `{wanted}`, did you mean `{near}`?"),
         None => format!("unknown {what} `{wanted}`"),
     };
-    let expected = if names.is_empty() {
-        format!("there is no {what} to name here")
-    } else {
-        format!("expected {}", one_of(&names))
+    let expected = match names.len() {
+        0 => format!("there is no {what} to name here"),
+        1..=LISTED_MAX => format!("expected {}", one_of(&names)),
+        count => format!("expected one of {count} names"),
     };
     (message, expected)
 }
 
 /// "`a`, `b` or `c`".
 pub(crate) fn one_of(names: &[&str]) -> String {
+    joined(names, "or")
+}
+
+/// "`a`, `b` and `c`".
+pub(crate) fn all_of(names: &[&str]) -> String {
+    joined(names, "and")
+}
+
+fn joined(names: &[&str], word: &str) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match quoted.split_last() {
         None => String::new(),
         Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        Some((last, others)) => format!("{} {word} {last}", others.join(", ")),
     }
 }
 

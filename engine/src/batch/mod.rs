@@ -9,6 +9,7 @@ mod check_input;
 mod check_output;
 mod check_param;
 mod check_step;
+mod checked;
 mod diagnose;
 mod directory;
 mod element;
@@ -31,10 +32,9 @@ pub(crate) use catalogue::{
     ArrayMeta, At, Catalogue, InputInfo, KernelInfo, NamedMeta, ParamInfo, ParamType, Refusal,
     ResultKind,
 };
-pub(crate) use check::{
-    Binding, CheckError, CheckedJob, CheckedStep, Source, check_file, check_text,
-};
+pub(crate) use check::{CheckError, check_file, check_text};
 pub(crate) use check_input::CheckedInput;
+pub(crate) use checked::{Binding, CheckedJob, CheckedStep, Source};
 pub(crate) use diagnose::{JobError, JobErrors};
 pub(crate) use element::ElementType;
 pub(crate) use folder::OutputFolder;

@@ -139,7 +139,7 @@ fn unknown_key(
     if reserved.contains(&name) {
         let message = format!(
             "`{name}` is reserved for a later version of the format; this one knows {}",
-            diagnose::one_of(known)
+            diagnose::all_of(known)
         );
         return mistakes.add(key.span(), message, "reserved");
     }

@@ -30,7 +30,7 @@ pub(crate) fn starting_job(file: Option<(&str, &NpyHeader)>, catalogue: &dyn Cat
         "# A job for gristmill. Check it with `gristmill check`, run it with `gristmill run`;\n\
          # `gristmill kernels` lists what steps can do.\n\
          format = {FORMAT}\n\
-         name = \"{array}\"                    # results go to out/{array}\n"
+         name = \"{array}\"  # results go to out/{array}\n"
     );
     text.push_str(&input_table(file, &array, on_disk, &meta));
     let fitting: Vec<(&KernelInfo, toml::Table)> = kernels
@@ -88,15 +88,15 @@ fn input_table(
             };
             let path = toml::Value::String(path.to_string());
             text += &format!(
-                "        # {}\nfile = {path}    # relative to this file\n",
+                "  # {}\nfile = {path}  # relative to this file\n",
                 shape.describe()
             );
         }
-        None => text += "\nfile = \"data.npy\"    # your array, relative to this file\n",
+        None => text += "\nfile = \"data.npy\"  # your array, relative to this file\n",
     }
     if meta.element != on_disk {
         text += &format!(
-            "cast = \"{}\"          # kernels compute with it; the file stays as it is\n",
+            "cast = \"{}\"  # kernels compute with it; the file stays as it is\n",
             meta.element
         );
     }
@@ -109,9 +109,8 @@ fn input_table(
             Some(_) => "65535",
             None => "-9999",
         };
-        text += &format!(
-            "# nodata = {usual}       # the value that means \"no value\"; it becomes NaN\n"
-        );
+        text +=
+            &format!("# nodata = {usual}  # the value that means \"no value\"; it becomes NaN\n");
     }
     if meta.shape.len() == 2 {
         text += "# cell = [30.0, 30.0]  # metres per row and per column, if it is a map\n";
@@ -161,7 +160,7 @@ fn step_tables(fitting: &[(&KernelInfo, toml::Table)], array: &str, meta: &Array
     let mut text = String::new();
     for (kernel, params) in &shown {
         text += &format!(
-            "\n[steps.{}]    # {}\n",
+            "\n[steps.{}]  # {}\n",
             kernel.name,
             one_line(&kernel.summary)
         );
@@ -247,11 +246,11 @@ mod tests {
         let text = job_for(&place, "small.npy");
         for part in [
             "format = 1\nname = \"small\" ",
-            "[inputs.small]        # 3 x 4 i16\nfile = \"small.npy\"",
+            "[inputs.small]  # 3 x 4 i16\nfile = \"small.npy\"",
             "cast = \"f64\"",
             "# nodata = -32768",
             "# cell = [30.0, 30.0]",
-            "[steps.slope]    # made up\nin = \"small\"\nsave = \"slope.npy\"\n# picture",
+            "[steps.slope]  # made up\nin = \"small\"\nsave = \"slope.npy\"\n# picture",
             "params = { azimuth = 315.0, method = \"horn\" }",
             "[steps.summary]",
         ] {
