@@ -45,10 +45,7 @@ pub(crate) fn check_file(
     folder: Option<&Path>,
     catalogue: &dyn Catalogue,
 ) -> Result<CheckedJob, CheckError> {
-    let unreadable = |reason: String| CheckError::Unreadable {
-        path: path.to_path_buf(),
-        reason,
-    };
+    let unreadable = |reason: String| CheckError::Unreadable { path: path.to_path_buf(), reason };
     let mut bytes = Vec::new();
     let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     if !metadata.is_file() {
@@ -58,15 +55,10 @@ pub(crate) fn check_file(
     let read = file.take(JOB_BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| unreadable(error.to_string()))?;
     if bytes.len() as u64 > JOB_BYTES_MAX {
-        return Err(unreadable(format!(
-            "it is longer than {JOB_BYTES_MAX} bytes"
-        )));
+        return Err(unreadable(format!("it is longer than {JOB_BYTES_MAX} bytes")));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        unreadable(format!(
-            "it is not UTF-8 text (byte {})",
-            error.utf8_error().valid_up_to()
-        ))
+        unreadable(format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()))
     })?;
     Ok(check_text(&text, path, folder, catalogue)?)
 }
@@ -95,28 +87,19 @@ fn check_job(
     let kernels = catalogue.kernels();
     let names = Names::of(job, &kernels, mistakes);
     let base = path.parent().unwrap_or(Path::new(""));
-    let inputs: Vec<Option<CheckedInput>> = job
-        .inputs
-        .iter()
-        .map(|input| check_input::check(input, base, mistakes))
-        .collect();
+    let inputs: Vec<Option<CheckedInput>> =
+        job.inputs.iter().map(|input| check_input::check(input, base, mistakes)).collect();
 
-    let wired: Vec<Wired> = (0..job.steps.len())
-        .map(|at| names.wire(job, at, mistakes))
-        .collect();
+    let wired: Vec<Wired> = (0..job.steps.len()).map(|at| names.wire(job, at, mistakes)).collect();
     let reads: Vec<Vec<usize>> = wired.iter().map(Wired::steps_read).collect();
     let order = order::order(&reads).unwrap_or_else(|loops| {
-        loops
-            .iter()
-            .for_each(|found| note_loop(found, job, mistakes));
+        loops.iter().for_each(|found| note_loop(found, job, mistakes));
         Vec::new()
     });
 
     let mut results: Vec<Option<Option<ArrayMeta>>> = vec![None; job.steps.len()];
     let mut steps: Vec<Option<CheckedStep>> = job.steps.iter().map(|_| None).collect();
-    let in_a_loop: Vec<usize> = (0..job.steps.len())
-        .filter(|at| !order.contains(at))
-        .collect();
+    let in_a_loop: Vec<usize> = (0..job.steps.len()).filter(|at| !order.contains(at)).collect();
     for &at in order.iter().chain(&in_a_loop) {
         let meta_of = |source: Source| match source {
             Source::Input(at) => inputs[at].as_ref().map(|input| input.meta.clone()),
@@ -146,15 +129,8 @@ fn assemble(
     outputs: Vec<OutputPath>,
 ) -> Option<CheckedJob> {
     let mut position = vec![0; steps.len()];
-    order
-        .iter()
-        .enumerate()
-        .for_each(|(place, &at)| position[at] = place);
-    for binding in steps
-        .iter_mut()
-        .flatten()
-        .flat_map(|step| step.runs.iter_mut().flatten())
-    {
+    order.iter().enumerate().for_each(|(place, &at)| position[at] = place);
+    for binding in steps.iter_mut().flatten().flat_map(|step| step.runs.iter_mut().flatten()) {
         if let Source::Step(at) = &mut binding.source {
             *at = position[*at];
         }
@@ -163,20 +139,13 @@ fn assemble(
         name: job.name.as_ref()?.get_ref().clone(),
         folder,
         inputs: inputs.into_iter().collect::<Option<_>>()?,
-        steps: order
-            .iter()
-            .map(|&at| steps[at].take())
-            .collect::<Option<_>>()?,
+        steps: order.iter().map(|&at| steps[at].take()).collect::<Option<_>>()?,
         outputs,
     })
 }
 
 fn output_folder(job: &Job, folder: Option<&Path>) -> Option<PathBuf> {
-    let named = || {
-        job.name
-            .as_ref()
-            .map(|name| Path::new("out").join(name.get_ref()))
-    };
+    let named = || job.name.as_ref().map(|name| Path::new("out").join(name.get_ref()));
     folder.map(Path::to_path_buf).or_else(named)
 }
 
@@ -185,10 +154,7 @@ fn note_loop(found: &[usize], job: &Job, mistakes: &mut Mistakes<'_>) {
     let mut path: Vec<String> = found.iter().map(|&at| name(at)).collect();
     path.push(name(found[0]));
     let first = &job.steps[found[0]];
-    let span = first
-        .arrays
-        .as_ref()
-        .map_or(first.name.span(), Spanned::span);
+    let span = first.arrays.as_ref().map_or(first.name.span(), Spanned::span);
     let message = match found {
         [_] => format!("{} reads its own result", path[0]),
         _ => format!("the steps go round in a circle: {}", path.join(" reads ")),

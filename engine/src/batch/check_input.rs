@@ -60,11 +60,7 @@ pub(crate) fn check(
         && let Some(reason) = on_disk.cast_refused(element)
     {
         let message = format!("input `{}` cannot be cast: {reason}", input.name.get_ref());
-        mistakes.add(
-            cast.span(),
-            message,
-            format!("the file's elements are {on_disk}"),
-        );
+        mistakes.add(cast.span(), message, format!("the file's elements are {on_disk}"));
     }
     if input.cast.is_some() || input.understood {
         check_nodata(input, on_disk, element, mistakes);
@@ -72,10 +68,8 @@ pub(crate) fn check(
     if let Some(cell) = &input.cell
         && header.shape.len() != 2
     {
-        let message = format!(
-            "`cell` is for maps, and this array has {} dimension(s)",
-            header.shape.len()
-        );
+        let message =
+            format!("`cell` is for maps, and this array has {} dimension(s)", header.shape.len());
         mistakes.add(cell.span(), message, "expected a 2-D array, or no `cell`");
     }
     let known = mistakes.count() == before && input.understood;

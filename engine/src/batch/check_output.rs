@@ -46,11 +46,7 @@ pub(crate) fn check(
             note_on_disk(output, folder, inputs, mistakes);
         }
     }
-    outputs
-        .into_iter()
-        .map(|output| output.path)
-        .chain([OutputPath::report()])
-        .collect()
+    outputs.into_iter().map(|output| output.path).chain([OutputPath::report()]).collect()
 }
 
 fn saved(
@@ -69,12 +65,7 @@ fn saved(
         );
     }
     let mut wrong = |message: String, help: String| {
-        mistakes.add_with_help(
-            save.span(),
-            message,
-            "expected a name such as \"slope.npy\"",
-            help,
-        );
+        mistakes.add_with_help(save.span(), message, "expected a name such as \"slope.npy\"", help);
     };
     let path = match OutputPath::new(save.get_ref()) {
         Ok(path) => path,
@@ -85,25 +76,15 @@ fn saved(
         }
     };
     if path.as_str() == REPORT {
-        wrong(
-            format!("`{REPORT}` is written by the engine itself"),
-            "choose another name".into(),
-        );
+        wrong(format!("`{REPORT}` is written by the engine itself"), "choose another name".into());
         return None;
     }
     if !path.as_str().ends_with(".npy") {
         let help = format!("write `save = \"{}\"`", path.with_extension("npy"));
-        wrong(
-            format!("`save` = \"{path}\": results are saved as .npy files only"),
-            help,
-        );
+        wrong(format!("`save` = \"{path}\": results are saved as .npy files only"), help);
         return None;
     }
-    Some(Output {
-        path,
-        span: save.span(),
-        what: format!("the result of step `{name}`"),
-    })
+    Some(Output { path, span: save.span(), what: format!("the result of step `{name}`") })
 }
 
 fn pictured(
@@ -219,11 +200,7 @@ fn resolved(path: &Path) -> PathBuf {
     for ancestor in absolute.ancestors() {
         if let Ok(found) = ancestor.canonicalize() {
             let rest = absolute.strip_prefix(ancestor).unwrap_or(Path::new(""));
-            return if rest.as_os_str().is_empty() {
-                found
-            } else {
-                found.join(rest)
-            };
+            return if rest.as_os_str().is_empty() { found } else { found.join(rest) };
         }
     }
     absolute

@@ -21,11 +21,7 @@ pub(crate) fn check(
         let Some(info) = kernel.params.iter().find(|info| info.name == *name) else {
             let names = kernel.params.iter().map(|info| info.name.as_str());
             let (message, expected) = diagnose::unknown("parameter", name, names);
-            mistakes.add(
-                key.span(),
-                format!("kernel `{}`: {message}", kernel.name),
-                expected,
-            );
+            mistakes.add(key.span(), format!("kernel `{}`: {message}", kernel.name), expected);
             continue;
         };
         match converted(value.get_ref(), &info.ty) {
@@ -41,10 +37,7 @@ pub(crate) fn check(
         }
     }
     for info in &kernel.params {
-        let given = step
-            .params
-            .iter()
-            .any(|(key, _)| *key.get_ref() == info.name);
+        let given = step.params.iter().any(|(key, _)| *key.get_ref() == info.name);
         match &info.default {
             _ if given => {}
             Some(default) => {
@@ -54,10 +47,7 @@ pub(crate) fn check(
             None if !step.understood => return None,
             None => mistakes.add_with_help(
                 step.name.span(),
-                format!(
-                    "kernel `{}` lacks its parameter `{}`",
-                    kernel.name, info.name
-                ),
+                format!("kernel `{}` lacks its parameter `{}`", kernel.name, info.name),
                 format!("expected params = {{ {} = … }}", info.name),
                 format!("{}: {} ({})", info.name, info.doc, info.ty.describe()),
             ),
@@ -76,12 +66,10 @@ fn converted(value: &Value, ty: &ParamType) -> Result<Value, String> {
         (ParamType::Number, Value::Integer(whole)) => Ok(Value::Float(*whole as f64)),
         (ParamType::Choice(words), Value::String(word)) => match words.contains(word) {
             true => Ok(value.clone()),
-            false => Err(
-                match diagnose::nearest(word, words.iter().map(String::as_str)) {
-                    Some(near) => format!("\"{word}\", did you mean \"{near}\"?"),
-                    None => format!("\"{word}\""),
-                },
-            ),
+            false => Err(match diagnose::nearest(word, words.iter().map(String::as_str)) {
+                Some(near) => format!("\"{word}\", did you mean \"{near}\"?"),
+                None => format!("\"{word}\""),
+            }),
         },
         (ParamType::List(of, length), Value::Array(values)) => {
             if length.is_some_and(|length| length != values.len()) {
@@ -89,8 +77,7 @@ fn converted(value: &Value, ty: &ParamType) -> Result<Value, String> {
             }
             let each = values.iter().map(|value| converted(value, of));
             let all: Result<Vec<Value>, String> = each.collect();
-            all.map(Value::Array)
-                .map_err(|found| format!("a list that holds {found}"))
+            all.map(Value::Array).map_err(|found| format!("a list that holds {found}"))
         }
         _ => Err(kind(value)),
     }

@@ -45,10 +45,8 @@ pub(crate) fn check(
             Ok(meta) if meta.is_some() == (kernel.result != ResultKind::Scalars) => result = meta,
             Ok(_) => {
                 // What rests on the result would otherwise be dropped without a word.
-                let message = format!(
-                    "kernel `{}` is not what the catalogue says it is",
-                    kernel.name
-                );
+                let message =
+                    format!("kernel `{}` is not what the catalogue says it is", kernel.name);
                 let help = "this is a defect of the kernel's registration, not of the job file";
                 mistakes.add_with_help(step.kernel.span(), message, "array or scalars?", help);
                 complete = false;
@@ -69,10 +67,7 @@ pub(crate) fn check(
     complete.then(|| CheckedStep {
         name: step.name.get_ref().clone(),
         kernel: kernel.name.clone(),
-        each: matches!(
-            step.arrays.as_ref().map(Spanned::get_ref),
-            Some(In::Each(_))
-        ),
+        each: matches!(step.arrays.as_ref().map(Spanned::get_ref), Some(In::Each(_))),
         runs: asked.wired.runs.clone(),
         params,
         save: None,
@@ -92,10 +87,7 @@ fn named_metas(
     let mut metas = Vec::new();
     let mut known = true;
     for binding in bindings {
-        let input = kernel
-            .inputs
-            .iter()
-            .find(|input| input.name == binding.input);
+        let input = kernel.inputs.iter().find(|input| input.name == binding.input);
         match (input, (asked.meta_of)(binding.source)) {
             (Some(input), Some(meta)) => {
                 check_meta(kernel, input, binding, &meta, mistakes);
@@ -129,21 +121,14 @@ fn check_meta(
         );
     }
     if !input.elements.is_empty() && !input.elements.contains(&meta.element) {
-        let names: Vec<&str> = input
-            .elements
-            .iter()
-            .map(|element| element.name())
-            .collect();
+        let names: Vec<&str> = input.elements.iter().map(|element| element.name()).collect();
         let message = format!(
             "kernel `{name}` does not take {}, and `{array}` is {}",
             meta.element,
             meta.describe()
         );
         let expected = format!("expected {}", diagnose::one_of(&names));
-        let castable = input
-            .elements
-            .iter()
-            .filter(|to| meta.element.cast_refused(**to).is_none());
+        let castable = input.elements.iter().filter(|to| meta.element.cast_refused(**to).is_none());
         // f64 where it may be: that is what most maps want.
         let to = castable.max_by_key(|to| (**to == ElementType::F64, to.is_float()));
         match (binding.source, to) {
@@ -159,20 +144,15 @@ fn check_meta(
 /// Where in the job file a kernel's refusal points.
 fn place(step: &Step, runs: &[Vec<Binding>], metas: &[NamedMeta], at: &At) -> Range<usize> {
     let found = match at {
-        At::Param(name) => step
-            .params
-            .iter()
-            .find(|(key, _)| key.get_ref() == name)
-            .map(|(_, value)| value.span()),
-        At::Input(name) => metas
-            .iter()
-            .find(|meta| meta.input == *name)
-            .and_then(|meta| {
-                let mut bindings = runs.iter().flatten();
-                bindings
-                    .find(|binding| binding.input == *name && binding.array == meta.array)
-                    .map(|binding| binding.span.clone())
-            }),
+        At::Param(name) => {
+            step.params.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value.span())
+        }
+        At::Input(name) => metas.iter().find(|meta| meta.input == *name).and_then(|meta| {
+            let mut bindings = runs.iter().flatten();
+            bindings
+                .find(|binding| binding.input == *name && binding.array == meta.array)
+                .map(|binding| binding.span.clone())
+        }),
         At::Step => None,
     };
     found.unwrap_or_else(|| step.name.span())

@@ -55,11 +55,7 @@ impl fmt::Display for JobErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.errors.len() + self.unshown;
         let plural = if count == 1 { "mistake" } else { "mistakes" };
-        write!(
-            formatter,
-            "{}: {count} {plural}; nothing was started",
-            self.path
-        )?;
+        write!(formatter, "{}: {count} {plural}; nothing was started", self.path)?;
         if self.unshown > 0 {
             write!(formatter, " (the first {} are shown)", self.errors.len())?;
         }
@@ -76,10 +72,7 @@ impl JobErrors {
                 "{}:{}:{}: {}",
                 self.path, error.line, error.column, error.message
             ));
-            for more in [Some(&error.expected), error.help.as_ref()]
-                .into_iter()
-                .flatten()
-            {
+            for more in [Some(&error.expected), error.help.as_ref()].into_iter().flatten() {
                 if !more.is_empty() {
                     text.push_str("; ");
                     text.push_str(more);
@@ -101,10 +94,7 @@ pub(crate) struct Mistakes<'t> {
 impl<'t> Mistakes<'t> {
     /// No mistakes yet in this text.
     pub(crate) fn new(text: &'t str) -> Mistakes<'t> {
-        Mistakes {
-            text,
-            errors: Vec::new(),
-        }
+        Mistakes { text, errors: Vec::new() }
     }
 
     /// Notes a mistake: its place, what is wrong, what was expected there.
@@ -139,14 +129,7 @@ impl<'t> Mistakes<'t> {
         let end = floor_char_boundary(self.text, span.end).max(start);
         let (line, column) = line_and_column(self.text, start);
         let span = SourceSpan::new(start.into(), end - start);
-        self.errors.push(JobError {
-            message,
-            expected,
-            help,
-            line,
-            column,
-            span,
-        });
+        self.errors.push(JobError { message, expected, help, line, column, span });
     }
 
     /// How many so far.
@@ -204,12 +187,7 @@ pub(crate) fn nearest<'n>(
     let distance_max = if length < 2 { 0 } else { (length / 3).max(1) };
     names
         .into_iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&wanted, &name.to_lowercase()),
-                name,
-            )
-        })
+        .map(|name| (strsim::damerau_levenshtein(&wanted, &name.to_lowercase()), name))
         .filter(|(distance, name)| {
             *distance <= distance_max
                 || (wanted.len() >= 3 && name.to_lowercase().starts_with(&wanted))
@@ -284,10 +262,7 @@ mod tests {
         assert_eq!(nearest("Sum", names), Some("sum"));
         assert_eq!(nearest("convolve", names), None);
         assert_eq!(nearest("x", ["y"]), None);
-        assert_eq!(
-            unknown("kernel", "x", []).1,
-            "there is no kernel to name here"
-        );
+        assert_eq!(unknown("kernel", "x", []).1, "there is no kernel to name here");
         assert_eq!(one_of(&["a", "b", "c"]), "`a`, `b` or `c`");
     }
 }

@@ -56,28 +56,13 @@ impl Directory {
             path.push(Component::CurDir);
         }
         let looked_at = if path.is_absolute() { 1 } else { usize::MAX };
-        for part in path
-            .ancestors()
-            .take(looked_at)
-            .filter(|part| !part.as_os_str().is_empty())
-        {
-            if part
-                .symlink_metadata()
-                .is_ok_and(|metadata| metadata.is_symlink())
-            {
-                return Err(FolderError::Link {
-                    path: part.to_path_buf(),
-                });
+        for part in path.ancestors().take(looked_at).filter(|part| !part.as_os_str().is_empty()) {
+            if part.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
+                return Err(FolderError::Link { path: part.to_path_buf() });
             }
         }
-        if path
-            .symlink_metadata()
-            .is_ok_and(|metadata| !metadata.is_dir())
-        {
-            return Err(FolderError::InTheWay {
-                path,
-                wanted: "folder",
-            });
+        if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+            return Err(FolderError::InTheWay { path, wanted: "folder" });
         }
         Ok(path)
     }
@@ -86,10 +71,7 @@ impl Directory {
     pub(crate) fn open(path: &Path) -> Result<Directory, FolderError> {
         let descriptor = nix::fcntl::open(path, FOLDER, Mode::empty())
             .map_err(|error| FolderError::system("open the folder", path, error))?;
-        Ok(Directory {
-            descriptor,
-            path: path.to_path_buf(),
-        })
+        Ok(Directory { descriptor, path: path.to_path_buf() })
     }
 
     /// Opens a folder inside, creating it if it is missing and `create` says so.
@@ -105,10 +87,7 @@ impl Directory {
             Ok(descriptor) => Ok(Directory { descriptor, path }),
             Err(Errno::ELOOP | Errno::ENOTDIR) => Err(match self.find(name)? {
                 Found::Link => FolderError::Link { path },
-                _ => FolderError::InTheWay {
-                    path,
-                    wanted: "folder",
-                },
+                _ => FolderError::InTheWay { path, wanted: "folder" },
             }),
             Err(error) => Err(FolderError::system("open the folder", &path, error)),
         }
@@ -127,24 +106,13 @@ impl Directory {
     pub(crate) fn file(&self, name: &str, flags: OFlag) -> Result<File, FolderError> {
         let path = self.path_of(name);
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-        match openat(
-            &self.descriptor,
-            name,
-            flags,
-            Mode::from_bits_truncate(0o666),
-        ) {
+        match openat(&self.descriptor, name, flags, Mode::from_bits_truncate(0o666)) {
             Ok(descriptor) => match self.find(name)? {
                 Found::File { .. } => Ok(File::from(descriptor)),
-                _ => Err(FolderError::InTheWay {
-                    path,
-                    wanted: "regular file",
-                }),
+                _ => Err(FolderError::InTheWay { path, wanted: "regular file" }),
             },
             Err(Errno::ELOOP) => Err(FolderError::Link { path }),
-            Err(Errno::EISDIR) => Err(FolderError::InTheWay {
-                path,
-                wanted: "regular file",
-            }),
+            Err(Errno::EISDIR) => Err(FolderError::InTheWay { path, wanted: "regular file" }),
             Err(error) => Err(FolderError::system("open", &path, error)),
         }
     }
@@ -180,17 +148,12 @@ impl Directory {
     }
 }
 
-const FOLDER: OFlag = OFlag::O_RDONLY
-    .union(OFlag::O_DIRECTORY)
-    .union(OFlag::O_NOFOLLOW)
-    .union(OFlag::O_CLOEXEC);
+const FOLDER: OFlag =
+    OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
 fn found(status: &FileStat) -> Found {
     match SFlag::from_bits_truncate(status.st_mode & SFlag::S_IFMT.bits()) {
-        SFlag::S_IFREG => Found::File {
-            device: status.st_dev,
-            inode: status.st_ino,
-        },
+        SFlag::S_IFREG => Found::File { device: status.st_dev, inode: status.st_ino },
         SFlag::S_IFDIR => Found::Folder,
         SFlag::S_IFLNK => Found::Link,
         _ => Found::Other,

@@ -50,9 +50,7 @@ impl ElementType {
 
     /// The element type of that name.
     pub(crate) fn from_name(name: &str) -> Option<ElementType> {
-        ElementType::ALL
-            .into_iter()
-            .find(|element| element.name() == name)
+        ElementType::ALL.into_iter().find(|element| element.name() == name)
     }
 
     /// Bytes of one element.
@@ -96,9 +94,9 @@ impl ElementType {
             return Some(format!("{self} has an imaginary part, {to} has none"));
         }
         match (self.integer_range(), to.integer_range()) {
-            (Some((low, high)), Some((low_to, high_to))) if low < low_to || high > high_to => Some(
-                format!("{self} goes from {low} to {high}, {to} from {low_to} to {high_to}"),
-            ),
+            (Some((low, high)), Some((low_to, high_to))) if low < low_to || high > high_to => {
+                Some(format!("{self} goes from {low} to {high}, {to} from {low_to} to {high_to}"))
+            }
             (None, Some(_)) => Some(format!("{self} has fractions and NaN, {to} has neither")),
             _ => None,
         }

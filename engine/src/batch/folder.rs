@@ -50,21 +50,14 @@ impl OutputFolder {
         if let Some(earlier) = marker::read(&directory)? {
             if !fresh {
                 let path = path.to_path_buf();
-                return Err(FolderError::Unfinished {
-                    path,
-                    job: earlier.job,
-                });
+                return Err(FolderError::Unfinished { path, job: earlier.job });
             }
             marker::remove_leftovers(&directory, &earlier, true)?;
             directory.remove(MARKER)?;
         }
         marker::begin(&directory, job)?;
         directory.sync()?;
-        Ok(OutputFolder {
-            directory,
-            finished: false,
-            _lock: lock,
-        })
+        Ok(OutputFolder { directory, finished: false, _lock: lock })
     }
 
     /// Whether [`OutputFolder::open`] would refuse this folder, as far as that can be seen without
@@ -75,10 +68,7 @@ impl OutputFolder {
             return Ok(());
         }
         match marker::read(&Directory::open(&path)?)? {
-            Some(earlier) => Err(FolderError::Unfinished {
-                path,
-                job: earlier.job,
-            }),
+            Some(earlier) => Err(FolderError::Unfinished { path, job: earlier.job }),
             None => Ok(()),
         }
     }
@@ -132,10 +122,7 @@ fn lock(directory: &Directory) -> Result<File, FolderError> {
             // the same.
             let _ = (&file).take(32).read_to_string(&mut text);
             let path = directory.path().to_path_buf();
-            return Err(FolderError::Locked {
-                path,
-                pid: text.trim().parse().ok(),
-            });
+            return Err(FolderError::Locked { path, pid: text.trim().parse().ok() });
         }
         Err(TryLockError::Error(error)) => return Err(system(error)),
     }

@@ -35,27 +35,15 @@ pub(crate) enum FolderError {
     /// No room.
     #[error("the disk is full: cannot {action} {path}", path = path.display())]
     #[diagnostic(help("make room, or choose a folder on another disk with `--out DIR`"))]
-    Full {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Full { action: &'static str, path: PathBuf, source: io::Error },
     /// No right to write.
     #[error("not allowed to {action} {path}: {source}", path = path.display())]
     #[diagnostic(help("choose a folder that you may write to with `--out DIR`"))]
-    Denied {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Denied { action: &'static str, path: PathBuf, source: io::Error },
     /// Anything else that the system says.
     #[error("cannot {action} {path}: {source}", path = path.display())]
     #[diagnostic(help("the message above is the system's own"))]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { action: &'static str, path: PathBuf, source: io::Error },
     /// Not a path below the folder.
     #[error(transparent)]
     #[diagnostic(help("name a file inside the output folder"))]
@@ -67,8 +55,7 @@ fn holder(pid: &Option<u32>) -> String {
 }
 
 fn of_job(job: &Option<String>) -> String {
-    job.as_ref()
-        .map_or(String::new(), |job| format!(" of job `{job}`"))
+    job.as_ref().map_or(String::new(), |job| format!(" of job `{job}`"))
 }
 
 impl FolderError {
@@ -80,23 +67,13 @@ impl FolderError {
     ) -> FolderError {
         let (path, source) = (path.to_path_buf(), source.into());
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FolderError::Full {
-                action,
-                path,
-                source,
-            },
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                FolderError::Denied {
-                    action,
-                    path,
-                    source,
-                }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                FolderError::Full { action, path, source }
             }
-            _ => FolderError::Io {
-                action,
-                path,
-                source,
-            },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                FolderError::Denied { action, path, source }
+            }
+            _ => FolderError::Io { action, path, source },
         }
     }
 }

@@ -80,24 +80,18 @@ pub(crate) fn read(folder: &Directory) -> Result<Option<Marker>, FolderError> {
 
 fn parse(text: &str) -> Result<Marker, String> {
     let mut marker = Marker::default();
-    let whole_lines = text
-        .split_inclusive('\n')
-        .filter_map(|line| line.strip_suffix('\n'));
+    let whole_lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
     for (at, line) in whole_lines.enumerate() {
         let number = at + 1;
-        let strange = || {
-            format!(
-                "line {number} is {:?}",
-                line.chars().take(80).collect::<String>()
-            )
-        };
+        let strange =
+            || format!("line {number} is {:?}", line.chars().take(80).collect::<String>());
         match line.split_once(' ') {
             _ if at == 0 && line == FIRST_LINE => {}
             _ if at == 0 => return Err(strange()),
             Some(("job", job)) => marker.job = Some(job.to_string()),
-            Some(("temporary", path)) => marker
-                .temporaries
-                .push(temporary(path).ok_or_else(strange)?),
+            Some(("temporary", path)) => {
+                marker.temporaries.push(temporary(path).ok_or_else(strange)?)
+            }
             Some(("made", rest)) => marker.made.push(made(rest).ok_or_else(strange)?),
             _ => return Err(strange()),
         }
@@ -107,17 +101,12 @@ fn parse(text: &str) -> Result<Marker, String> {
 
 /// A temporary's path must be one that we could have made: below the folder, and its name our own.
 fn temporary(path: &str) -> Option<(Vec<String>, String)> {
-    let (folders, name) = path
-        .rsplit_once('/')
-        .map_or((None, path), |(folders, name)| (Some(folders), name));
+    let (folders, name) =
+        path.rsplit_once('/').map_or((None, path), |(folders, name)| (Some(folders), name));
     let shown = name.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
     OutputPath::new(shown).ok()?;
     let folders = match folders {
-        Some(folders) => OutputPath::new(folders)
-            .ok()?
-            .components()
-            .map(str::to_string)
-            .collect(),
+        Some(folders) => OutputPath::new(folders).ok()?.components().map(str::to_string).collect(),
         None => Vec::new(),
     };
     Some((folders, name.to_string()))
@@ -145,10 +134,7 @@ pub(crate) fn remove_leftovers(
     for (device, inode, path) in marker.made.iter().filter(|_| finished_too) {
         let mut folders: Vec<&str> = path.components().collect();
         let Some(name) = folders.pop() else { continue };
-        let ours = Found::File {
-            device: *device,
-            inode: *inode,
-        };
+        let ours = Found::File { device: *device, inode: *inode };
         remove_if(folder, folders.into_iter(), name, |found| found == ours)?;
     }
     Ok(())
@@ -169,11 +155,7 @@ fn remove_if<'n>(
         inner = Some(outer.enter(each, false)?);
     }
     let directory = inner.as_ref().unwrap_or(folder);
-    if wanted(directory.find(name)?) {
-        directory.remove(name)
-    } else {
-        Ok(())
-    }
+    if wanted(directory.find(name)?) { directory.remove(name) } else { Ok(()) }
 }
 
 #[cfg(test)]

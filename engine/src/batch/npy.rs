@@ -45,10 +45,7 @@ pub(crate) struct NpyError {
 }
 
 fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, NpyError> {
-    Err(NpyError {
-        message: message.into(),
-        help: help.into(),
-    })
+    Err(NpyError { message: message.into(), help: help.into() })
 }
 
 const SAVE_AGAIN: &str = "write it again with numpy.save(\"NAME.npy\", array)";
@@ -57,10 +54,7 @@ impl NpyHeader {
     /// Opens a file and reads its header. A folder, a pipe or a device is refused without waiting
     /// for it.
     pub(crate) fn of_file(path: &Path) -> Result<NpyHeader, NpyError> {
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(path);
+        let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
         let (mut file, metadata) =
             match opened.and_then(|file| file.metadata().map(|data| (file, data))) {
                 Ok(both) => both,
@@ -78,10 +72,7 @@ impl NpyHeader {
                 }
             };
         if !metadata.is_file() {
-            return refuse(
-                format!("{} is not a regular file", path.display()),
-                "name a .npy file",
-            );
+            return refuse(format!("{} is not a regular file", path.display()), "name a .npy file");
         }
         NpyHeader::read(&mut file as &mut File, metadata.len())
     }
@@ -108,10 +99,7 @@ impl NpyHeader {
         }
         if shape.is_empty() || shape.len() > DIMENSIONS_MAX {
             return refuse(
-                format!(
-                    "the array has {} dimensions; 1 to {DIMENSIONS_MAX} are read",
-                    shape.len()
-                ),
+                format!("the array has {} dimensions; 1 to {DIMENSIONS_MAX} are read", shape.len()),
                 "in Python: array.reshape(...) before numpy.save",
             );
         }
@@ -126,12 +114,7 @@ impl NpyHeader {
                 "copy or write it again",
             );
         }
-        Ok(NpyHeader {
-            element,
-            shape,
-            data_offset_bytes,
-            data_bytes,
-        })
+        Ok(NpyHeader { element, shape, data_offset_bytes, data_bytes })
     }
 }
 
@@ -144,10 +127,9 @@ fn header_text(source: &mut impl Read, length_bytes: u64) -> Result<(Vec<u8>, u6
     let mut read = |bytes: &mut [u8]| match source.read_exact(bytes) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(cut_short()),
-        Err(error) => refuse(
-            format!("cannot read the file: {error}"),
-            "see the disk and its permissions",
-        ),
+        Err(error) => {
+            refuse(format!("cannot read the file: {error}"), "see the disk and its permissions")
+        }
     };
     let mut start = [0; 8];
     if length_bytes >= 8 {
@@ -201,16 +183,10 @@ fn three_entries(entries: Vec<Entry>) -> Result<(Literal, bool, Vec<usize>), Npy
             ("fortran_order", Literal::Bool(value)) => fortran.replace(value).is_none(),
             ("shape", Literal::Integers(value)) => shape.replace(value).is_none(),
             (key @ ("fortran_order" | "shape"), value) => {
-                return refuse(
-                    format!("the header's `{key}` is {}", value.describe()),
-                    SAVE_AGAIN,
-                );
+                return refuse(format!("the header's `{key}` is {}", value.describe()), SAVE_AGAIN);
             }
             (key, _) => {
-                return refuse(
-                    format!("the header has an unknown entry `{key}`"),
-                    SAVE_AGAIN,
-                );
+                return refuse(format!("the header has an unknown entry `{key}`"), SAVE_AGAIN);
             }
         };
         if !first {
@@ -235,13 +211,8 @@ fn data_bytes(shape: &[usize], element: ElementType) -> Result<u64, NpyError> {
     };
     // Zeros must not hide an overflow of the others: strides are computed from all of them.
     let nonzero = shape.iter().filter(|&&length| length != 0);
-    let elements = nonzero
-        .copied()
-        .try_fold(1usize, usize::checked_mul)
-        .ok_or_else(too_large)?;
-    let bytes = elements
-        .checked_mul(element.size_bytes())
-        .ok_or_else(too_large)?;
+    let elements = nonzero.copied().try_fold(1usize, usize::checked_mul).ok_or_else(too_large)?;
+    let bytes = elements.checked_mul(element.size_bytes()).ok_or_else(too_large)?;
     if isize::try_from(bytes).is_err() {
         return Err(too_large());
     }
@@ -255,17 +226,10 @@ fn element_type(descr: &Literal) -> Result<ElementType, NpyError> {
                 "the array is structured (several fields per element); plain numbers are read",
                 "in Python, save one field: numpy.save(\"NAME.npy\", array[\"FIELD\"])",
             ),
-            other => refuse(
-                format!("the header's `descr` is {}", other.describe()),
-                SAVE_AGAIN,
-            ),
+            other => refuse(format!("the header's `descr` is {}", other.describe()), SAVE_AGAIN),
         };
     };
-    let native = if cfg!(target_endian = "little") {
-        '<'
-    } else {
-        '>'
-    };
+    let native = if cfg!(target_endian = "little") { '<' } else { '>' };
     let (order, kind) = match descr.chars().next() {
         Some(order @ ('<' | '>' | '|' | '=')) => (order, &descr[1..]),
         _ => ('|', descr.as_str()),
@@ -316,10 +280,7 @@ fn foreign_kind(descr: &str, kind: &str) -> Result<ElementType, NpyError> {
             }
         },
     };
-    refuse(
-        format!("the elements are {what} ('{descr}'), which are not read"),
-        convert(to),
-    )
+    refuse(format!("the elements are {what} ('{descr}'), which are not read"), convert(to))
 }
 
 fn convert(to: &str) -> String {

@@ -71,10 +71,7 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     fn error(&self, message: impl Into<String>) -> LiteralError {
-        LiteralError {
-            at: self.at,
-            message: message.into(),
-        }
+        LiteralError { at: self.at, message: message.into() }
     }
 
     /// The next byte that is not blank.
@@ -145,10 +142,7 @@ impl Reader<'_> {
 
     fn integer(&mut self) -> Result<usize, LiteralError> {
         self.peek();
-        let digits = self.text[self.at..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let digits = self.text[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         let text = std::str::from_utf8(&self.text[self.at..self.at + digits]).unwrap_or("");
         let Ok(value) = text.parse() else {
             return Err(self.error("expected a whole number from 0 on that fits into 64 bits"));

@@ -19,11 +19,7 @@ pub(crate) fn order(reads: &[Vec<usize>]) -> Result<Vec<usize>, Vec<Vec<usize>>>
             found.iter().for_each(|&step| settled[step] = true);
             loops.push(found);
         } else {
-            return if loops.is_empty() {
-                Ok(order)
-            } else {
-                Err(loops)
-            };
+            return if loops.is_empty() { Ok(order) } else { Err(loops) };
         }
     }
 }

@@ -30,10 +30,9 @@ impl OutputPath {
     pub(crate) fn new(path: &str) -> Result<OutputPath, OutputPathError> {
         match problem(path) {
             None => Ok(OutputPath(path.to_string())),
-            Some(message) => Err(OutputPathError {
-                path: path.escape_debug().to_string(),
-                message,
-            }),
+            Some(message) => {
+                Err(OutputPathError { path: path.escape_debug().to_string(), message })
+            }
         }
     }
 
@@ -63,9 +62,7 @@ impl OutputPath {
 
     /// Whether one of the two would have to be a folder for the other to lie in.
     pub(crate) fn lies_under(&self, other: &OutputPath) -> bool {
-        self.0
-            .strip_prefix(&other.0)
-            .is_some_and(|rest| rest.starts_with('/'))
+        self.0.strip_prefix(&other.0).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -95,16 +92,10 @@ fn problem(path: &str) -> Option<String> {
     if components.contains(&"..") {
         return Some("contains `..`; results stay in the output folder".into());
     }
-    if components
-        .iter()
-        .any(|component| component.is_empty() || *component == ".")
-    {
+    if components.iter().any(|component| component.is_empty() || *component == ".") {
         return Some("has an empty component or a `.` among its folders".into());
     }
-    if components
-        .iter()
-        .any(|component| component.starts_with('.'))
-    {
+    if components.iter().any(|component| component.starts_with('.')) {
         return Some(
             "has a component that begins with a dot; such names are the engine's own".into(),
         );
@@ -112,13 +103,8 @@ fn problem(path: &str) -> Option<String> {
     if components.len() > FOLDERS_MAX + 1 {
         return Some(format!("lies more than {FOLDERS_MAX} folders deep"));
     }
-    if components
-        .iter()
-        .any(|component| component.len() > COMPONENT_BYTES_MAX)
-    {
-        return Some(format!(
-            "has a component longer than {COMPONENT_BYTES_MAX} bytes"
-        ));
+    if components.iter().any(|component| component.len() > COMPONENT_BYTES_MAX) {
+        return Some(format!("has a component longer than {COMPONENT_BYTES_MAX} bytes"));
     }
     None
 }
@@ -129,13 +115,7 @@ mod tests {
 
     #[test]
     fn only_plain_relative_paths_pass() {
-        for good in [
-            "slope.npy",
-            "maps/slope.npy",
-            "a..b.npy",
-            "ä b.npy",
-            "a/b/c/d/e.npy",
-        ] {
+        for good in ["slope.npy", "maps/slope.npy", "a..b.npy", "ä b.npy", "a/b/c/d/e.npy"] {
             assert!(OutputPath::new(good).is_ok(), "{good}");
         }
         let long = "x".repeat(201);
@@ -163,10 +143,7 @@ mod tests {
     #[test]
     fn extensions_are_those_of_the_file_alone() {
         let path = |path| OutputPath::new(path).unwrap();
-        assert_eq!(
-            path("a.b/c.npy").with_extension("png").as_str(),
-            "a.b/c.png"
-        );
+        assert_eq!(path("a.b/c.npy").with_extension("png").as_str(), "a.b/c.png");
         assert_eq!(path("a.b/c").with_extension("png").as_str(), "a.b/c.png");
         assert!(path("a.npy/b.npy").lies_under(&path("a.npy")));
         assert!(!path("a.npyb").lies_under(&path("a.npy")));

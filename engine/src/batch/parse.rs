@@ -39,19 +39,11 @@ pub(crate) fn parse(text: &str, mistakes: &mut Mistakes<'_>) -> Option<Job> {
             );
         }
     }
-    if guesswork {
-        None
-    } else {
-        Some(job(root.get_ref(), mistakes))
-    }
+    if guesswork { None } else { Some(job(root.get_ref(), mistakes)) }
 }
 
 fn job(root: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> Job {
-    let mut job = Job {
-        name: None,
-        inputs: Vec::new(),
-        steps: Vec::new(),
-    };
+    let mut job = Job { name: None, inputs: Vec::new(), steps: Vec::new() };
     let (mut has_format, mut has_name, mut has_steps) = (false, false, false);
     for (key, value) in value::entries(root) {
         match *key.get_ref() {
@@ -74,21 +66,11 @@ fn job(root: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> Job {
     }
     if !has_format {
         let help = format!("begin the file with `format = {FORMAT}`");
-        mistakes.add_with_help(
-            0..0,
-            "`format` is missing",
-            "expected before all tables",
-            help,
-        );
+        mistakes.add_with_help(0..0, "`format` is missing", "expected before all tables", help);
     }
     if !has_name {
         let help = "write `name = \"…\"` before the first table; results go to out/NAME";
-        mistakes.add_with_help(
-            0..0,
-            "`name` is missing",
-            "expected before all tables",
-            help,
-        );
+        mistakes.add_with_help(0..0, "`name` is missing", "expected before all tables", help);
     }
     if !has_steps {
         let help = "add a table such as `[steps.slope]`; `gristmill init` writes an example";
@@ -148,12 +130,7 @@ fn unknown_key(
 }
 
 fn inputs(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Vec<Input> {
-    let tables = value::table(
-        "`inputs`",
-        "tables such as `[inputs.elevation]`",
-        value,
-        mistakes,
-    );
+    let tables = value::table("`inputs`", "tables such as `[inputs.elevation]`", value, mistakes);
     tables
         .unwrap_or_default()
         .into_iter()
@@ -173,16 +150,8 @@ fn input(name: Spanned<&str>, value: Value<'_, '_>, mistakes: &mut Mistakes<'_>)
         cell: None,
         understood: false,
     };
-    let entries = value::table(
-        &what,
-        "a table `[inputs.NAME]` with `file`",
-        value,
-        mistakes,
-    );
-    let has_file = entries
-        .iter()
-        .flatten()
-        .any(|(key, _)| *key.get_ref() == "file");
+    let entries = value::table(&what, "a table `[inputs.NAME]` with `file`", value, mistakes);
+    let has_file = entries.iter().flatten().any(|(key, _)| *key.get_ref() == "file");
     if !has_file && entries.is_some() {
         let help = "add `file = \"NAME.npy\"`, relative to the job file";
         mistakes.add_with_help(
@@ -209,12 +178,8 @@ fn input(name: Spanned<&str>, value: Value<'_, '_>, mistakes: &mut Mistakes<'_>)
 }
 
 fn element(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Spanned<ElementType>> {
-    let name = value::text(
-        "`cast`",
-        "an element type in quotes, such as \"f64\"",
-        value,
-        mistakes,
-    )?;
+    let name =
+        value::text("`cast`", "an element type in quotes, such as \"f64\"", value, mistakes)?;
     let found = ElementType::from_name(name.get_ref());
     if found.is_none() {
         let names = ElementType::ALL.iter().map(|element| element.name());
@@ -228,15 +193,9 @@ fn cell(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Spanned<[f6
     let wanted = "expected [metres per row, metres per column], both above 0, such as [92.6, 74.4]";
     let numbers: Option<Vec<f64>> = match value.get_ref() {
         DeValue::Array(list) if list.len() == 2 => {
-            let numbers = list
-                .iter()
-                .map(|each| value::number("`cell`", "a number", each, mistakes));
-            Some(
-                numbers
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .collect::<Option<_>>()?,
-            )
+            let numbers =
+                list.iter().map(|each| value::number("`cell`", "a number", each, mistakes));
+            Some(numbers.collect::<Vec<_>>().into_iter().collect::<Option<_>>()?)
         }
         _ => None,
     };
@@ -254,11 +213,7 @@ fn cell(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Spanned<[f6
 fn steps(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Vec<Step> {
     let tables = value::table("`steps`", "tables such as `[steps.slope]`", value, mistakes);
     if tables.as_ref().is_some_and(Vec::is_empty) {
-        mistakes.add(
-            value.span(),
-            "the job has no steps",
-            "expected at least one `[steps.NAME]`",
-        );
+        mistakes.add(value.span(), "the job has no steps", "expected at least one `[steps.NAME]`");
     }
     tables
         .unwrap_or_default()
@@ -325,11 +280,7 @@ fn arrays(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Spanned<I
         In::Each(each) => each.is_empty(),
     };
     if mistakes.count() == before && empty {
-        mistakes.add(
-            value.span(),
-            "`in` names no array",
-            format!("expected {wanted}"),
-        );
+        mistakes.add(value.span(), "`in` names no array", format!("expected {wanted}"));
     }
     (mistakes.count() == before).then(|| Spanned::new(value.span(), read))
 }
@@ -342,19 +293,14 @@ fn params(
     let entries = value::table("`params`", wanted, value, mistakes).unwrap_or_default();
     let owned = entries.into_iter().filter_map(|(key, value)| {
         let any = value::any(value, mistakes)?;
-        Some((
-            Spanned::new(key.span(), key.get_ref().to_string()),
-            Spanned::new(value.span(), any),
-        ))
+        Some((Spanned::new(key.span(), key.get_ref().to_string()), Spanned::new(value.span(), any)))
     });
     owned.collect()
 }
 
 fn palette(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Spanned<Palette>> {
     let name = value::text("`picture`", "the colours' name in quotes", value, mistakes)?;
-    let found = Palette::ALL
-        .into_iter()
-        .find(|palette| palette.name() == name.get_ref());
+    let found = Palette::ALL.into_iter().find(|palette| palette.name() == name.get_ref());
     if found.is_none() {
         let names = Palette::ALL.iter().map(|palette| palette.name());
         let (message, expected) = diagnose::unknown("picture", name.get_ref(), names);

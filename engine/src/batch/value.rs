@@ -69,10 +69,7 @@ pub(crate) fn table<'v, 't>(
 
 /// The entries of a table in the order of the file: TOML's own table is sorted by name.
 pub(crate) fn entries<'v, 't>(table: &'v DeTable<'t>) -> Vec<(Spanned<&'v str>, Value<'v, 't>)> {
-    let mut entries: Vec<_> = table
-        .iter()
-        .map(|(key, value)| (borrowed(key), value))
-        .collect();
+    let mut entries: Vec<_> = table.iter().map(|(key, value)| (borrowed(key), value)).collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
 }
@@ -83,9 +80,7 @@ fn borrowed<'v>(key: &'v Spanned<Cow<'_, str>>) -> Spanned<&'v str> {
 
 /// A name of the job: what may stand in file names and on command lines without quoting.
 pub(crate) fn is_name(name: &str) -> bool {
-    let rest_is_plain = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let rest_is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     name.len() <= 64 && rest_is_plain && name.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
@@ -139,11 +134,7 @@ fn float(written: &str, span: Range<usize>, mistakes: &mut Mistakes<'_>) -> Opti
     match value {
         Some(value) if value.is_finite() || value.is_nan() || names_infinity => Some(value),
         _ => {
-            mistakes.add(
-                span,
-                "this number is too large",
-                "expected a number that f64 holds",
-            );
+            mistakes.add(span, "this number is too large", "expected a number that f64 holds");
             None
         }
     }

@@ -48,37 +48,20 @@ impl WholeFile {
         match directory.find(&name)? {
             Found::Nothing | Found::File { .. } => {}
             Found::Link => {
-                return Err(FolderError::Link {
-                    path: directory.path_of(&name),
-                });
+                return Err(FolderError::Link { path: directory.path_of(&name) });
             }
             Found::Folder | Found::Other => {
                 let path = directory.path_of(&name);
-                return Err(FolderError::InTheWay {
-                    path,
-                    wanted: "regular file",
-                });
+                return Err(FolderError::InTheWay { path, wanted: "regular file" });
             }
         }
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let temporary = format!(".{name}.{}-{number}{TEMPORARY_SUFFIX}", std::process::id());
-        let listed: Vec<&str> = folders
-            .iter()
-            .copied()
-            .chain([temporary.as_str()])
-            .collect();
+        let listed: Vec<&str> = folders.iter().copied().chain([temporary.as_str()]).collect();
         marker::append(&folder, &format!("temporary {}", listed.join("/")))?;
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL;
         let file = directory.file(&temporary, flags)?;
-        Ok(WholeFile {
-            file,
-            folder,
-            inner,
-            path: path.clone(),
-            name,
-            temporary,
-            finished: false,
-        })
+        Ok(WholeFile { file, folder, inner, path: path.clone(), name, temporary, finished: false })
     }
 
     /// The file itself, for mapping it or setting its length.
@@ -93,9 +76,7 @@ impl WholeFile {
 
     /// Waits until the data are on the disk, for results that must survive a power cut.
     pub(crate) fn sync(&self) -> Result<(), FolderError> {
-        self.file
-            .sync_all()
-            .map_err(|error| FolderError::system("write", &self.path(), error))
+        self.file.sync_all().map_err(|error| FolderError::system("write", &self.path(), error))
     }
 
     /// The file is complete: puts it in its place, replacing an earlier one.
@@ -105,10 +86,7 @@ impl WholeFile {
             let gone = io::Error::from(io::ErrorKind::NotFound);
             return Err(FolderError::system("find again", &path, gone));
         };
-        marker::append(
-            &self.folder,
-            &format!("made {device} {inode} {}", self.path),
-        )?;
+        marker::append(&self.folder, &format!("made {device} {inode} {}", self.path))?;
         self.directory().rename(&self.temporary, &self.name)?;
         self.finished = true;
         Ok(())

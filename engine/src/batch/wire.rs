@@ -57,11 +57,8 @@ impl<'j> Names<'j> {
             arrays.insert(input.name.get_ref().as_str(), Source::Input(at));
             listed.push(input.name.get_ref().as_str());
         }
-        let found: Vec<_> = job
-            .steps
-            .iter()
-            .map(|step| kernel_of(step, kernels, mistakes))
-            .collect();
+        let found: Vec<_> =
+            job.steps.iter().map(|step| kernel_of(step, kernels, mistakes)).collect();
         for (at, step) in job.steps.iter().enumerate() {
             let name = step.name.get_ref().as_str();
             if arrays.contains_key(name) {
@@ -78,11 +75,7 @@ impl<'j> Names<'j> {
                 listed.push(name);
             }
         }
-        Names {
-            arrays,
-            listed,
-            kernels: found,
-        }
+        Names { arrays, listed, kernels: found }
     }
 
     /// Resolves a step's `in` to the kernel's inputs and the job's arrays.
@@ -90,9 +83,7 @@ impl<'j> Names<'j> {
         let step = &job.steps[at];
         let before = mistakes.count();
         let Some(arrays) = &step.arrays else {
-            let named = self.kernels[at]
-                .map(|kernel| kernel.inputs.as_slice())
-                .unwrap_or_default();
+            let named = self.kernels[at].map(|kernel| kernel.inputs.as_slice()).unwrap_or_default();
             if let ([first, ..], true) = (named, step.understood) {
                 mistakes.add_with_help(
                     step.name.span(),
@@ -102,36 +93,22 @@ impl<'j> Names<'j> {
                 );
             }
             let complete = step.understood && named.is_empty();
-            return Wired {
-                runs: vec![Vec::new()],
-                complete,
-            };
+            return Wired { runs: vec![Vec::new()], complete };
         };
         let pairs = pairs(step, arrays, self.kernels[at], mistakes);
         let run = |pairs: Vec<(String, Spanned<String>)>, mistakes: &mut Mistakes<'_>| {
             let bound = pairs.into_iter().filter_map(|(input, array)| {
                 let source = self.source(&array, job, mistakes)?;
                 let (span, array) = (array.span(), array.into_inner());
-                Some(Binding {
-                    input,
-                    array,
-                    source,
-                    span,
-                })
+                Some(Binding { input, array, source, span })
             });
             bound.collect::<Vec<_>>()
         };
-        let runs = pairs
-            .into_iter()
-            .map(|pairs| run(pairs, mistakes))
-            .collect();
+        let runs = pairs.into_iter().map(|pairs| run(pairs, mistakes)).collect();
         if let In::Each(list) = arrays.get_ref() {
             note_repeated(list, mistakes);
         }
-        Wired {
-            runs,
-            complete: mistakes.count() == before && self.kernels[at].is_some(),
-        }
+        Wired { runs, complete: mistakes.count() == before && self.kernels[at].is_some() }
     }
 
     fn source(
@@ -162,10 +139,7 @@ impl<'j> Names<'j> {
 
 fn note_repeated(list: &[Spanned<String>], mistakes: &mut Mistakes<'_>) {
     for (at, array) in list.iter().enumerate() {
-        if list[..at]
-            .iter()
-            .any(|earlier| earlier.get_ref() == array.get_ref())
-        {
+        if list[..at].iter().any(|earlier| earlier.get_ref() == array.get_ref()) {
             let message = format!("`{}` is listed twice", array.get_ref());
             mistakes.add(array.span(), message, "its scalars would have one name");
         }
@@ -213,10 +187,7 @@ fn pairs(
     };
     let inputs = kernel.inputs.as_slice();
     let alone = |array: &Spanned<String>| {
-        inputs
-            .first()
-            .map(|input| vec![(input.name.clone(), array.clone())])
-            .unwrap_or_default()
+        inputs.first().map(|input| vec![(input.name.clone(), array.clone())]).unwrap_or_default()
     };
     let only_named = match arrays.get_ref() {
         In::Named(named) => return vec![named_pairs(named, arrays.span(), kernel, mistakes)],
@@ -232,10 +203,7 @@ fn pairs(
                 format!("expected {}", as_table(kernel)),
             ),
         };
-        let message = format!(
-            "kernel `{}` takes {takes}; `in` names {only_named}",
-            kernel.name
-        );
+        let message = format!("kernel `{}` takes {takes}; `in` names {only_named}", kernel.name);
         mistakes.add(arrays.span(), message, expected);
     }
     match arrays.get_ref() {
@@ -257,11 +225,8 @@ fn pairs(
 
 /// A table for `in` to fill in: `{ x = "…", y = "…" }`.
 fn as_table(kernel: &KernelInfo) -> String {
-    let each: Vec<String> = kernel
-        .inputs
-        .iter()
-        .map(|input| format!("{} = \"…\"", input.name))
-        .collect();
+    let each: Vec<String> =
+        kernel.inputs.iter().map(|input| format!("{} = \"…\"", input.name)).collect();
     format!("{{ {} }}", each.join(", "))
 }
 
@@ -275,31 +240,19 @@ fn named_pairs(
     for (input, _) in named {
         if !names().any(|name| name == input.get_ref()) {
             let (message, expected) = diagnose::unknown("input", input.get_ref(), names());
-            mistakes.add(
-                input.span(),
-                format!("kernel `{}`: {message}", kernel.name),
-                expected,
-            );
+            mistakes.add(input.span(), format!("kernel `{}`: {message}", kernel.name), expected);
         }
     }
     let given = |name: &str| named.iter().find(|(input, _)| input.get_ref() == name);
     let missing: Vec<&str> = names().filter(|name| given(name).is_none()).collect();
     if !missing.is_empty() {
-        let message = format!(
-            "kernel `{}` lacks its input {}",
-            kernel.name,
-            diagnose::all_of(&missing)
-        );
+        let message =
+            format!("kernel `{}` lacks its input {}", kernel.name, diagnose::all_of(&missing));
         mistakes.add(span, message, format!("expected {}", as_table(kernel)));
     }
     // In the kernel's order; what is unknown to it is kept last, so that its array's name is looked
     // up as well.
     let known = names().filter_map(given);
-    let others = named
-        .iter()
-        .filter(|(input, _)| !names().any(|name| name == input.get_ref()));
-    known
-        .chain(others)
-        .map(|(input, array)| (input.get_ref().clone(), array.clone()))
-        .collect()
+    let others = named.iter().filter(|(input, _)| !names().any(|name| name == input.get_ref()));
+    known.chain(others).map(|(input, array)| (input.get_ref().clone(), array.clone())).collect()
 }

@@ -180,9 +180,8 @@ mod tests {
 
     #[test]
     fn run_takes_its_options_in_any_order() {
-        let Ok(Args {
-            command: Command::Run(run),
-        }) = parse("gristmill run --fresh j.toml --workers 3 --out d --json --quiet")
+        let Ok(Args { command: Command::Run(run) }) =
+            parse("gristmill run --fresh j.toml --workers 3 --out d --json --quiet")
         else {
             panic!()
         };
@@ -203,11 +202,7 @@ mod tests {
             "gristmill run a.toml --frsh",
             "gristmill check",
         ] {
-            assert_eq!(
-                parse(words).unwrap_err().exit_code(),
-                ExitStatus::Wrong as i32,
-                "{words}"
-            );
+            assert_eq!(parse(words).unwrap_err().exit_code(), ExitStatus::Wrong as i32, "{words}");
         }
         let suggested = parse("gristmill chekc j.toml").unwrap_err().to_string();
         assert!(suggested.contains("'check'"), "{suggested}");
@@ -217,25 +212,11 @@ mod tests {
     fn every_help_has_an_example() {
         let mut command = Args::command();
         command.build();
-        assert!(
-            command
-                .render_long_help()
-                .to_string()
-                .contains("143  terminated")
-        );
-        for each in command
-            .get_subcommands_mut()
-            .filter(|each| each.get_name() != "help")
-        {
+        assert!(command.render_long_help().to_string().contains("143  terminated"));
+        for each in command.get_subcommands_mut().filter(|each| each.get_name() != "help") {
             let help = each.render_long_help().to_string();
-            assert!(
-                help.contains("Example") && help.contains("  gristmill "),
-                "{help}"
-            );
-            assert!(
-                help.lines().all(|line| line.chars().count() <= 110),
-                "{help}"
-            );
+            assert!(help.contains("Example") && help.contains("  gristmill "), "{help}");
+            assert!(help.lines().all(|line| line.chars().count() <= 110), "{help}");
         }
     }
 }

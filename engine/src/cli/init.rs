@@ -19,11 +19,7 @@ pub(crate) fn starting_job(file: Option<(&str, &NpyHeader)>, catalogue: &dyn Cat
     let on_disk = file.map_or(ElementType::F64, |(_, header)| header.element);
     let meta = ArrayMeta {
         shape: file.map_or(vec![1000, 1000], |(_, header)| header.shape.clone()),
-        element: if on_disk.is_complex() {
-            on_disk
-        } else {
-            ElementType::F64
-        },
+        element: if on_disk.is_complex() { on_disk } else { ElementType::F64 },
         cell: None,
     };
     let mut text = format!(
@@ -35,12 +31,7 @@ pub(crate) fn starting_job(file: Option<(&str, &NpyHeader)>, catalogue: &dyn Cat
     text.push_str(&input_table(file, &array, on_disk, &meta));
     let fitting: Vec<(&KernelInfo, toml::Table)> = kernels
         .iter()
-        .filter_map(|kernel| {
-            Some((
-                kernel,
-                defaults_if_fitting(kernel, &array, &meta, catalogue)?,
-            ))
-        })
+        .filter_map(|kernel| Some((kernel, defaults_if_fitting(kernel, &array, &meta, catalogue)?)))
         .collect();
     text.push_str(&step_tables(&fitting, &array, &meta));
     text
@@ -51,25 +42,13 @@ fn array_name(path: &str, kernels: &[KernelInfo]) -> String {
     let file = path.rsplit('/').next().unwrap_or(path);
     let stem = file.strip_suffix(".npy").unwrap_or(file);
     let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '-' {
-            c
-        } else {
-            '_'
-        }
+        if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }
     };
     let name: String = stem.chars().take(60).map(plain).collect();
     let name = name.trim_start_matches(['_', '-']).to_string();
     let free = |name: &str| is_name(name) && kernels.iter().all(|kernel| kernel.name != name);
-    let candidates = [
-        name.clone(),
-        "data".to_string(),
-        format!("{name}_0"),
-        "data_0".to_string(),
-    ];
-    candidates
-        .into_iter()
-        .find(|name| free(name))
-        .unwrap_or_else(|| "array_0".to_string())
+    let candidates = [name.clone(), "data".to_string(), format!("{name}_0"), "data_0".to_string()];
+    candidates.into_iter().find(|name| free(name)).unwrap_or_else(|| "array_0".to_string())
 }
 
 fn input_table(
@@ -81,16 +60,9 @@ fn input_table(
     let mut text = format!("\n[inputs.{array}]");
     match file {
         Some((path, header)) => {
-            let shape = ArrayMeta {
-                shape: header.shape.clone(),
-                element: on_disk,
-                cell: None,
-            };
+            let shape = ArrayMeta { shape: header.shape.clone(), element: on_disk, cell: None };
             let path = toml::Value::String(path.to_string());
-            text += &format!(
-                "  # {}\nfile = {path}  # relative to this file\n",
-                shape.describe()
-            );
+            text += &format!("  # {}\nfile = {path}  # relative to this file\n", shape.describe());
         }
         None => text += "\nfile = \"data.npy\"  # your array, relative to this file\n",
     }
@@ -133,37 +105,23 @@ fn defaults_if_fitting(
     if !ndim_fits || !element_fits || !is_name(&kernel.name) {
         return None;
     }
-    let defaults = kernel
-        .params
-        .iter()
-        .map(|param| Some((param.name.clone(), param.default.clone()?)));
+    let defaults =
+        kernel.params.iter().map(|param| Some((param.name.clone(), param.default.clone()?)));
     let params: toml::Table = defaults.collect::<Option<_>>()?;
-    let named = NamedMeta {
-        input: input.name.clone(),
-        array: array.to_string(),
-        meta: meta.clone(),
-    };
+    let named =
+        NamedMeta { input: input.name.clone(), array: array.to_string(), meta: meta.clone() };
     catalogue.prepare(&kernel.name, &params, &[named]).ok()?;
     Some(params)
 }
 
 fn step_tables(fitting: &[(&KernelInfo, toml::Table)], array: &str, meta: &ArrayMeta) -> String {
     let yields_scalars = |kernel: &KernelInfo| kernel.result == ResultKind::Scalars;
-    let (scalars, arrays): (Vec<_>, Vec<_>) = fitting
-        .iter()
-        .partition(|(kernel, _)| yields_scalars(kernel));
-    let shown: Vec<_> = arrays
-        .iter()
-        .take(ARRAY_STEPS_MAX)
-        .chain(scalars.first())
-        .collect();
+    let (scalars, arrays): (Vec<_>, Vec<_>) =
+        fitting.iter().partition(|(kernel, _)| yields_scalars(kernel));
+    let shown: Vec<_> = arrays.iter().take(ARRAY_STEPS_MAX).chain(scalars.first()).collect();
     let mut text = String::new();
     for (kernel, params) in &shown {
-        text += &format!(
-            "\n[steps.{}]  # {}\n",
-            kernel.name,
-            one_line(&kernel.summary)
-        );
+        text += &format!("\n[steps.{}]  # {}\n", kernel.name, one_line(&kernel.summary));
         text += &format!("in = \"{array}\"\n");
         if !params.is_empty() {
             for param in &kernel.params {
@@ -227,13 +185,7 @@ mod tests {
         let place = Place::new();
         place.file("slope.npy", &npy("<c8", "(3, 4)", 96));
         place.file("_5 \"ö\".npy", &npy("|u1", "(3, 4, 2)", 24));
-        for name in [
-            "map.npy",
-            "small.npy",
-            "row.npy",
-            "slope.npy",
-            "_5 \"ö\".npy",
-        ] {
+        for name in ["map.npy", "small.npy", "row.npy", "slope.npy", "_5 \"ö\".npy"] {
             let text = job_for(&place, name);
             let job = place.check(&text);
             assert!(job.is_ok(), "{text}\n{}", job.unwrap_err().plain());
@@ -260,11 +212,7 @@ mod tests {
             .replace("# nodata", "nodata")
             .replace("# cell", "cell")
             .replace("# picture", "picture");
-        assert!(
-            place.check(&commented_in).is_ok(),
-            "{}",
-            place.mistakes(&commented_in)
-        );
+        assert!(place.check(&commented_in).is_ok(), "{}", place.mistakes(&commented_in));
     }
 
     #[test]

@@ -22,11 +22,7 @@ const VIRIDIS: Polynomial = [
 
 /// magma, of the same origin.
 const MAGMA: Polynomial = [
-    [
-        -0.002136485053939582,
-        -0.000749655052795221,
-        -0.005386127855323933,
-    ],
+    [-0.002136485053939582, -0.000749655052795221, -0.005386127855323933],
     [0.2516605407371642, 0.6775232436837668, 2.494026599312351],
     [8.353717279216625, -3.577719514958484, 0.3144679030132573],
     [-27.66873308576866, 14.26473078096533, -13.64921318813922],
@@ -49,10 +45,7 @@ pub(crate) fn table(palette: Palette) -> Vec<[u8; 3]> {
 
 fn colour(polynomial: &Polynomial, at: f64) -> [u8; 3] {
     std::array::from_fn(|channel| {
-        let value = polynomial
-            .iter()
-            .rev()
-            .fold(0.0, |sum, term| sum * at + term[channel]);
+        let value = polynomial.iter().rev().fold(0.0, |sum, term| sum * at + term[channel]);
         (value * 255.0).round().clamp(0.0, 255.0) as u8
     })
 }
@@ -62,36 +55,20 @@ mod tests {
     use super::*;
 
     /// Colours of matplotlib's own tables at 0, 1/4, 1/2, 3/4 and 1.
-    const VIRIDIS_TRUE: [[u8; 3]; 5] = [
-        [68, 1, 84],
-        [59, 82, 139],
-        [33, 145, 140],
-        [94, 201, 98],
-        [253, 231, 37],
-    ];
-    const MAGMA_TRUE: [[u8; 3]; 5] = [
-        [0, 0, 4],
-        [81, 18, 124],
-        [183, 55, 121],
-        [252, 137, 97],
-        [252, 253, 191],
-    ];
+    const VIRIDIS_TRUE: [[u8; 3]; 5] =
+        [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
+    const MAGMA_TRUE: [[u8; 3]; 5] =
+        [[0, 0, 4], [81, 18, 124], [183, 55, 121], [252, 137, 97], [252, 253, 191]];
 
     #[test]
     fn polynomials_are_close_to_the_tables_that_they_stand_for() {
-        for (palette, truth) in [
-            (Palette::Viridis, VIRIDIS_TRUE),
-            (Palette::Magma, MAGMA_TRUE),
-        ] {
+        for (palette, truth) in [(Palette::Viridis, VIRIDIS_TRUE), (Palette::Magma, MAGMA_TRUE)] {
             let table = table(palette);
             for (quarter, truth) in truth.iter().enumerate() {
                 let colour = table[(quarter * 255 + 2) / 4];
                 for channel in 0..3 {
                     let distance = colour[channel].abs_diff(truth[channel]);
-                    assert!(
-                        distance <= 6,
-                        "{palette:?} {quarter}: {colour:?} is not {truth:?}"
-                    );
+                    assert!(distance <= 6, "{palette:?} {quarter}: {colour:?} is not {truth:?}");
                 }
             }
         }
@@ -105,10 +82,7 @@ mod tests {
             };
             let table = table(palette);
             for index in 8..256 {
-                assert!(
-                    luma(table[index]) > luma(table[index - 8]),
-                    "{palette:?} at {index}"
-                );
+                assert!(luma(table[index]) > luma(table[index - 8]), "{palette:?} at {index}");
             }
         }
     }

@@ -7,10 +7,7 @@ mod colours;
 mod hash;
 mod picture;
 mod progress;
-#[allow(
-    clippy::module_inception,
-    reason = "report.json is this folder's first thing"
-)]
+#[allow(clippy::module_inception, reason = "report.json is this folder's first thing")]
 mod report;
 mod scalar;
 mod table;

@@ -40,11 +40,7 @@ pub(crate) enum PictureError {
     #[error(
         "{values} values are no map of {rows} rows and {columns} columns; draw a map that is not empty"
     )]
-    Shape {
-        values: usize,
-        rows: usize,
-        columns: usize,
-    },
+    Shape { values: usize, rows: usize, columns: usize },
     /// The PNG encoder's own.
     #[error("cannot encode the picture: {0}; this is a defect of gristmill")]
     Encode(#[from] png::EncodingError),
@@ -57,22 +53,14 @@ pub(crate) fn draw(
     palette: Palette,
 ) -> Result<Picture, PictureError> {
     if values.is_empty() || rows.checked_mul(columns) != Some(values.len()) {
-        return Err(PictureError::Shape {
-            values: values.len(),
-            rows,
-            columns,
-        });
+        return Err(PictureError::Shape { values: values.len(), rows, columns });
     }
     let scale = rows.max(columns).div_ceil(SIDE_MAX);
     let pixels = shrink(values, [rows, columns], scale);
     let size = [rows.div_ceil(scale), columns.div_ceil(scale)];
     let range = range(values);
     let png = encode(&pixels, size, palette, range, scale)?;
-    Ok(Picture {
-        png,
-        range: range.map(|range| range.limits),
-        scale,
-    })
+    Ok(Picture { png, range: range.map(|range| range.limits), scale })
 }
 
 /// Means of squares of `scale` cells, those at the lower and right edge cut.
@@ -108,31 +96,19 @@ fn range(values: &[f64]) -> Option<Range> {
     let finite = || values.iter().copied().filter(|value| value.is_finite());
     // An odd stride does not fall in step with rows of even length.
     let stride = values.len().div_ceil(SAMPLE_MAX) | 1;
-    let mut sample: Vec<f64> = values
-        .iter()
-        .copied()
-        .step_by(stride)
-        .filter(|value| value.is_finite())
-        .collect();
+    let mut sample: Vec<f64> =
+        values.iter().copied().step_by(stride).filter(|value| value.is_finite()).collect();
     if let Some(last) = sample.len().checked_sub(1) {
         let mut nth = |at: usize| *sample.select_nth_unstable_by(at, f64::total_cmp).1;
         // Rounded outwards: a map of a few cells is drawn with all of its range.
         let limits = [nth(last * 2 / 100), nth((last * 98).div_ceil(100))];
         if limits[1] - limits[0] > CONSTANT * limits[0].abs().max(limits[1].abs()) {
-            return Some(Range {
-                limits,
-                robust: true,
-            });
+            return Some(Range { limits, robust: true });
         }
     }
     let first = finite().next()?;
-    let limits = finite().fold([first; 2], |[low, high], value| {
-        [low.min(value), high.max(value)]
-    });
-    Some(Range {
-        limits,
-        robust: false,
-    })
+    let limits = finite().fold([first; 2], |[low, high], value| [low.min(value), high.max(value)]);
+    Some(Range { limits, robust: false })
 }
 
 fn encode(
@@ -154,11 +130,7 @@ fn encode(
     };
     let mut bytes = Vec::with_capacity(pixels.len() * channels);
     for &value in pixels {
-        let colour = if value.is_nan() {
-            [0; 3]
-        } else {
-            colours[index(value, low, high)]
-        };
+        let colour = if value.is_nan() { [0; 3] } else { colours[index(value, low, high)] };
         bytes.extend_from_slice(if grey { &colour[..1] } else { &colour });
         if transparent {
             bytes.push(if value.is_nan() { 0 } else { 255 });
@@ -195,23 +167,14 @@ fn index(value: f64, low: f64, high: f64) -> usize {
 fn description(palette: Palette, range: Option<Range>, scale: usize) -> String {
     let mut text = match range {
         None => "no finite value".to_string(),
-        Some(Range {
-            limits: [low, high],
-            robust,
-        }) => {
-            let which = if robust {
-                "2nd to 98th percentile"
-            } else {
-                "minimum to maximum"
-            };
+        Some(Range { limits: [low, high], robust }) => {
+            let which = if robust { "2nd to 98th percentile" } else { "minimum to maximum" };
             format!("{}: {low} to {high} ({which})", palette.name())
         }
     };
     text.push_str("; NaN is transparent");
     if scale > 1 {
-        text.push_str(&format!(
-            "; each pixel is the mean of {scale} x {scale} cells"
-        ));
+        text.push_str(&format!("; each pixel is the mean of {scale} x {scale} cells"));
     }
     text
 }
@@ -228,17 +191,12 @@ mod tests {
     }
 
     fn decode(png: &[u8]) -> Decoded {
-        let mut reader = png::Decoder::new(std::io::Cursor::new(png))
-            .read_info()
-            .unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut pixels).unwrap();
         let info = reader.info();
         let texts = &info.uncompressed_latin1_text;
-        let description = texts
-            .iter()
-            .find(|chunk| chunk.keyword == "Description")
-            .unwrap();
+        let description = texts.iter().find(|chunk| chunk.keyword == "Description").unwrap();
         Decoded {
             size: (info.width, info.height),
             colour_type: info.color_type,
@@ -249,11 +207,7 @@ mod tests {
 
     #[test]
     fn grey_goes_from_black_to_white_and_nan_is_transparent() {
-        let picture = draw(
-            &[0.0, 5.0, 10.0, f64::NAN, -1e9, 1e9],
-            [2, 3],
-            Palette::Grey,
-        );
+        let picture = draw(&[0.0, 5.0, 10.0, f64::NAN, -1e9, 1e9], [2, 3], Palette::Grey);
         let decoded = decode(&picture.unwrap().png);
         assert_eq!(decoded.size, (3, 2));
         assert_eq!(decoded.colour_type, png::ColorType::GrayscaleAlpha);
@@ -263,10 +217,7 @@ mod tests {
         let picture = draw(&[0.0, 5.0, 10.0], [3, 1], Palette::Grey).unwrap();
         let decoded = decode(&picture.png);
         assert_eq!(decoded.colour_type, png::ColorType::Grayscale);
-        assert_eq!(
-            (picture.range, decoded.pixels),
-            (Some([0.0, 10.0]), vec![0, 128, 255])
-        );
+        assert_eq!((picture.range, decoded.pixels), (Some([0.0, 10.0]), vec![0, 128, 255]));
     }
 
     #[test]
@@ -276,10 +227,7 @@ mod tests {
         values[501] = f64::INFINITY;
         let picture = draw(&values, [10, 100], Palette::Viridis).unwrap();
         let [low, high] = picture.range.unwrap();
-        assert!(
-            (15.0..25.0).contains(&low) && (975.0..985.0).contains(&high),
-            "{low} {high}"
-        );
+        assert!((15.0..25.0).contains(&low) && (975.0..985.0).contains(&high), "{low} {high}");
         let description = decode(&picture.png).description;
         assert!(description.contains("viridis: ") && description.contains("2nd to 98th"));
     }
@@ -288,10 +236,7 @@ mod tests {
     fn nearly_constant_maps_take_all_of_their_range() {
         let mut values = vec![7.0; 1000];
         values[3] = 9.0;
-        assert_eq!(
-            draw(&values, [10, 100], Palette::Magma).unwrap().range,
-            Some([7.0, 9.0])
-        );
+        assert_eq!(draw(&values, [10, 100], Palette::Magma).unwrap().range, Some([7.0, 9.0]));
         let flat = decode(&draw(&[7.0; 4], [2, 2], Palette::Grey).unwrap().png);
         assert_eq!(flat.pixels, [128; 4]);
     }

@@ -22,15 +22,9 @@ impl Progress {
     /// Bars on standard error if it is a terminal and `quiet` is not wanted.
     pub(crate) fn new(quiet: bool) -> Progress {
         let shown = !quiet && std::io::stderr().is_terminal();
-        let target = if shown {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        Progress {
-            bars: MultiProgress::with_draw_target(target),
-            shown,
-        }
+        let target =
+            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Progress { bars: MultiProgress::with_draw_target(target), shown }
     }
 
     /// Whether bars are drawn; if not, nobody need ask the workers how far they are.
@@ -74,11 +68,7 @@ pub(crate) struct StepBar {
 impl StepBar {
     /// Shows that this part of the step, 0 to 1, is done. May be called from any thread.
     pub(crate) fn set(&self, done: f64) {
-        let done = if done.is_nan() {
-            0.0
-        } else {
-            done.clamp(0.0, 1.0)
-        };
+        let done = if done.is_nan() { 0.0 } else { done.clamp(0.0, 1.0) };
         self.bar.set_position((done * PARTS as f64) as u64);
     }
 

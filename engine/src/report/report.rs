@@ -83,11 +83,7 @@ pub(crate) struct StepReport {
 impl StepReport {
     /// The throughput of `bytes` in `seconds`, finite in any case.
     pub(crate) fn throughput(bytes: u64, seconds: f64) -> f64 {
-        if seconds > 0.0 {
-            (bytes as f64 / seconds).min(f64::MAX)
-        } else {
-            0.0
-        }
+        if seconds > 0.0 { (bytes as f64 / seconds).min(f64::MAX) } else { 0.0 }
     }
 }
 
@@ -170,10 +166,7 @@ pub(crate) mod tests {
                 deaths: 0,
             }],
             scalars: Ordered(vec![("summary".into(), slope_then_aspect)]),
-            outputs: vec![OutputReport {
-                path: "slope.npy".into(),
-                sha256: "ab".into(),
-            }],
+            outputs: vec![OutputReport { path: "slope.npy".into(), sha256: "ab".into() }],
             poisoned: vec![],
         }
     }
@@ -201,20 +194,15 @@ pub(crate) mod tests {
             "sha256",
             "poisoned",
         ];
-        let places: Vec<usize> = keys
-            .iter()
-            .map(|key| json.find(&format!("\"{key}\":")).unwrap())
-            .collect();
+        let places: Vec<usize> =
+            keys.iter().map(|key| json.find(&format!("\"{key}\":")).unwrap()).collect();
         assert!(places.is_sorted(), "{json}");
         assert!(
             json.contains("\"status\": \"done\"") && json.contains("\"poisoned\": []"),
             "{json}"
         );
         assert!(json.find("\"slope\": {").unwrap() < json.find("\"aspect\": {").unwrap());
-        assert!(
-            json.contains("\"mean\": \"NaN\"") && !json.contains("null"),
-            "{json}"
-        );
+        assert!(json.contains("\"mean\": \"NaN\"") && !json.contains("null"), "{json}");
         assert_eq!(json, example().to_json().unwrap());
     }
 
@@ -225,10 +213,7 @@ pub(crate) mod tests {
         assert_eq!(report.to_json().unwrap(), json);
         let broken = json.replace("\"-inf\"", "\"many\"");
         assert!(
-            serde_json::from_str::<Report>(&broken)
-                .unwrap_err()
-                .to_string()
-                .contains("a number")
+            serde_json::from_str::<Report>(&broken).unwrap_err().to_string().contains("a number")
         );
     }
 

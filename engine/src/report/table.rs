@@ -56,9 +56,7 @@ pub(crate) fn scalars(by_array: &Ordered<Ordered<Scalar>>, look: Look) -> String
         });
         std::iter::once(array.clone()).chain(cells).collect()
     });
-    let header: Vec<&str> = std::iter::once("array")
-        .chain(names.iter().copied())
-        .collect();
+    let header: Vec<&str> = std::iter::once("array").chain(names.iter().copied()).collect();
     draw(&header, rows, 1, look)
 }
 
@@ -79,11 +77,8 @@ fn draw(
     for column in table.column_iter_mut().skip(texts) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let lines: Vec<String> = table
-        .to_string()
-        .lines()
-        .map(|line| line.trim_end().to_string())
-        .collect();
+    let lines: Vec<String> =
+        table.to_string().lines().map(|line| line.trim_end().to_string()).collect();
     lines.join("\n")
 }
 
@@ -177,18 +172,9 @@ mod tests {
         ] {
             assert_eq!(seconds(value), text);
         }
-        assert_eq!(
-            (bytes(1023), bytes(1536)),
-            ("1023 B".into(), "1.50 KiB".into())
-        );
-        assert_eq!(
-            (bytes(1 << 30), bytes(u64::MAX)),
-            ("1.00 GiB".into(), "16777216 TiB".into())
-        );
-        assert_eq!(
-            (bytes_per_s(0.0), bytes_per_s(4.9e9)),
-            ("-".into(), "4.90 GB/s".into())
-        );
+        assert_eq!((bytes(1023), bytes(1536)), ("1023 B".into(), "1.50 KiB".into()));
+        assert_eq!((bytes(1 << 30), bytes(u64::MAX)), ("1.00 GiB".into(), "16777216 TiB".into()));
+        assert_eq!((bytes_per_s(0.0), bytes_per_s(4.9e9)), ("-".into(), "4.90 GB/s".into()));
         assert_eq!(bytes_per_s(999_999.0), "1.00 MB/s");
         for (value, text) in [
             (0.0, "0"),

@@ -14,21 +14,11 @@ use crate::batch::{
 pub(crate) struct Kernels;
 
 fn input(name: &str, ndim: Option<usize>, elements: &[ElementType]) -> InputInfo {
-    InputInfo {
-        name: name.into(),
-        ndim,
-        elements: elements.into(),
-        access: "rows",
-    }
+    InputInfo { name: name.into(), ndim, elements: elements.into(), access: "rows" }
 }
 
 fn param(name: &str, default: Option<toml::Value>, ty: ParamType) -> ParamInfo {
-    ParamInfo {
-        name: name.into(),
-        default,
-        ty,
-        doc: "made up".into(),
-    }
+    ParamInfo { name: name.into(), default, ty, doc: "made up".into() }
 }
 
 impl Catalogue for Kernels {
@@ -51,12 +41,7 @@ impl Catalogue for Kernels {
         vec![
             kernel("slope", map(), vec![], ResultKind::Array),
             kernel("hillshade", map(), vec![azimuth, method], ResultKind::Array),
-            kernel(
-                "histogram",
-                vec![any("values")],
-                vec![bins, range],
-                ResultKind::Both,
-            ),
+            kernel("histogram", vec![any("values")], vec![bins, range], ResultKind::Both),
             kernel("summary", vec![any("values")], vec![], ResultKind::Scalars),
             kernel("axpy", vec![any("x"), any("y")], vec![], ResultKind::Array),
             kernel("lost", vec![], vec![], ResultKind::Array),
@@ -70,11 +55,7 @@ impl Catalogue for Kernels {
         inputs: &[NamedMeta],
     ) -> Result<Option<ArrayMeta>, Vec<Refusal>> {
         let refuse = |at, message: &str| {
-            Err(vec![Refusal {
-                at,
-                message: message.into(),
-                help: Some("change it".into()),
-            }])
+            Err(vec![Refusal { at, message: message.into(), help: Some("change it".into()) }])
         };
         match kernel {
             "summary" | "lost" => Ok(None),
@@ -101,9 +82,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Place {
-        let place = Place {
-            folder: TempDir::new().unwrap(),
-        };
+        let place = Place { folder: TempDir::new().unwrap() };
         place.file("map.npy", &npy("<f8", "(3, 4)", 96));
         place.file("row.npy", &npy("<f8", "(5,)", 40));
         place.file("small.npy", &npy("<i2", "(3, 4)", 24));
@@ -126,20 +105,13 @@ impl Place {
     }
 
     pub(crate) fn check(&self, text: &str) -> Result<CheckedJob, JobErrors> {
-        check_text(
-            text,
-            &self.path().join("job.toml"),
-            Some(&self.out()),
-            &Kernels,
-        )
+        check_text(text, &self.path().join("job.toml"), Some(&self.out()), &Kernels)
     }
 
     /// The mistakes of a job that has some, one line each, without the job file's path:
     /// `line:column: message; …`.
     pub(crate) fn mistakes(&self, text: &str) -> String {
-        let errors = self
-            .check(text)
-            .expect_err("this job should have been refused");
+        let errors = self.check(text).expect_err("this job should have been refused");
         errors.plain().replace(&format!("{}:", errors.path), "")
     }
 

@@ -26,9 +26,8 @@ fn write(folder: &OutputFolder, name: &str, text: &str) {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -41,10 +40,7 @@ fn die(folder: OutputFolder, mut files: Vec<WholeFile>) {
         .iter_mut()
         .map(|file| {
             let line = String::from_utf8(kept.clone()).unwrap();
-            let temporary = line
-                .lines()
-                .rev()
-                .find_map(|line| line.strip_prefix("temporary "));
+            let temporary = line.lines().rev().find_map(|line| line.strip_prefix("temporary "));
             file.flush().unwrap();
             folder.path().join(temporary.unwrap())
         })
@@ -90,10 +86,7 @@ fn a_finished_run_is_replaced_file_by_file() {
     file.finish().unwrap();
     folder.finish().unwrap();
     assert_eq!(fs::read(place.path().join("a.npy")).unwrap(), b"new");
-    assert_eq!(
-        names(place.path()),
-        [".gristmill.lock", "a.npy", "notes.txt"]
-    );
+    assert_eq!(names(place.path()), [".gristmill.lock", "a.npy", "notes.txt"]);
 }
 
 #[test]
@@ -128,12 +121,7 @@ fn an_unfinished_run_is_refused_and_fresh_removes_only_what_it_made() {
     assert_eq!(names(&out.join("maps")).len(), 3);
 
     let error = open(out, false).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("holds an unfinished run of job `terrain`"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("holds an unfinished run of job `terrain`"), "{error}");
     assert!(error.help().unwrap().to_string().contains("`--fresh`"));
 
     let seen = OutputFolder::look(out, false).unwrap_err();
@@ -161,10 +149,7 @@ fn a_run_that_failed_after_its_first_file_is_unfinished() {
     let folder = open(place.path(), false).unwrap();
     write(&folder, "a.npy", "a");
     drop(folder);
-    assert!(matches!(
-        open(place.path(), false),
-        Err(FolderError::Unfinished { .. })
-    ));
+    assert!(matches!(open(place.path(), false), Err(FolderError::Unfinished { .. })));
     drop(open(place.path(), true).unwrap());
     assert_eq!(names(place.path()), [".gristmill.lock"]);
 }
@@ -179,10 +164,7 @@ fn temporaries_of_killed_tasks_go_at_the_end() {
     folder.finish().unwrap();
     assert_eq!(names(place.path()), [".gristmill.lock"]);
     let error = WholeFile::create(place.path(), &path("a.npy")).unwrap_err();
-    assert!(
-        error.to_string().contains("cannot open"),
-        "no run is under way: {error}"
-    );
+    assert!(error.to_string().contains("cannot open"), "no run is under way: {error}");
 }
 
 #[test]
@@ -214,10 +196,7 @@ fn links_are_not_followed() {
     let lock = elsewhere.join("run/.gristmill.lock");
     fs::remove_file(&lock).unwrap();
     symlink(place.path().join("victim"), &lock).unwrap();
-    assert!(matches!(
-        open(&elsewhere.join("run"), false),
-        Err(FolderError::Link { .. })
-    ));
+    assert!(matches!(open(&elsewhere.join("run"), false), Err(FolderError::Link { .. })));
     assert!(!place.path().join("victim").exists());
 }
 
@@ -230,11 +209,8 @@ fn a_marker_that_is_not_ours_removes_nothing() {
         let error = open(place.path(), true).unwrap_err();
         assert!(matches!(error, FolderError::Marker { .. }), "{error}");
     }
-    fs::write(
-        place.path().join(".gristmill-unfinished"),
-        "gristmill 1\nmade 1 1 keep.npy\n",
-    )
-    .unwrap();
+    fs::write(place.path().join(".gristmill-unfinished"), "gristmill 1\nmade 1 1 keep.npy\n")
+        .unwrap();
     open(place.path(), true).unwrap().finish().unwrap();
     assert_eq!(fs::read(place.path().join("keep.npy")).unwrap(), b"mine");
 }
@@ -245,12 +221,7 @@ fn a_file_where_the_folder_should_be_is_named() {
     let file = place.path().join("out");
     fs::write(&file, "").unwrap();
     let error = open(&file, false).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with("out is there already and is no folder"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("out is there already and is no folder"), "{error}");
     assert!(open(&file.join("run"), false).is_err());
 }
 
@@ -262,18 +233,8 @@ fn full_disks_and_folders_without_permission_say_what_to_do() {
     assert_eq!(full.to_string(), "the disk is full: cannot write out/a.npy");
     assert!(full.help().unwrap().to_string().contains("make room"));
     let denied = system(ErrorKind::ReadOnlyFilesystem);
-    assert!(
-        denied
-            .to_string()
-            .starts_with("not allowed to write out/a.npy: "),
-        "{denied}"
-    );
+    assert!(denied.to_string().starts_with("not allowed to write out/a.npy: "), "{denied}");
     // /proc takes no folders from anyone, root included.
     let error = open(Path::new("/proc/gristmill"), false).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("create the folder /proc/gristmill"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("create the folder /proc/gristmill"), "{error}");
 }

@@ -36,38 +36,19 @@ save = "histogram.npy"
 #[test]
 fn a_good_job_is_resolved_completely() {
     let place = Place::new();
-    let job = place
-        .check(JOB)
-        .unwrap_or_else(|errors| panic!("{}", errors.plain()));
+    let job = place.check(JOB).unwrap_or_else(|errors| panic!("{}", errors.plain()));
     let input = &job.inputs[0];
-    assert_eq!(
-        (input.header.element, input.meta.element),
-        (ElementType::I16, ElementType::F64)
-    );
-    assert_eq!(
-        (input.cast, input.nodata),
-        (Some(ElementType::F64), Some(-32768.0))
-    );
-    assert_eq!(
-        input.path,
-        place.path().join("small.npy").canonicalize().unwrap()
-    );
+    assert_eq!((input.header.element, input.meta.element), (ElementType::I16, ElementType::F64));
+    assert_eq!((input.cast, input.nodata), (Some(ElementType::F64), Some(-32768.0)));
+    assert_eq!(input.path, place.path().join("small.npy").canonicalize().unwrap());
 
     let names: Vec<&str> = job.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(names, ["shade", "slope", "summary", "histogram"]);
-    let [shade, slope, summary, histogram] = job.steps.as_slice() else {
-        panic!()
-    };
+    let [shade, slope, summary, histogram] = job.steps.as_slice() else { panic!() };
     assert_eq!(shade.params["azimuth"], 300.0.into());
     assert_eq!(shade.params["method"], "horn".into());
-    assert_eq!(
-        shade.picture,
-        Some((Palette::Grey, "maps/shade.png".parse_output()))
-    );
-    assert_eq!(
-        slope.picture,
-        Some((Palette::Viridis, "slope.png".parse_output()))
-    );
+    assert_eq!(shade.picture, Some((Palette::Grey, "maps/shade.png".parse_output())));
+    assert_eq!(slope.picture, Some((Palette::Viridis, "slope.png".parse_output())));
     assert_eq!(slope.result.as_ref().unwrap().cell, Some([92.6, 74.4]));
     assert_eq!(shade.runs[0][0].source, Source::Input(0));
     assert!(summary.each && summary.result.is_none());
@@ -77,13 +58,7 @@ fn a_good_job_is_resolved_completely() {
     let outputs: Vec<&str> = job.outputs.iter().map(|path| path.as_str()).collect();
     assert_eq!(
         outputs,
-        [
-            "maps/shade.npy",
-            "maps/shade.png",
-            "slope.png",
-            "histogram.npy",
-            "report.json"
-        ]
+        ["maps/shade.npy", "maps/shade.png", "slope.png", "histogram.npy", "report.json"]
     );
 }
 
@@ -123,19 +98,14 @@ fn job_files_that_cannot_be_read_say_why() {
 #[test]
 fn mistakes_are_drawn_under_the_text() {
     let place = Place::new();
-    let text = JOB
-        .replace("[steps.slope]", "[steps.slop]")
-        .replace("\"slope\"", "\"slop\"");
+    let text = JOB.replace("[steps.slope]", "[steps.slop]").replace("\"slope\"", "\"slop\"");
     let errors = place.check(&text).unwrap_err();
     let mut drawn = String::new();
     miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::unicode_nocolor())
         .render_report(&mut drawn, &errors)
         .unwrap();
     assert!(drawn.contains("1 mistake; nothing was started"), "{drawn}");
-    assert!(
-        drawn.contains("unknown kernel `slop`, did you mean `slope`?"),
-        "{drawn}"
-    );
+    assert!(drawn.contains("unknown kernel `slop`, did you mean `slope`?"), "{drawn}");
     assert!(drawn.contains("job.toml:21:8"), "{drawn}");
     assert!(drawn.contains("[steps.slop]"), "{drawn}");
 }

@@ -8,41 +8,25 @@ use super::fixture::{Place, npy};
 fn refused(rest: &str, begins: &[&str]) {
     let mistakes = Place::new().mistakes_after_start(rest);
     let lines: Vec<&str> = mistakes.lines().collect();
-    let all_match = lines
-        .iter()
-        .zip(begins)
-        .all(|(line, begin)| line.starts_with(begin));
-    assert!(
-        all_match && lines.len() == begins.len(),
-        "{rest}\ngave\n{mistakes}not\n{begins:#?}"
-    );
+    let all_match = lines.iter().zip(begins).all(|(line, begin)| line.starts_with(begin));
+    assert!(all_match && lines.len() == begins.len(), "{rest}\ngave\n{mistakes}not\n{begins:#?}");
 }
 
 #[test]
 fn what_is_no_toml_is_refused_at_its_place() {
     let mistakes = Place::new().mistakes("format = 1\nname = \n");
-    assert!(
-        mistakes.starts_with("2:8: this is not TOML: "),
-        "{mistakes}"
-    );
+    assert!(mistakes.starts_with("2:8: this is not TOML: "), "{mistakes}");
 }
 
 #[test]
 fn a_key_given_twice_is_named() {
-    refused(
-        "[steps.slope]\nin = \"map\"\nin = \"map\"\n",
-        &["3:1: `in` is there twice"],
-    );
+    refused("[steps.slope]\nin = \"map\"\nin = \"map\"\n", &["3:1: `in` is there twice"]);
 }
 
 #[test]
 fn the_start_of_the_file_is_wanted() {
     let mistakes = Place::new().mistakes("");
-    for missing in [
-        "`format` is missing",
-        "`name` is missing",
-        "the job has no steps",
-    ] {
+    for missing in ["`format` is missing", "`name` is missing", "the job has no steps"] {
         assert!(mistakes.contains(&format!("1:1: {missing}")), "{mistakes}");
     }
     let mistakes = Place::new().mistakes("format = 2\nname = \"a/b\"\nsteps = 3\ninputs = []");
@@ -202,10 +186,7 @@ fn circles_are_named() {
 fn one_name_is_one_thing() {
     refused(
         "[steps.map]\nkernel = \"slope\"\nin = \"map\"\n[steps.\"a b\"]\nkernel = \"slope\"\nin = \"map\"",
-        &[
-            "1:8: `map` is both an input and a step",
-            "4:8: a step cannot be called \"a b\"",
-        ],
+        &["1:8: `map` is both an input and a step", "4:8: a step cannot be called \"a b\""],
     );
 }
 
@@ -226,18 +207,9 @@ fn input_files_are_looked_at() {
          inputs.d.file = \"folder.npy\"\nsteps.slope.in = \"a\"",
     );
     let lines: Vec<&str> = mistakes.lines().collect();
-    assert!(
-        lines[0].starts_with("1:17: input `a`: there is no file "),
-        "{mistakes}"
-    );
-    assert!(
-        lines[1].starts_with("2:17: input `b`: this is not a .npy file"),
-        "{mistakes}"
-    );
-    assert!(
-        lines[2].starts_with("3:17: input `c`: the file is cut short"),
-        "{mistakes}"
-    );
+    assert!(lines[0].starts_with("1:17: input `a`: there is no file "), "{mistakes}");
+    assert!(lines[1].starts_with("2:17: input `b`: this is not a .npy file"), "{mistakes}");
+    assert!(lines[2].starts_with("3:17: input `c`: the file is cut short"), "{mistakes}");
     assert!(lines[3].starts_with("4:17: input `d`: "), "{mistakes}");
     assert!(lines[3].contains("is not a regular file"), "{mistakes}");
     assert_eq!(lines.len(), 4, "{mistakes}");
@@ -262,8 +234,5 @@ fn casts_and_missing_values_must_be_possible() {
 
 #[test]
 fn a_registration_that_contradicts_itself_is_reported() {
-    refused(
-        "[steps.lost]",
-        &["1:8: kernel `lost` is not what the catalogue says it is"],
-    );
+    refused("[steps.lost]", &["1:8: kernel `lost` is not what the catalogue says it is"]);
 }

@@ -11,10 +11,7 @@ const START: &str = "format = 1\nname = \"t\"\ninputs.map.file = \"map.npy\"\n";
 fn refused_in(place: &Place, rest: &str, parts: &[&str]) {
     let mistakes = place.mistakes_after_start(rest);
     for part in parts {
-        assert!(
-            mistakes.contains(part),
-            "{rest}\ngave\n{mistakes}not\n{part}"
-        );
+        assert!(mistakes.contains(part), "{rest}\ngave\n{mistakes}not\n{part}");
     }
     assert_eq!(mistakes.lines().count(), parts.len(), "{mistakes}");
 }
@@ -22,18 +19,10 @@ fn refused_in(place: &Place, rest: &str, parts: &[&str]) {
 #[test]
 fn saved_files_stay_in_the_folder() {
     let mut rest = String::new();
-    for (at, save) in [
-        "/tmp/a.npy",
-        "../a.npy",
-        "a/../b.npy",
-        "a//b.npy",
-        ".a.npy",
-        "report.json",
-        "a.txt",
-        "",
-    ]
-    .iter()
-    .enumerate()
+    for (at, save) in
+        ["/tmp/a.npy", "../a.npy", "a/../b.npy", "a//b.npy", ".a.npy", "report.json", "a.txt", ""]
+            .iter()
+            .enumerate()
     {
         rest += &format!("[steps.s{at}]\nkernel = \"slope\"\nin = \"map\"\nsave = \"{save}\"\n");
     }
@@ -101,11 +90,7 @@ fn inputs_are_never_overwritten_whatever_leads_there() {
             let job = place.path().join("data/../job.toml");
             let errors = check_text(text, &job, Some(&folder), &Kernels).unwrap_err();
             let found = &errors.errors[0];
-            assert!(
-                found.message.contains("would overwrite input `map`"),
-                "{}",
-                errors.plain()
-            );
+            assert!(found.message.contains("would overwrite input `map`"), "{}", errors.plain());
             assert_eq!((found.line, found.column), (6, 8));
         }
     }
@@ -120,10 +105,7 @@ fn links_and_folders_in_the_way_are_found() {
     symlink("/nowhere", out.join("l.npy")).unwrap();
     std::fs::write(out.join("f"), "").unwrap();
     let mut rest = String::new();
-    for (at, save) in ["maps/a.npy", "l.npy", "d.npy", "f/a.npy"]
-        .iter()
-        .enumerate()
-    {
+    for (at, save) in ["maps/a.npy", "l.npy", "d.npy", "f/a.npy"].iter().enumerate() {
         rest += &format!("[steps.s{at}]\nkernel = \"slope\"\nin = \"map\"\nsave = \"{save}\"\n");
     }
     refused_in(
