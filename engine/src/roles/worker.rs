@@ -251,7 +251,7 @@ impl Host<Hardware> for Worker {
         let result = match &mut self.bound {
             _ if cancelled => Err(Failure::Cancelled),
             Ok(Some(bound)) => {
-                let loaded = self.loaded.as_ref().expect("a bound step has a plan");
+                let loaded = self.loaded.as_mut().expect("a bound step has a plan");
                 loaded.run(permit, self.region, bound, &mut self.private, chunk)
             }
             Ok(None) => Ok(()),
