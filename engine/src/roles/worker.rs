@@ -130,16 +130,17 @@ impl Worker {
                 (TaskOutcome::Failed, postcard::to_stdvec(&failure).unwrap_or_default())
             }
         };
-        let room = slot.result[1].load(Ordering::Relaxed);
         slot.result[2].store(bytes.len() as u64, Ordering::Relaxed);
-        if bytes.len() as u64 > room {
+        // Looked at again after each grant: it may have answered a dead worker's wish.
+        while slot.result[1].load(Ordering::Relaxed) < bytes.len() as u64 {
             words.want_room(lease);
             self.control.announce_finish();
             while !words.is_granted(lease) {
-                let bell = self.control.bell.0.load(Ordering::Acquire);
-                if !words.is_granted(lease) {
-                    futex::wait(&self.control.bell.0, bell, Some(Duration::from_millis(1)));
+                if words.is_forgone(lease) {
+                    return;
                 }
+                let bell = self.control.bell.0.load(Ordering::Acquire);
+                futex::wait(&self.control.bell.0, bell, Some(Duration::from_millis(1)));
             }
         }
         let offset = slot.result[0].load(Ordering::Relaxed) as usize;

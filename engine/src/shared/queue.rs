@@ -202,7 +202,6 @@ impl<A: Atomics> Queue<A> {
     }
 
     /// Whether the item is no longer this worker's: nobody waits for its result.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the roles do not ask yet"))]
     pub(crate) fn is_forgone(&self, lease: Lease) -> bool {
         let state = self.state(lease.sequence);
         state != lease.in_phase(Phase::Leased) && state != lease.in_phase(Phase::Wants)
@@ -210,7 +209,6 @@ impl<A: Atomics> Queue<A> {
 
     /// Nobody wants the result that asks for room: the item is done. False if it does not ask
     /// (any more): its asker may have died, and another have leased it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the roles do not ask yet"))]
     pub(crate) fn forgo(&self, sequence: u64) -> bool {
         let state = self.state(sequence);
         let wants = state.phase == Phase::Wants && state.sequence == sequence;
