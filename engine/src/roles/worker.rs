@@ -20,9 +20,7 @@ entry::worker_entry!(main);
 /// A sleeping worker looks up this often, to end itself should its coordinator be gone.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
-fn main(handover: Handover, region: Region) {
-    // The process ends without unwinding, so the mapping may as well live for ever.
-    let region: &'static Region = Box::leak(Box::new(region));
+fn main(handover: Handover, region: &'static Region) {
     let control: &'static Control = region.control();
     let board = control.board();
     if !control.is_of(handover.nonce) || handover.rank >= board.workers() {
