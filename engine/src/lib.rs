@@ -24,12 +24,21 @@
 //!
 //! Linux only.
 
+#[cfg(feature = "cli")]
+#[allow(dead_code, unused_imports, reason = "glue in progress")]
+mod batch;
+#[cfg(feature = "cli")]
+#[allow(dead_code, unused_imports, reason = "glue in progress")]
+mod cli;
 mod compute;
 mod error;
 mod machine;
 mod memory;
 mod partition;
 mod process;
+#[cfg(feature = "cli")]
+#[allow(dead_code, unused_imports, reason = "glue in progress")]
+mod report;
 mod roles;
 mod shared;
 

@@ -62,6 +62,7 @@ impl Control {
         self.nonce.store(nonce, Ordering::Relaxed);
         self.workers.store(workers as u64, Ordering::Relaxed);
         self.frames.iter().for_each(|words| Frame::at_rest().write(words));
+        self.board().begin();
         self.magic.store(MAGIC, Ordering::Release);
         Ok(())
     }

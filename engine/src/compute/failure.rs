@@ -26,7 +26,11 @@ unsafe impl Shareable for FailurePage {}
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Failure {
-    Panic { message: String, place: String, backtrace: String },
+    Panic {
+        message: String,
+        place: String,
+        backtrace: String,
+    },
     /// The engine's own refusal, such as parameters that do not deserialise.
     Refused(String),
     Cancelled,
@@ -38,7 +42,8 @@ impl Failure {
 
     fn shortened(&self) -> Failure {
         let cut = |text: &String| -> String { text.chars().take(Self::PART_MAX / 4).collect() };
-        let head = |text: &String| if text.len() > Self::PART_MAX { cut(text) } else { text.clone() };
+        let head =
+            |text: &String| if text.len() > Self::PART_MAX { cut(text) } else { text.clone() };
         match self {
             Failure::Panic { message, place, backtrace } => Failure::Panic {
                 message: head(message),

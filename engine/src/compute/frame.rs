@@ -158,9 +158,11 @@ impl State {
         let mut words = vec![self.position as u64, lengths];
         words.extend_from_slice(&self.counters);
         words.extend(self.order.iter().map(|&slot| slot as u64));
-        words.extend(self.set.chunks(64).map(|bits| {
-            bits.iter().rev().fold(0, |word, &bit| word << 1 | u64::from(bit))
-        }));
+        words.extend(
+            self.set
+                .chunks(64)
+                .map(|bits| bits.iter().rev().fold(0, |word, &bit| word << 1 | u64::from(bit))),
+        );
         words.extend(self.scalars.chunks(8).map(|bytes| {
             let mut word = [0; 8];
             word[..bytes.len()].copy_from_slice(bytes);

@@ -54,7 +54,10 @@ pub type Value<K> = <<K as Kernel>::Output as Output>::Value;
 /// assert_eq!(y[999], 1998.0);
 /// # Ok(()) }
 /// ```
-#[diagnostic::on_unimplemented(message = "`{Self}` is no kernel", note = "implement `Kernel` for it")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kernel",
+    note = "implement `Kernel` for it"
+)]
 pub trait Kernel: Serialize + DeserializeOwned + Send + Sync {
     /// How it reaches its arrays: one access kind, or a tuple.
     type Args: Args;

@@ -180,12 +180,7 @@ impl<'a> Plan<'a> {
         Scalar::new(output)
     }
 
-    fn try_step<S: StepKernel>(
-        &mut self,
-        step: &S,
-        slots: &[usize],
-        output: usize,
-    ) -> Result<()> {
+    fn try_step<S: StepKernel>(&mut self, step: &S, slots: &[usize], output: usize) -> Result<()> {
         let name = std::any::type_name::<S::Kernel>();
         let specs = <S::Kernel as Kernel>::Args::SPECS;
         let shapes = slots.iter().map(|&slot| self.program.arrays[slot].shape.clone()).collect();
@@ -193,9 +188,7 @@ impl<'a> Plan<'a> {
             .map_err(|reason| Error::Shape { kernel: name.into(), reason })?;
         let source = step.source(self)?;
         let kernel = source.kernel.borrow();
-        kernel
-            .check(&shapes)
-            .map_err(|reason| Error::Refused { kernel: name.into(), reason })?;
+        kernel.check(&shapes).map_err(|reason| Error::Refused { kernel: name.into(), reason })?;
         let partition = Partition::new(shapes.extent(), kernel.grain(&shapes));
         debug_assert!(partition.chunks() <= CHUNKS_MAX);
         let args = specs.iter().zip(slots).enumerate().map(|(argument, (spec, &slot))| ArgSpec {
@@ -260,7 +253,12 @@ impl<'a> Plan<'a> {
         S: Operands,
         F: Fn(S::Values) -> bool + Copy + Send + Sync,
     {
-        const { assert!(size_of::<F>() == 0, "this closure captures variables, which cannot reach the workers: pass them among the operands") };
+        const {
+            assert!(
+                size_of::<F>() == 0,
+                "this closure captures variables, which cannot reach the workers: pass them among the operands"
+            )
+        };
         let _ = condition;
         let inputs = operands.collect(self);
         match TestNamed::<S, F>::TABLE.offset() {
@@ -344,7 +342,8 @@ impl<T, D> Slot<T, D> {
 struct TestNamed<S, F>(PhantomData<(S, F)>);
 
 impl<S: Operands, F: Fn(S::Values) -> bool + Copy> TestNamed<S, F> {
-    const TABLE: &'static Named<Test> = &Named::new(std::any::type_name::<F>, test::<S, F> as TestFn);
+    const TABLE: &'static Named<Test> =
+        &Named::new(std::any::type_name::<F>, test::<S, F> as TestFn);
 }
 
 fn test<S: Operands, F: Fn(S::Values) -> bool + Copy>(scalars: &[u8]) -> bool {
@@ -415,4 +414,3 @@ tuple_result!(A 0, B 1, C 2);
 tuple_result!(A 0, B 1, C 2, D 3);
 tuple_result!(A 0, B 1, C 2, D 3, E 4);
 tuple_result!(A 0, B 1, C 2, D 3, E 4, F 5);
-

@@ -186,13 +186,25 @@ number_output!(
 /// The smaller of two; NaN if either is.
 #[inline]
 pub fn smaller<T: Number>(a: T, b: T) -> T {
-    if a.is_nan() || a < b { a } else if b.is_nan() || b < a { b } else { a }
+    if a.is_nan() || a < b {
+        a
+    } else if b.is_nan() || b < a {
+        b
+    } else {
+        a
+    }
 }
 
 /// The greater of two; NaN if either is.
 #[inline]
 pub fn greater<T: Number>(a: T, b: T) -> T {
-    if a.is_nan() || a > b { a } else if b.is_nan() || b > a { b } else { a }
+    if a.is_nan() || a > b {
+        a
+    } else if b.is_nan() || b > a {
+        b
+    } else {
+        a
+    }
 }
 
 /// How often the body of a loop ran: the scalar that [`repeat`](crate::Plan::repeat) gives.

@@ -3,7 +3,7 @@
 use super::kernel::Kernel;
 use super::plan::Plan;
 use super::reduce::Output;
-use super::table::{Load, LoadFn, KernelNamed, Named, Runner, conjure, encode, runner};
+use super::table::{KernelNamed, Load, LoadFn, Named, Runner, conjure, encode, runner};
 use crate::error::Result;
 use std::borrow::Borrow;
 use std::marker::PhantomData;
@@ -188,7 +188,12 @@ where
     F: Fn(S::Values) -> K + Copy + Send + Sync + 'static,
     K: Kernel,
 {
-    const { assert!(size_of::<F>() == 0, "this closure captures variables, which cannot reach the workers: pass them among the operands") };
+    const {
+        assert!(
+            size_of::<F>() == 0,
+            "this closure captures variables, which cannot reach the workers: pass them among the operands"
+        )
+    };
     let _ = make;
     With { operands, make: PhantomData }
 }

@@ -159,4 +159,3 @@ impl<T: Summand> Kernel for Total<T> {
         shapes.grain(256, 4096)
     }
 }
-

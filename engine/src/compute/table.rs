@@ -164,15 +164,17 @@ pub(crate) fn runner<K: Kernel>(kernel: K) -> Box<dyn Runner> {
 
 /// Serialises a value for another process, and makes sure that it will be read there as it was:
 /// skipped fields and untagged enums are found here, at the sender.
-pub(crate) fn encode<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> Result<Vec<u8>> {
-    let refuse = |reason: String| Error::NotPortable {
-        what: std::any::type_name::<T>().into(),
-        reason,
-    };
+pub(crate) fn encode<T: serde::Serialize + serde::de::DeserializeOwned>(
+    value: &T,
+) -> Result<Vec<u8>> {
+    let refuse =
+        |reason: String| Error::NotPortable { what: std::any::type_name::<T>().into(), reason };
     let bytes = postcard::to_stdvec(value).map_err(|e| refuse(e.to_string()))?;
     let again: T = postcard::from_bytes(&bytes).map_err(|e| {
-        refuse(format!("it is written but not read back ({e}); postcard knows no skipped fields, \
-                        `flatten` or untagged enums"))
+        refuse(format!(
+            "it is written but not read back ({e}); postcard knows no skipped fields, \
+                        `flatten` or untagged enums"
+        ))
     })?;
     let second = postcard::to_stdvec(&again).map_err(|e| refuse(e.to_string()))?;
     if second != bytes {

@@ -65,11 +65,7 @@ fn read_one(tree: &Tree, directory: &str, level: u8, cpu: usize) -> Option<Cache
         "Instruction" => CacheKind::Instruction,
         "Unified" => CacheKind::Unified,
         other => {
-            tree.malformed(
-                &format!("{directory}/type"),
-                other,
-                &"no known type of cache",
-            );
+            tree.malformed(&format!("{directory}/type"), other, &"no known type of cache");
             return None;
         }
     };
@@ -83,16 +79,8 @@ fn read_one(tree: &Tree, directory: &str, level: u8, cpu: usize) -> Option<Cache
         .parsed(&format!("{directory}/shared_cpu_list"))
         .unwrap_or_else(|| CpuList::from_iter([cpu]));
     // 64 bytes on every x86-64 and nearly every aarch64 there is.
-    let line_bytes = tree
-        .parsed(&format!("{directory}/coherency_line_size"))
-        .unwrap_or(64);
-    Some(Cache {
-        level,
-        kind,
-        size_bytes,
-        line_bytes,
-        cpus,
-    })
+    let line_bytes = tree.parsed(&format!("{directory}/coherency_line_size")).unwrap_or(64);
+    Some(Cache { level, kind, size_bytes, line_bytes, cpus })
 }
 
 /// "48K", "32M" or plain bytes.

@@ -19,9 +19,7 @@ fn count(machine: &Machine) -> String {
 /// Level, KiB and CPUs of the caches that data goes through from this CPU.
 fn data_caches(machine: &Machine, cpu: usize) -> Vec<(u8, u64, String)> {
     let caches = (1..=4).filter_map(|level| machine.data_cache(cpu, level));
-    caches
-        .map(|cache| (cache.level, cache.size_bytes / 1024, cache.cpus.to_string()))
-        .collect()
+    caches.map(|cache| (cache.level, cache.size_bytes / 1024, cache.cpus.to_string())).collect()
 }
 
 fn cache(level: u8, kib: u64, cpus: &str) -> (u8, u64, String) {
@@ -35,10 +33,7 @@ fn one_socket() {
     assert_eq!(machine.pin_order(), [0, 1, 2, 3]);
     assert_eq!(count(&machine), "4: affinity mask allows CPUs 0-3");
     for cpu in &machine.cpus {
-        assert_eq!(
-            (cpu.package, cpu.core, cpu.sibling_rank, cpu.node),
-            (0, cpu.number, 0, 0)
-        );
+        assert_eq!((cpu.package, cpu.core, cpu.sibling_rank, cpu.node), (0, cpu.number, 0, 0));
         assert_eq!((cpu.kind, cpu.frequency_khz_max), (None, Some(3_600_000)));
     }
     assert_eq!(
@@ -72,18 +67,12 @@ fn the_affinity_mask_restricts() {
 #[test]
 fn other_counts_decide_if_they_are_least() {
     let with = |num_cpus, available_parallelism| {
-        let counts = OtherCounts {
-            num_cpus,
-            available_parallelism,
-        };
+        let counts = OtherCounts { num_cpus, available_parallelism };
         count(&read_files(&files(ONE_SOCKET), &[0, 1, 2, 3], counts))
     };
     assert_eq!(with(Some(4), Some(4)), "4: affinity mask allows CPUs 0-3");
     assert_eq!(with(Some(3), Some(4)), "3: num_cpus::get() says so");
-    assert_eq!(
-        with(Some(3), Some(2)),
-        "2: std::thread::available_parallelism() says so"
-    );
+    assert_eq!(with(Some(3), Some(2)), "2: std::thread::available_parallelism() says so");
     assert_eq!(with(Some(0), None), "1: num_cpus::get() says so");
 }
 
@@ -108,16 +97,10 @@ fn two_sockets_with_smt() {
     let expected = |id, cpus: &str| (id, cpus.to_owned(), Some(64 * GIB));
     assert_eq!(nodes, [expected(0, "0-7,16-23"), expected(1, "8-15,24-31")]);
     let level_3 = cache(3, 24 * 1024, "8-15,24-31");
-    assert_eq!(
-        data_caches(&machine, 25),
-        [cache(1, 48, "9,25"), cache(2, 1280, "9,25"), level_3]
-    );
+    assert_eq!(data_caches(&machine, 25), [cache(1, 48, "9,25"), cache(2, 1280, "9,25"), level_3]);
     assert_eq!(machine.caches.len(), 3 * 16 + 2);
-    let missing: Vec<_> = machine
-        .features()
-        .into_iter()
-        .filter(|feature| !feature.present)
-        .collect();
+    let missing: Vec<_> =
+        machine.features().into_iter().filter(|feature| !feature.present).collect();
     assert_eq!(missing.len(), 1);
     assert_eq!(
         (missing[0].name, missing[0].fallback),
@@ -135,15 +118,8 @@ fn a_package_is_filled_before_the_next_one_and_cores_before_siblings() {
 fn a_cpuset_restricts() {
     let machine = read(CPUSET, 0..8);
     assert_eq!(machine.notes, [""; 0]);
-    assert_eq!(
-        count(&machine),
-        "4: cpuset of cgroup /pod allows CPUs 1-2,5,7"
-    );
-    let ranks: Vec<_> = machine
-        .cpus
-        .iter()
-        .map(|cpu| (cpu.number, cpu.sibling_rank))
-        .collect();
+    assert_eq!(count(&machine), "4: cpuset of cgroup /pod allows CPUs 1-2,5,7");
+    let ranks: Vec<_> = machine.cpus.iter().map(|cpu| (cpu.number, cpu.sibling_rank)).collect();
     assert_eq!(ranks, [(1, 0), (2, 0), (5, 1), (7, 0)]);
     assert_eq!(machine.pin_order(), [1, 2, 7, 5]);
 }
@@ -151,10 +127,7 @@ fn a_cpuset_restricts() {
 #[test]
 fn a_cpuset_and_the_affinity_mask_restrict_together() {
     let machine = read(CPUSET, [0, 1, 2, 3, 4]);
-    assert_eq!(
-        count(&machine),
-        "2: affinity mask and cpusets together allow CPUs 1-2"
-    );
+    assert_eq!(count(&machine), "2: affinity mask and cpusets together allow CPUs 1-2");
     assert_eq!(machine.pin_order(), [1, 2]);
 }
 
@@ -163,11 +136,7 @@ fn a_cpuset_that_excludes_the_whole_mask_is_not_believed() {
     let machine = read(CPUSET, [0, 4]);
     assert_eq!(allowed(&machine), [0, 4]);
     assert_eq!(machine.worker_count().workers, 2);
-    assert!(
-        machine.notes[0].contains("exclude each other"),
-        "{:?}",
-        machine.notes
-    );
+    assert!(machine.notes[0].contains("exclude each other"), "{:?}", machine.notes);
 }
 
 #[test]
@@ -188,17 +157,8 @@ fn an_ancestors_quota_and_memory_limit_count() {
     assert_eq!(available.bytes, GIB);
     let expected = "1.00 GiB: cgroup /a.slice allows 8.00 GiB (memory.max) and 7.00 GiB is in use";
     assert_eq!(available.to_string(), expected);
-    let own: Vec<_> = machine
-        .memory
-        .available
-        .iter()
-        .map(|bound| bound.bytes / GIB)
-        .collect();
-    assert_eq!(
-        own,
-        [24, 2, 1],
-        "a file page that nobody has used of late is not in use"
-    );
+    let own: Vec<_> = machine.memory.available.iter().map(|bound| bound.bytes / GIB).collect();
+    assert_eq!(own, [24, 2, 1], "a file page that nobody has used of late is not in use");
 }
 
 #[test]
@@ -214,15 +174,9 @@ fn a_container_under_version_1() {
     assert_eq!(capacity, format!("6.00 GiB: {expected}"));
     assert_eq!(machine.memory_available().unwrap().bytes, 14 * GIB);
     let features = machine.features();
-    let too_old: Vec<_> = features
-        .iter()
-        .filter(|feature| !feature.present && feature.since <= KERNEL_MIN)
-        .collect();
-    assert_eq!(
-        too_old.len(),
-        2,
-        "4.18 has neither pidfd_open nor waitid(P_PIDFD)"
-    );
+    let too_old: Vec<_> =
+        features.iter().filter(|feature| !feature.present && feature.since <= KERNEL_MIN).collect();
+    assert_eq!(too_old.len(), 2, "4.18 has neither pidfd_open nor waitid(P_PIDFD)");
 }
 
 #[test]
@@ -231,26 +185,17 @@ fn hybrid_cores() {
     assert_eq!(machine.notes, [""; 0]);
     assert_eq!(machine.pin_order(), [0, 2, 4, 6, 8, 9, 10, 11, 1, 3, 5, 7]);
     for cpu in &machine.cpus {
-        let kind = if cpu.number < 8 {
-            CoreKind::Performance
-        } else {
-            CoreKind::Efficiency
-        };
+        let kind = if cpu.number < 8 { CoreKind::Performance } else { CoreKind::Efficiency };
         assert_eq!(cpu.kind, Some(kind), "CPU {}", cpu.number);
     }
     assert_eq!(count(&machine), "12: affinity mask allows CPUs 0-11");
     assert_eq!(data_caches(&machine, 9)[1], cache(2, 2048, "8-11"));
     let capacity = machine.memory_capacity().unwrap().to_string();
-    assert_eq!(
-        capacity,
-        "8.00 GiB: RLIMIT_AS allows 8.00 GiB of address space"
-    );
+    assert_eq!(capacity, "8.00 GiB: RLIMIT_AS allows 8.00 GiB of address space");
     let available = machine.memory_available().unwrap();
     assert_eq!(available.bytes, 8 * GIB - (128 << 20));
     assert!(
-        available
-            .to_string()
-            .ends_with(" of address space and 128.00 MiB is in use"),
+        available.to_string().ends_with(" of address space and 128.00 MiB is in use"),
         "{available}"
     );
 }
@@ -279,14 +224,8 @@ fn without_sys_and_proc_the_affinity_mask_is_all_there_is() {
     assert_eq!(cores, [(0, 0, 0, 0), (3, 0, 3, 0)]);
     assert_eq!(machine.pin_order(), [0, 3]);
     assert_eq!(count(&machine), "2: affinity mask allows CPUs 0,3");
-    assert_eq!(
-        (machine.nodes.len(), machine.nodes[0].cpus.to_string()),
-        (1, "0,3".to_owned())
-    );
-    assert_eq!(
-        (machine.memory_capacity(), machine.memory_available()),
-        (None, None)
-    );
+    assert_eq!((machine.nodes.len(), machine.nodes[0].cpus.to_string()), (1, "0,3".to_owned()));
+    assert_eq!((machine.memory_capacity(), machine.memory_available()), (None, None));
     assert_eq!((machine.kernel, machine.caches.len()), (None, 0));
     assert_eq!(machine.notes.len(), 7, "{:#?}", machine.notes);
 }
@@ -304,19 +243,11 @@ fn a_captured_machine_with_both_versions() {
     assert_eq!(machine.notes, [""; 0]);
     assert_eq!(machine.pin_order(), [0, 1]);
     assert_eq!(count(&machine), "2: affinity mask allows CPUs 0-1");
-    let expected = [
-        cache(1, 32, "1"),
-        cache(2, 1024, "1"),
-        cache(3, 32768, "0-1"),
-    ];
+    let expected = [cache(1, 32, "1"), cache(2, 1024, "1"), cache(3, 32768, "0-1")];
     assert_eq!(data_caches(&machine, 1), expected);
     assert_eq!(machine.memory_capacity().unwrap().bytes, 24_684_096 * 1024);
     assert_eq!(machine.memory_available().unwrap().bytes, 24_356_632 * 1024);
-    assert_eq!(
-        machine.memory.capacity.len(),
-        1,
-        "the greatest number is no limit"
-    );
+    assert_eq!(machine.memory.capacity.len(), 1, "the greatest number is no limit");
 }
 
 #[test]
@@ -326,11 +257,7 @@ fn this_machine_can_be_read() {
     order.sort_unstable();
     assert_eq!(order, allowed(&machine));
     let workers = machine.worker_count().workers;
-    assert!(
-        (1..=num_cpus::get()).contains(&workers),
-        "{}",
-        machine.worker_count()
-    );
+    assert!((1..=num_cpus::get()).contains(&workers), "{}", machine.worker_count());
     assert!(machine.memory_available().is_some() && Memory::here().capacity().is_some());
     assert!(machine.kernel >= Some(KERNEL_MIN));
 }

@@ -113,11 +113,7 @@ impl Cgroups {
         loop {
             let name = format!("{}{rest}", mount.root.trim_end_matches('/'));
             groups.push(Group {
-                name: if name.is_empty() {
-                    "/".to_owned()
-                } else {
-                    name
-                },
+                name: if name.is_empty() { "/".to_owned() } else { name },
                 directory: format!("{}{rest}", mount.point),
                 version: mount.version,
             });
@@ -132,9 +128,7 @@ impl Cgroups {
 /// `path` as seen from `root`: "" for `root` itself, "/a/b" for what lies below it, `None` for what
 /// does not.
 fn below<'a>(path: &'a str, root: &str) -> Option<&'a str> {
-    let rest = path
-        .strip_prefix(root.trim_end_matches('/'))?
-        .trim_end_matches('/');
+    let rest = path.strip_prefix(root.trim_end_matches('/'))?.trim_end_matches('/');
     let inside = rest.is_empty() || rest.starts_with('/');
     (inside && !rest.split('/').any(|part| part == "..")).then_some(rest)
 }
@@ -156,12 +150,7 @@ fn mount(line: &str) -> Option<Mount> {
     };
     let options = kind.nth(1).unwrap_or("").to_owned();
     let point = unescaped(point).trim_end_matches('/').to_owned();
-    Some(Mount {
-        version,
-        root: unescaped(root),
-        point,
-        options,
-    })
+    Some(Mount { version, root: unescaped(root), point, options })
 }
 
 /// `4:cpu,cpuacct:/path`, or `0::/path` for version 2.
@@ -173,25 +162,14 @@ fn membership(line: &str) -> Option<Membership> {
         _ => CgroupVersion::V1,
     };
     let path = path.strip_suffix(" (deleted)").unwrap_or(path).to_owned();
-    Some(Membership {
-        version,
-        controllers: controllers.to_owned(),
-        path,
-    })
+    Some(Membership { version, controllers: controllers.to_owned(), path })
 }
 
 /// Mountinfo writes blanks and backslashes as three octal digits.
 fn unescaped(text: &str) -> String {
-    [
-        (r"\040", " "),
-        (r"\011", "\t"),
-        (r"\012", "\n"),
-        (r"\134", "\\"),
-    ]
-    .iter()
-    .fold(text.to_owned(), |text, (escape, plain)| {
-        text.replace(escape, plain)
-    })
+    [(r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", "\\")]
+        .iter()
+        .fold(text.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
 }
 
 #[cfg(test)]
@@ -232,10 +210,7 @@ mod tests {
         let cgroup = "3:cpu,cpuacct:/docker/ab/job\n2:cpuset:/docker/ab";
         assert_eq!(
             directories(mounts, cgroup, "cpu"),
-            [
-                "/docker/ab/job /sys/fs/cgroup/cpu x/job",
-                "/docker/ab /sys/fs/cgroup/cpu x"
-            ]
+            ["/docker/ab/job /sys/fs/cgroup/cpu x/job", "/docker/ab /sys/fs/cgroup/cpu x"]
         );
         assert_eq!(directories(mounts, cgroup, "cpuset"), [""; 0]);
     }
@@ -254,9 +229,6 @@ mod tests {
 
     #[test]
     fn odd_lines_are_passed_over() {
-        assert_eq!(
-            directories("- cgroup2\n\n1 2 3 - cgroup2 x", "0\n::\nx:y", "cpu"),
-            [""; 0]
-        );
+        assert_eq!(directories("- cgroup2\n\n1 2 3 - cgroup2 x", "0\n::\nx:y", "cpu"), [""; 0]);
     }
 }

@@ -86,9 +86,8 @@ impl FromStr for CpuList {
             return Ok(CpuList(cpus));
         }
         for item in text.split(',') {
-            let range = Range::parse(item.trim()).ok_or_else(|| CpuListError {
-                item: item.to_owned(),
-            })?;
+            let range =
+                Range::parse(item.trim()).ok_or_else(|| CpuListError { item: item.to_owned() })?;
             cpus.extend(
                 (range.first..=range.last)
                     .filter(|cpu| (cpu - range.first) % range.group < range.used),
@@ -124,21 +123,13 @@ impl Range {
             },
         };
         let valid = first <= last && last < CPU_END && group > 0 && used <= group;
-        valid.then_some(Range {
-            first,
-            last,
-            used,
-            group,
-        })
+        valid.then_some(Range { first, last, used, group })
     }
 }
 
 /// Digits only: `usize::from_str` would take a sign as well.
 fn number(text: &str) -> Option<usize> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -187,10 +178,7 @@ mod tests {
             "ff,0",
         ] {
             let error = text.parse::<CpuList>().expect_err(text);
-            assert!(
-                error.to_string().contains("no CPU number or range"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("no CPU number or range"), "{error}");
         }
     }
 

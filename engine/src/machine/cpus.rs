@@ -56,14 +56,10 @@ impl Restrictions {
             tree.note("no affinity mask: taking every CPU that is online".to_owned());
             affinity = online.clone().unwrap_or_else(|| CpuList::from_iter([0]));
         }
-        let online = online
-            .filter(|online| !online.is_empty())
-            .unwrap_or_else(|| {
-                tree.note(
-                    "/sys says nothing of CPUs: taking those of the affinity mask".to_owned(),
-                );
-                affinity.clone()
-            });
+        let online = online.filter(|online| !online.is_empty()).unwrap_or_else(|| {
+            tree.note("/sys says nothing of CPUs: taking those of the affinity mask".to_owned());
+            affinity.clone()
+        });
         let cpusets = cpusets(tree, cgroups);
         let mut allowed = affinity.intersection(&online);
         for (_, cpus) in &cpusets {
@@ -78,12 +74,7 @@ impl Restrictions {
             ));
             allowed = affinity.clone();
         }
-        Restrictions {
-            online,
-            affinity,
-            cpusets,
-            allowed,
-        }
+        Restrictions { online, affinity, cpusets, allowed }
     }
 }
 
@@ -97,9 +88,7 @@ fn cpusets(tree: &Tree, cgroups: &Cgroups) -> Vec<(String, CpuList)> {
             CgroupVersion::V2 => &["cpuset.cpus.effective"],
             CgroupVersion::V1 => &["cpuset.effective_cpus", "cpuset.cpus"],
         };
-        let cpus: CpuList = names
-            .iter()
-            .find_map(|name| tree.parsed(&group.file(name)))?;
+        let cpus: CpuList = names.iter().find_map(|name| tree.parsed(&group.file(name)))?;
         // An empty file: nothing has been set.
         (!cpus.is_empty()).then_some((group.name, cpus))
     });
@@ -109,15 +98,10 @@ fn cpusets(tree: &Tree, cgroups: &Cgroups) -> Vec<(String, CpuList)> {
 /// Each allowed CPU, ascending by number.
 pub(crate) fn read(tree: &Tree, allowed: &CpuList, nodes: &[Node]) -> Vec<Cpu> {
     let kinds = Kinds::read(tree, allowed);
-    let cpus: Vec<Cpu> = allowed
-        .iter()
-        .map(|number| read_one(tree, allowed, nodes, &kinds, number))
-        .collect();
+    let cpus: Vec<Cpu> =
+        allowed.iter().map(|number| read_one(tree, allowed, nodes, &kinds, number)).collect();
     let first = allowed.iter().next().unwrap_or(0);
-    if tree
-        .text(&format!("{}/physical_package_id", topology(first)))
-        .is_none()
-    {
+    if tree.text(&format!("{}/physical_package_id", topology(first))).is_none() {
         tree.note(
             "/sys says nothing of cores: taking each CPU as a core of one package".to_owned(),
         );
@@ -130,29 +114,20 @@ fn read_one(tree: &Tree, allowed: &CpuList, nodes: &[Node], kinds: &Kinds, numbe
     // Kernels give -1 where the firmware does not say.
     let id = |name: &str, unknown: usize| {
         let id: Option<i64> = tree.parsed(&format!("{directory}/{name}"));
-        id.and_then(|id| usize::try_from(id).ok())
-            .unwrap_or(unknown)
+        id.and_then(|id| usize::try_from(id).ok()).unwrap_or(unknown)
     };
     // The newer name first; core ids will not do, for they repeat across packages and dies.
     let siblings: Option<CpuList> = ["core_cpus_list", "thread_siblings_list"]
         .iter()
         .find_map(|name| tree.parsed(&format!("{directory}/{name}")));
-    let siblings = siblings
-        .unwrap_or_else(|| CpuList::from_iter([number]))
-        .intersection(allowed);
+    let siblings = siblings.unwrap_or_else(|| CpuList::from_iter([number])).intersection(allowed);
     let cpufreq = format!("/sys/devices/system/cpu/cpu{number}/cpufreq/cpuinfo_max_freq");
     Cpu {
         number,
         package: id("physical_package_id", 0),
         core: id("core_id", number),
-        sibling_rank: siblings
-            .iter()
-            .position(|sibling| sibling == number)
-            .unwrap_or(0),
-        node: nodes
-            .iter()
-            .find(|node| node.cpus.contains(number))
-            .map_or(0, |node| node.id),
+        sibling_rank: siblings.iter().position(|sibling| sibling == number).unwrap_or(0),
+        node: nodes.iter().find(|node| node.cpus.contains(number)).map_or(0, |node| node.id),
         kind: kinds.of(number),
         frequency_khz_max: tree.parsed(&cpufreq),
     }
@@ -174,39 +149,23 @@ impl Kinds {
     fn read(tree: &Tree, allowed: &CpuList) -> Kinds {
         let list = |name: &str| tree.parsed::<CpuList>(&format!("/sys/devices/{name}/cpus"));
         if let (Some(performance), Some(efficiency)) = (list("cpu_core"), list("cpu_atom")) {
-            return Kinds {
-                performance,
-                efficiency,
-            };
+            return Kinds { performance, efficiency };
         }
         let capacity = |cpu: usize| {
             tree.parsed::<u64>(&format!("/sys/devices/system/cpu/cpu{cpu}/cpu_capacity"))
         };
-        let capacities: Vec<(usize, u64)> = allowed
-            .iter()
-            .filter_map(|cpu| Some((cpu, capacity(cpu)?)))
-            .collect();
-        let largest = capacities
-            .iter()
-            .map(|&(_, capacity)| capacity)
-            .max()
-            .unwrap_or(0);
+        let capacities: Vec<(usize, u64)> =
+            allowed.iter().filter_map(|cpu| Some((cpu, capacity(cpu)?))).collect();
+        let largest = capacities.iter().map(|&(_, capacity)| capacity).max().unwrap_or(0);
         // Favoured cores of one kind differ by a few per cent, kinds by a factor; half lies well
         // between.
-        let (fast, slow): (Vec<_>, Vec<_>) = capacities
-            .into_iter()
-            .partition(|&(_, capacity)| capacity >= largest / 2);
+        let (fast, slow): (Vec<_>, Vec<_>) =
+            capacities.into_iter().partition(|&(_, capacity)| capacity >= largest / 2);
         if slow.is_empty() {
-            return Kinds {
-                performance: CpuList::default(),
-                efficiency: CpuList::default(),
-            };
+            return Kinds { performance: CpuList::default(), efficiency: CpuList::default() };
         }
         let numbers = |list: Vec<(usize, u64)>| list.into_iter().map(|(cpu, _)| cpu).collect();
-        Kinds {
-            performance: numbers(fast),
-            efficiency: numbers(slow),
-        }
+        Kinds { performance: numbers(fast), efficiency: numbers(slow) }
     }
 
     fn of(&self, cpu: usize) -> Option<CoreKind> {

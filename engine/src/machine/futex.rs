@@ -51,13 +51,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -
     // null or points to a timespec that lives to the end of this function. FUTEX_WAIT takes a
     // relative time and ignores what follows.
     let result = unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAIT,
-            expected,
-            timeout,
-        )
+        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, timeout)
     };
     match Errno::result(result) {
         Ok(_) => Waited::Woken,
@@ -134,10 +128,7 @@ mod tests {
     #[test]
     fn a_wait_times_out_not_before_its_time() {
         let start = Instant::now();
-        assert_eq!(
-            wait(&AtomicU32::new(0), 0, Some(Duration::from_millis(30))),
-            Waited::TimedOut
-        );
+        assert_eq!(wait(&AtomicU32::new(0), 0, Some(Duration::from_millis(30))), Waited::TimedOut);
         assert!(start.elapsed() >= Duration::from_millis(30));
     }
 
@@ -161,9 +152,7 @@ mod tests {
     fn wake_all_wakes_everybody() {
         let word = AtomicU32::new(0);
         thread::scope(|scope| {
-            let waiters: Vec<_> = (0..3)
-                .map(|_| scope.spawn(|| wait(&word, 0, LONG)))
-                .collect();
+            let waiters: Vec<_> = (0..3).map(|_| scope.spawn(|| wait(&word, 0, LONG))).collect();
             let start = Instant::now();
             let mut woken = 0;
             while woken < 3 && start.elapsed() < Duration::from_secs(20) {
@@ -180,19 +169,13 @@ mod tests {
     fn two_mappings_of_one_memfd_meet() {
         let memory = File::from(memfd_create(c"futex test", MFdFlags::MFD_CLOEXEC).unwrap());
         memory.set_len(4096).unwrap();
-        let (here, there) = (
-            MmapRaw::map_raw(&memory).unwrap(),
-            MmapRaw::map_raw(&memory).unwrap(),
-        );
+        let (here, there) =
+            (MmapRaw::map_raw(&memory).unwrap(), MmapRaw::map_raw(&memory).unwrap());
         assert_ne!(here.as_ptr(), there.as_ptr());
         // SAFETY: each mapping is a page that outlives the threads below, aligned, zeroed, and used
         // as atomics only.
-        let (word, other) = unsafe {
-            (
-                &*here.as_ptr().cast::<AtomicU32>(),
-                &*there.as_ptr().cast::<AtomicU32>(),
-            )
-        };
+        let (word, other) =
+            unsafe { (&*here.as_ptr().cast::<AtomicU32>(), &*there.as_ptr().cast::<AtomicU32>()) };
         thread::scope(|scope| {
             let waiter = scope.spawn(|| {
                 let waited = wait(other, 0, LONG);
@@ -209,11 +192,7 @@ mod tests {
     #[test]
     fn a_signal_interrupts_a_wait() {
         extern "C" fn ignore(_: libc::c_int) {}
-        let action = SigAction::new(
-            SigHandler::Handler(ignore),
-            SaFlags::empty(),
-            SigSet::empty(),
-        );
+        let action = SigAction::new(SigHandler::Handler(ignore), SaFlags::empty(), SigSet::empty());
         // SAFETY: the handler does nothing, so it is safe at any point; no other test uses this
         // signal.
         unsafe { sigaction(Signal::SIGUSR2, &action) }.unwrap();

@@ -38,9 +38,7 @@ impl FromStr for KernelVersion {
     /// Reads `uname -r`: what follows major and minor is the distribution's own.
     fn from_str(text: &str) -> Result<Self, KernelVersionError> {
         let (major, rest) = text.trim().split_once('.').ok_or(KernelVersionError)?;
-        let digits = rest
-            .find(|sign: char| !sign.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let digits = rest.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(rest.len());
         match (major.parse(), rest[..digits].parse()) {
             (Ok(major), Ok(minor)) => Ok(KernelVersion { major, minor }),
             _ => Err(KernelVersionError),
@@ -80,12 +78,7 @@ pub(crate) fn features(kernel: Option<KernelVersion>) -> Vec<Feature> {
         .into_iter()
         .map(|(name, major, minor, fallback)| {
             let since = KernelVersion { major, minor };
-            Feature {
-                name,
-                since,
-                present: kernel.is_some_and(|kernel| kernel >= since),
-                fallback,
-            }
+            Feature { name, since, present: kernel.is_some_and(|kernel| kernel >= since), fallback }
         })
         .collect()
 }
@@ -127,10 +120,7 @@ impl HugePages {
             }
             chosen
         };
-        HugePages {
-            anonymous: chosen("enabled"),
-            shared: chosen("shmem_enabled"),
-        }
+        HugePages { anonymous: chosen("enabled"), shared: chosen("shmem_enabled") }
     }
 }
 
@@ -150,29 +140,14 @@ mod tests {
             assert_eq!(text.parse(), Ok(KernelVersion { major, minor }), "{text}");
         }
         for text in ["", "6", "six.one", "6.", ".1", "99999999999.1"] {
-            assert_eq!(
-                text.parse::<KernelVersion>(),
-                Err(KernelVersionError),
-                "{text}"
-            );
+            assert_eq!(text.parse::<KernelVersion>(), Err(KernelVersionError), "{text}");
         }
     }
 
     #[test]
     fn versions_compare_as_numbers() {
-        assert!(
-            KernelVersion {
-                major: 5,
-                minor: 14
-            } > KernelVersion { major: 5, minor: 4 }
-        );
-        assert!(
-            KernelVersion { major: 6, minor: 1 }
-                > KernelVersion {
-                    major: 5,
-                    minor: 14
-                }
-        );
+        assert!(KernelVersion { major: 5, minor: 14 } > KernelVersion { major: 5, minor: 4 });
+        assert!(KernelVersion { major: 6, minor: 1 } > KernelVersion { major: 5, minor: 14 });
     }
 
     #[test]
@@ -184,17 +159,9 @@ mod tests {
                 .map(|feature| feature.name)
                 .collect::<Vec<_>>()
         };
-        let minimum = [
-            "futex",
-            "memfd_create with seals",
-            "pidfd_open",
-            "waitid(P_PIDFD)",
-        ];
+        let minimum = ["futex", "memfd_create with seals", "pidfd_open", "waitid(P_PIDFD)"];
         assert_eq!(present(5, 4), minimum);
-        assert_eq!(
-            present(5, 15),
-            [&minimum[..], &["MADV_POPULATE_WRITE"]].concat()
-        );
+        assert_eq!(present(5, 15), [&minimum[..], &["MADV_POPULATE_WRITE"]].concat());
         assert_eq!(present(6, 1).len(), FEATURES.len());
         assert!(features(None).iter().all(|feature| !feature.present));
     }

@@ -61,12 +61,7 @@ impl fmt::Display for MemoryBound {
             MemoryReason::Free => {
                 return write!(out, "{}: the machine has no more free", Size(self.bytes));
             }
-            MemoryReason::Cgroup {
-                cgroup,
-                file,
-                limit_bytes,
-                used_bytes,
-            } => {
+            MemoryReason::Cgroup { cgroup, file, limit_bytes, used_bytes } => {
                 write!(
                     out,
                     "{}: cgroup {cgroup} allows {} ({file})",
@@ -75,10 +70,7 @@ impl fmt::Display for MemoryBound {
                 )?;
                 (limit_bytes, used_bytes)
             }
-            MemoryReason::AddressSpace {
-                limit_bytes,
-                used_bytes,
-            } => {
+            MemoryReason::AddressSpace { limit_bytes, used_bytes } => {
                 write!(
                     out,
                     "{}: RLIMIT_AS allows {} of address space",
@@ -88,11 +80,7 @@ impl fmt::Display for MemoryBound {
                 (limit_bytes, used_bytes)
             }
         };
-        if self.bytes < *limit {
-            write!(out, " and {} is in use", Size(*used))
-        } else {
-            Ok(())
-        }
+        if self.bytes < *limit { write!(out, " and {} is in use", Size(*used)) } else { Ok(()) }
     }
 }
 
@@ -133,9 +121,9 @@ impl Memory {
         let meminfo = tree.text("/proc/meminfo").unwrap_or_default();
         let total = |name, reason, bounds: &mut Vec<MemoryBound>| match kilobytes(&meminfo, name) {
             Some(bytes) => bounds.push(MemoryBound { bytes, reason }),
-            None => tree.note(format!(
-                "/proc/meminfo has no {name}: no bound on memory from there"
-            )),
+            None => {
+                tree.note(format!("/proc/meminfo has no {name}: no bound on memory from there"))
+            }
         };
         total("MemTotal:", MemoryReason::Physical, &mut memory.capacity);
         total("MemAvailable:", MemoryReason::Free, &mut memory.available);
@@ -174,11 +162,9 @@ impl Memory {
         let (limit_file, usage_file, reclaimable) = match group.version {
             CgroupVersion::V2 => ("memory.max", "memory.current", "inactive_file"),
             // The totals include descendants, as the usage does.
-            CgroupVersion::V1 => (
-                "memory.limit_in_bytes",
-                "memory.usage_in_bytes",
-                "total_inactive_file",
-            ),
+            CgroupVersion::V1 => {
+                ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            }
         };
         let path = group.file(limit_file);
         let Some(text) = tree.text(&path).filter(|text| text != "max") else {
@@ -217,10 +203,7 @@ impl Memory {
                 limit_bytes,
                 used_bytes: 0,
             };
-            self.capacity.push(MemoryBound {
-                bytes: limit_bytes,
-                reason,
-            });
+            self.capacity.push(MemoryBound { bytes: limit_bytes, reason });
         }
     }
 
@@ -243,14 +226,9 @@ impl Memory {
     }
 
     fn add(&mut self, limit: u64, used: u64, reason: impl Fn(u64) -> MemoryReason) {
-        self.capacity.push(MemoryBound {
-            bytes: limit,
-            reason: reason(0),
-        });
-        self.available.push(MemoryBound {
-            bytes: limit.saturating_sub(used),
-            reason: reason(used),
-        });
+        self.capacity.push(MemoryBound { bytes: limit, reason: reason(0) });
+        self.available
+            .push(MemoryBound { bytes: limit.saturating_sub(used), reason: reason(used) });
     }
 }
 
@@ -263,8 +241,6 @@ fn kilobytes(text: &str, name: &str) -> Option<u64> {
 fn field(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| {
         let mut words = line.split_whitespace();
-        (words.next() == Some(name))
-            .then(|| words.next()?.parse().ok())
-            .flatten()
+        (words.next() == Some(name)).then(|| words.next()?.parse().ok()).flatten()
     })
 }

@@ -21,40 +21,22 @@ pub struct Node {
 /// All nodes, ascending; where /sys says nothing, node 0 with all `online` CPUs and all of the
 /// machine's memory.
 pub(crate) fn read(tree: &Tree, online: &CpuList, memory_bytes: Option<u64>) -> Vec<Node> {
-    let ids = tree
-        .parsed::<CpuList>("/sys/devices/system/node/online")
-        .unwrap_or_default();
+    let ids = tree.parsed::<CpuList>("/sys/devices/system/node/online").unwrap_or_default();
     let nodes: Vec<Node> = ids.iter().filter_map(|id| read_one(tree, id)).collect();
     if !nodes.is_empty() {
         return nodes;
     }
     tree.note("/sys says nothing of NUMA nodes: taking the machine as one node".to_owned());
-    vec![Node {
-        id: 0,
-        cpus: online.clone(),
-        memory_bytes,
-    }]
+    vec![Node { id: 0, cpus: online.clone(), memory_bytes }]
 }
 
 fn read_one(tree: &Tree, id: usize) -> Option<Node> {
     let directory = format!("/sys/devices/system/node/node{id}");
     let cpus = tree.parsed(&format!("{directory}/cpulist"))?;
-    let meminfo = tree
-        .text(&format!("{directory}/meminfo"))
-        .unwrap_or_default();
+    let meminfo = tree.text(&format!("{directory}/meminfo")).unwrap_or_default();
     let memory_bytes = meminfo.lines().find_map(|line| {
         let (_, kilobytes) = line.split_once("MemTotal:")?;
-        kilobytes
-            .trim()
-            .strip_suffix("kB")?
-            .trim()
-            .parse::<u64>()
-            .ok()?
-            .checked_mul(1024)
+        kilobytes.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
     });
-    Some(Node {
-        id,
-        cpus,
-        memory_bytes,
-    })
+    Some(Node { id, cpus, memory_bytes })
 }

@@ -59,10 +59,7 @@ impl CpuClaim {
         let bound = SocketAddr::from_abstract_name(name)
             .and_then(|address| UnixDatagram::bind_addr(&address));
         match bound {
-            Ok(socket) => Some(CpuClaim {
-                cpu,
-                socket: Some(socket),
-            }),
+            Ok(socket) => Some(CpuClaim { cpu, socket: Some(socket) }),
             Err(error) if error.kind() == ErrorKind::AddrInUse => None,
             Err(_) => Some(CpuClaim { cpu, socket: None }),
         }
@@ -114,10 +111,7 @@ mod tests {
     fn says_which_cpu_is_not_there() {
         for cpu in [CpuSet::count() - 1, 1_000_000] {
             let error = pin_current_thread(cpu).unwrap_err().to_string();
-            assert!(
-                error.starts_with(&format!("cannot pin to CPU {cpu}: EINVAL")),
-                "{error}"
-            );
+            assert!(error.starts_with(&format!("cannot pin to CPU {cpu}: EINVAL")), "{error}");
         }
     }
 

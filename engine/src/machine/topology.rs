@@ -137,15 +137,11 @@ impl Machine {
 /// The calling thread's mask; empty if it is not to be had.
 fn affinity(tree: &Tree) -> CpuList {
     match sched_getaffinity(Pid::from_raw(0)) {
-        Ok(set) => (0..CpuSet::count())
-            .filter(|&cpu| set.is_set(cpu).unwrap_or(false))
-            .collect(),
+        Ok(set) => (0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect(),
         // A kernel for more CPUs than the C library's set holds; its own list has no such bound.
         Err(_) => {
             let status = tree.text("/proc/thread-self/status").unwrap_or_default();
-            let list = status
-                .lines()
-                .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+            let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
             list.and_then(|list| list.parse().ok()).unwrap_or_default()
         }
     }

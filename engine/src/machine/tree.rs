@@ -28,10 +28,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// The tree below `root`: "/" for this machine, a directory for a captured one.
     pub(crate) fn new(root: &Path) -> Tree {
-        Tree {
-            root: root.to_path_buf(),
-            notes: RefCell::default(),
-        }
+        Tree { root: root.to_path_buf(), notes: RefCell::default() }
     }
 
     /// The file's text without the white space around it; `None` if it is missing.

@@ -36,17 +36,12 @@ pub(super) fn files(tree: &str) -> Vec<(String, String)> {
     for line in tree.lines().filter(|line| !line.starts_with('#')) {
         let (path, content) = line.split_once('\t').expect("a path, a tab, the content");
         let content = content.replace("\\n", "\n");
-        match path
-            .split_once('[')
-            .and_then(|(start, rest)| Some((start, rest.split_once(']')?)))
-        {
+        match path.split_once('[').and_then(|(start, rest)| Some((start, rest.split_once(']')?))) {
             None => files.push((path.to_owned(), content)),
             Some((start, (cpus, end))) => {
                 let cpus: CpuList = cpus.parse().expect("a CPU list in brackets");
-                files.extend(
-                    cpus.iter()
-                        .map(|cpu| (format!("{start}{cpu}{end}"), content.clone())),
-                );
+                files
+                    .extend(cpus.iter().map(|cpu| (format!("{start}{cpu}{end}"), content.clone())));
             }
         }
     }
@@ -68,9 +63,5 @@ pub(super) fn read_files(
 }
 
 pub(super) fn read(tree: &str, affinity: impl IntoIterator<Item = usize>) -> Machine {
-    read_files(
-        &files(tree),
-        &affinity.into_iter().collect::<Vec<_>>(),
-        OtherCounts::default(),
-    )
+    read_files(&files(tree), &affinity.into_iter().collect::<Vec<_>>(), OtherCounts::default())
 }

@@ -69,22 +69,14 @@ impl fmt::Display for WorkerBound {
             WorkerReason::Together { cpus } => {
                 write!(out, "affinity mask and cpusets together allow CPUs {cpus}")
             }
-            WorkerReason::Quota {
-                cgroup,
-                version,
-                quota_us,
-                period_us,
-            } => {
+            WorkerReason::Quota { cgroup, version, quota_us, period_us } => {
                 let cpus = format!("{:.2}", *quota_us as f64 / *period_us as f64);
                 let cpus = cpus.trim_end_matches('0').trim_end_matches('.');
                 write!(out, "cgroup {cgroup} allows {cpus} CPUs ")?;
                 match version {
                     CgroupVersion::V2 => write!(out, "(cpu.max {quota_us} {period_us})"),
                     CgroupVersion::V1 => {
-                        write!(
-                            out,
-                            "(cpu.cfs_quota_us {quota_us}, cpu.cfs_period_us {period_us})"
-                        )
+                        write!(out, "(cpu.cfs_quota_us {quota_us}, cpu.cfs_period_us {period_us})")
                     }
                 }
             }
@@ -106,44 +98,20 @@ pub(crate) fn bounds(
     num_cpus: Option<usize>,
     available_parallelism: Option<usize>,
 ) -> Vec<WorkerBound> {
-    let Restrictions {
-        online,
-        affinity,
-        cpusets,
-        allowed,
-    } = restrictions;
+    let Restrictions { online, affinity, cpusets, allowed } = restrictions;
     let mut bounds = Vec::new();
-    let mut add = |workers: usize, reason| {
-        bounds.push(WorkerBound {
-            workers: workers.max(1),
-            reason,
-        })
-    };
+    let mut add =
+        |workers: usize, reason| bounds.push(WorkerBound { workers: workers.max(1), reason });
     for (cgroup, cpus) in cpusets {
         let cpus = cpus.intersection(online);
         if !cpus.is_empty() && cpus.len() < online.len() {
-            add(
-                cpus.len(),
-                WorkerReason::Cpuset {
-                    cgroup: cgroup.clone(),
-                    cpus,
-                },
-            );
+            add(cpus.len(), WorkerReason::Cpuset { cgroup: cgroup.clone(), cpus });
         }
     }
     let cpus = affinity.intersection(online);
-    let cpus = if cpus.is_empty() {
-        affinity.clone()
-    } else {
-        cpus
-    };
+    let cpus = if cpus.is_empty() { affinity.clone() } else { cpus };
     add(cpus.len(), WorkerReason::Affinity { cpus });
-    add(
-        allowed.len(),
-        WorkerReason::Together {
-            cpus: allowed.clone(),
-        },
-    );
+    add(allowed.len(), WorkerReason::Together { cpus: allowed.clone() });
     for group in cgroups.ancestors("cpu") {
         if let Some((quota_us, period_us)) = quota(tree, &group) {
             let reason = WorkerReason::Quota {
@@ -155,10 +123,7 @@ pub(crate) fn bounds(
             // Rounded down: of 1.5 CPUs, two workers would be stopped for a quarter of every
             // period, and a step waits for the slower one; the half that is left over serves the
             // coordinator and the relay of stderr.
-            add(
-                usize::try_from(quota_us / period_us).unwrap_or(usize::MAX),
-                reason,
-            );
+            add(usize::try_from(quota_us / period_us).unwrap_or(usize::MAX), reason);
         }
     }
     if let Some(count) = available_parallelism {
@@ -181,9 +146,7 @@ fn quota(tree: &Tree, group: &Group) -> Option<(u64, u64)> {
         CgroupVersion::V1 => {
             let path = group.file("cpu.cfs_quota_us");
             let quota = tree.text(&path)?;
-            let period = tree
-                .text(&group.file("cpu.cfs_period_us"))
-                .unwrap_or_default();
+            let period = tree.text(&group.file("cpu.cfs_period_us")).unwrap_or_default();
             (path, format!("{quota} {period}"))
         }
     };

@@ -95,8 +95,7 @@ macro_rules! worker_entry {
 pub(crate) use worker_entry;
 
 /// What `.init_array` holds.
-pub(crate) type Initialiser =
-    extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+pub(crate) type Initialiser = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
 
 pub(crate) fn enter(
     argc: c_int,
@@ -180,9 +179,8 @@ fn run_initialisers_after(
         let len = __init_array_end.as_ptr().offset_from(start) as usize;
         std::slice::from_raw_parts(start, len)
     };
-    let is_own = |entry: &Option<Initialiser>| {
-        entry.is_some_and(|entry| std::ptr::fn_addr_eq(entry, own))
-    };
+    let is_own =
+        |entry: &Option<Initialiser>| entry.is_some_and(|entry| std::ptr::fn_addr_eq(entry, own));
     let Some(position) = all.iter().position(is_own) else { return };
     for entry in all[position + 1..].iter().flatten() {
         entry(argc, argv, envp);

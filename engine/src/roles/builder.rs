@@ -153,8 +153,13 @@ impl Builder {
         let started = started.recv().unwrap_or_else(|_| {
             Err(Error::Start { reason: "the supervisor's thread ended".into() })
         });
-        let engine =
-            Engine { core, handle, thread: Some(thread), launchpad: Mutex::new(Launchpad::default()), _claims: claims };
+        let engine = Engine {
+            core,
+            handle,
+            thread: Some(thread),
+            launchpad: Mutex::new(Launchpad::default()),
+            _claims: claims,
+        };
         started.map(|()| engine)
     }
 
@@ -175,11 +180,17 @@ fn budget() -> Budget {
 }
 
 /// Which CPU each worker is pinned to, and the claims that keep other engines off them.
-fn assign_cpus(pin: &Pin, machine: &Machine, workers: usize) -> (Vec<CpuClaim>, Vec<Option<usize>>) {
+fn assign_cpus(
+    pin: &Pin,
+    machine: &Machine,
+    workers: usize,
+) -> (Vec<CpuClaim>, Vec<Option<usize>>) {
     match pin {
         Pin::No => (vec![], vec![None; workers]),
         Pin::Cpus(list) if list.is_empty() => (vec![], vec![None; workers]),
-        Pin::Cpus(list) => (vec![], (0..workers).map(|rank| Some(list[rank % list.len()])).collect()),
+        Pin::Cpus(list) => {
+            (vec![], (0..workers).map(|rank| Some(list[rank % list.len()])).collect())
+        }
         Pin::Auto if workers > machine.cpus.len() => (vec![], vec![None; workers]),
         Pin::Auto => {
             let claims: Vec<CpuClaim> =

@@ -155,7 +155,11 @@ impl Engine {
     }
 
     /// An array of zeros whose pages the workers have made present on their home chunks.
-    fn array<T: Element, D: Dimension>(&self, dim: D, purpose: &'static str) -> Result<Array<T, D>> {
+    fn array<T: Element, D: Dimension>(
+        &self,
+        dim: D,
+        purpose: &'static str,
+    ) -> Result<Array<T, D>> {
         let overflow = || Error::Limit {
             what: "the number of elements of an array",
             asked: u64::MAX,

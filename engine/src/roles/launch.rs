@@ -42,15 +42,8 @@ impl Launchpad {
         let (issue, rest) = control.current();
         let serial = rest.map_or(0, |frame| frame.serial) + 1;
         let (plan_number, image_words) = (self.plans, image.len());
-        let frame = Frame {
-            plan: plan_number,
-            serial,
-            issued,
-            reissue: false,
-            chunks,
-            image_words,
-            state,
-        };
+        let frame =
+            Frame { plan: plan_number, serial, issued, reissue: false, chunks, image_words, state };
         if !frame.fits() {
             return Err(Error::Limit {
                 what: "the state of a plan, in scalars and array slots",

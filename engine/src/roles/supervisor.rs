@@ -20,8 +20,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-/// Starts of a worker that may fail, or end before the worker is ready, one after the other.
-const FAILED_STARTS_MAX: u32 = 3;
+/// Starts of a worker that may fail, or end before the worker is ready, one after the other. Some
+/// patience, as whoever kills workers may hit starting ones as well.
+const FAILED_STARTS_MAX: u32 = 16;
 
 /// How the engine talks to its supervisor.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ pub(crate) struct Supervisor {
 #[derive(Debug, Default)]
 pub(crate) struct Post {
     child: Option<Child>,
+    /// Since a worker of this rank was last ready.
     failed_starts: u32,
 }
 
@@ -140,14 +142,16 @@ impl Supervisor {
     /// Sets right what a reaped worker left, and blames what it was about.
     fn bury(&mut self, rank: usize, death: &DeathRecord) {
         let control = self.core.control();
+        if control.board().is_announced(rank) {
+            self.posts[rank].failed_starts = 0;
+        }
         control.lock.disown(death.pid);
         let (_, frame) = control.current();
         let mut running = self.core.lock_running();
         let areas = running.areas();
         let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
         let serial = frame.map_or(0, |frame| frame.serial);
-        let put_back =
-            |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
+        let put_back = |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
         let culprits = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
         for culprit in culprits {
             match culprit {
@@ -206,6 +210,7 @@ impl Supervisor {
                 Ok(()) => return,
                 Err(error) => reason = error.to_string(),
             }
+            std::thread::sleep(Duration::from_millis(self.posts[rank].failed_starts.into()));
         }
         if self.posts.iter().all(|post| post.child.is_none()) {
             self.core.lock_running().no_workers = Some(reason);
@@ -232,7 +237,6 @@ impl Supervisor {
             }
             return;
         }
-        self.posts.iter_mut().for_each(|post| post.failed_starts = 0);
         self.recovering = None;
         if at_rest || self.posts.iter().all(|post| post.child.is_none()) {
             return;

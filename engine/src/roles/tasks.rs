@@ -313,7 +313,8 @@ impl<P: Portable, R: Portable> TaskQueue<'_, P, R> {
         drop(payload);
         let failed = |reason| Err(Error::Task { index: sequence, reason });
         if outcome == TaskOutcome::Done as u64 {
-            return postcard::from_bytes(&bytes).or_else(|e| failed(TaskFailure::NotPortable(e.to_string())));
+            return postcard::from_bytes(&bytes)
+                .or_else(|e| failed(TaskFailure::NotPortable(e.to_string())));
         }
         if died {
             let mut queues = self.engine.core.lock_queues();
@@ -347,7 +348,8 @@ impl<P, R> Drop for TaskQueue<'_, P, R> {
         let core = &self.engine.core;
         let control = core.control();
         let words = &control.queues[self.index];
-        let begun: Vec<u64> = self.waiting.keys().copied().filter(|&s| !words.withdraw(s)).collect();
+        let begun: Vec<u64> =
+            self.waiting.keys().copied().filter(|&s| !words.withdraw(s)).collect();
         core.wait_until(|| {
             let all = begun.iter().all(|&sequence| {
                 if words.wants_room(sequence) {

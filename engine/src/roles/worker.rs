@@ -126,7 +126,9 @@ impl Worker {
             .and_then(|result| result.map_err(Failure::Refused));
         let (outcome, bytes) = match result {
             Ok(bytes) => (TaskOutcome::Done, bytes),
-            Err(failure) => (TaskOutcome::Failed, postcard::to_stdvec(&failure).unwrap_or_default()),
+            Err(failure) => {
+                (TaskOutcome::Failed, postcard::to_stdvec(&failure).unwrap_or_default())
+            }
         };
         let room = slot.result[1].load(Ordering::Relaxed);
         slot.result[2].store(bytes.len() as u64, Ordering::Relaxed);

@@ -32,8 +32,9 @@ unsafe impl Sync for LockBytes {}
 impl LockBytes {
     /// Makes the zeroed bytes a lock. Only the creator of the region does this, once.
     pub(crate) fn initialise(&self) -> Result<()> {
-        let failed =
-            |code: i32| Error::system("initialising a lock", std::io::Error::from_raw_os_error(code));
+        let failed = |code: i32| {
+            Error::system("initialising a lock", std::io::Error::from_raw_os_error(code))
+        };
         let mut attributes = std::mem::MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
         let attributes = attributes.as_mut_ptr();
         // SAFETY: the attributes are initialised first and used here only; the mutex's bytes are

@@ -1,9 +1,9 @@
 //! The coordinator's side: launch, bury the dead, reissue. It never leads and never runs user code.
 
 use super::atomics::{Atomics, Word64};
-use crate::memory::Permit;
 use super::words::{Blame, Board, Note, State};
 use super::worker::Surroundings;
+use crate::memory::Permit;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Whether a step can be issued again.
@@ -18,7 +18,11 @@ pub(crate) enum Quiet {
 impl<A: Atomics> Board<'_, A> {
     /// Publishes the issue after the current one. The caller has written its frame, and knows that
     /// nobody else can publish: the plan is over or not begun, or all workers are idle in it.
-    pub(crate) fn issue<H: Surroundings>(&self, host: &mut H, chunks: usize) -> Result<(), H::Died> {
+    pub(crate) fn issue<H: Surroundings>(
+        &self,
+        host: &mut H,
+        chunks: usize,
+    ) -> Result<(), H::Died> {
         self.publish(host, None, self.epoch() + 1, chunks)
     }
 
@@ -75,9 +79,7 @@ impl<A: Atomics> Board<'_, A> {
     /// running or starting; one that has not announced itself yet counts as not idle.
     pub(crate) fn quiet(&self, live: impl Fn(usize) -> bool) -> Quiet {
         let issue = self.epoch();
-        let idle = |rank: usize| {
-            self.posts[rank].state.load(Acquire) == State::idle(issue).0
-        };
+        let idle = |rank: usize| self.posts[rank].state.load(Acquire) == State::idle(issue).0;
         let all_idle = (0..self.posts.len()).all(|rank| !live(rank) || idle(rank));
         if all_idle && self.epoch() == issue { Quiet::In(issue) } else { Quiet::No }
     }

@@ -7,8 +7,6 @@
 mod atomics;
 mod claim;
 mod coordinator;
-#[cfg(test)]
-mod model;
 mod words;
 mod worker;
 

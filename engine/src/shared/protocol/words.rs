@@ -75,6 +75,12 @@ impl<'a, A: Atomics> Board<'a, A> {
         Board { heart, posts }
     }
 
+    /// Makes zeroed words those of an engine at rest: issue 1, without chunks. Workers start as if
+    /// they had seen issue 0.
+    pub(crate) fn begin(&self) {
+        self.heart.epoch.0.store(1, Release);
+    }
+
     /// How many workers there are.
     pub(crate) fn workers(&self) -> usize {
         self.posts.len()
@@ -104,13 +110,21 @@ impl<'a, A: Atomics> Board<'a, A> {
         self.posts.iter().any(|post| post.asleep.load(Relaxed) != 0)
     }
 
+    /// Whether a worker of this rank has come as far as the protocol since the last burial.
+    pub(crate) fn is_announced(&self, rank: usize) -> bool {
+        self.posts[rank].state.load(Acquire) != State::NOBODY.0
+    }
+
     /// What worker `rank` is about, for looking at.
     pub(crate) fn blame(&self, rank: usize, serial: u64) -> Option<Blame> {
         Note(self.posts[rank].note.load(Acquire)).read(serial)
     }
 
     /// The chunks in the private accumulator of worker `rank`.
-    pub(in crate::shared) fn pending(&self, rank: usize) -> impl Iterator<Item = usize> + use<'a, A> {
+    pub(in crate::shared) fn pending(
+        &self,
+        rank: usize,
+    ) -> impl Iterator<Item = usize> + use<'a, A> {
         let post = &self.posts[rank];
         let len = (post.pending_len.load(Acquire) as usize).min(PENDING_MAX);
         post.pending[..len].iter().map(|chunk| chunk.load(Relaxed) as usize)

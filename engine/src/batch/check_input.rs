@@ -1,0 +1,116 @@
+//! The check of one input: its file, its header, and whether the cast and the missing value make
+//! sense for it.
+
+use std::path::{Path, PathBuf};
+
+use super::catalogue::ArrayMeta;
+use super::diagnose::Mistakes;
+use super::element::ElementType;
+use super::job::Input;
+use super::npy::NpyHeader;
+
+/// An input that can be loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CheckedInput {
+    /// The array's name.
+    pub(crate) name: String,
+    /// The file, links resolved.
+    pub(crate) path: PathBuf,
+    /// The file as the job file names it, for messages.
+    pub(crate) file: String,
+    /// What the file's header says.
+    pub(crate) header: NpyHeader,
+    /// The array as the steps see it: after the cast, with its cell size.
+    pub(crate) meta: ArrayMeta,
+    /// The type to cast to, if it differs from the file's.
+    pub(crate) cast: Option<ElementType>,
+    /// The value that becomes NaN. The array's type is then a float; it is looked for before the
+    /// cast.
+    pub(crate) nodata: Option<f64>,
+}
+
+/// Checks an input whose file is named relative to `base`.
+pub(crate) fn check(
+    input: &Input,
+    base: &Path,
+    mistakes: &mut Mistakes<'_>,
+) -> Option<CheckedInput> {
+    let before = mistakes.count();
+    let file = input.file.as_ref()?;
+    let path = base.join(file.get_ref());
+    let header = match NpyHeader::of_file(&path) {
+        Ok(header) => header,
+        Err(error) => {
+            let message = format!("input `{}`: {}", input.name.get_ref(), error.message);
+            mistakes.add_with_help(file.span(), message, "expected a .npy file", error.help);
+            return None;
+        }
+    };
+    let path = match path.canonicalize() {
+        Ok(path) => path,
+        Err(error) => {
+            let message = format!("input `{}`: {error}", input.name.get_ref());
+            mistakes.add(file.span(), message, "expected a .npy file");
+            return None;
+        }
+    };
+    let on_disk = header.element;
+    let element = input.cast.as_ref().map_or(on_disk, |cast| *cast.get_ref());
+    if let Some(cast) = &input.cast
+        && let Some(reason) = on_disk.cast_refused(element)
+    {
+        let message = format!("input `{}` cannot be cast: {reason}", input.name.get_ref());
+        mistakes.add(cast.span(), message, format!("the file's elements are {on_disk}"));
+    }
+    if input.cast.is_some() || input.understood {
+        check_nodata(input, on_disk, element, mistakes);
+    }
+    if let Some(cell) = &input.cell
+        && header.shape.len() != 2
+    {
+        let message =
+            format!("`cell` is for maps, and this array has {} dimension(s)", header.shape.len());
+        mistakes.add(cell.span(), message, "expected a 2-D array, or no `cell`");
+    }
+    let known = mistakes.count() == before && input.understood;
+    known.then(|| CheckedInput {
+        name: input.name.get_ref().clone(),
+        path,
+        file: file.get_ref().clone(),
+        meta: ArrayMeta {
+            shape: header.shape.clone(),
+            element,
+            cell: input.cell.as_ref().map(|cell| *cell.get_ref()),
+        },
+        header,
+        cast: (element != on_disk).then_some(element),
+        nodata: input.nodata.as_ref().map(|nodata| *nodata.get_ref()),
+    })
+}
+
+fn check_nodata(
+    input: &Input,
+    on_disk: ElementType,
+    element: ElementType,
+    mistakes: &mut Mistakes<'_>,
+) {
+    let Some(nodata) = &input.nodata else { return };
+    let value = *nodata.get_ref();
+    if !element.is_float() {
+        mistakes.add_with_help(
+            nodata.span(),
+            format!("`nodata` becomes NaN, which {element} has not"),
+            "expected an array of f32 or f64",
+            format!("add `cast = \"f64\"` to [inputs.{}]", input.name.get_ref()),
+        );
+    }
+    if let Some((low, high)) = on_disk.integer_range()
+        && !(value.fract() == 0.0 && (low..=high).contains(&(value as i128)))
+    {
+        mistakes.add(
+            nodata.span(),
+            format!("`nodata` is {value}, which no element of this file can be"),
+            format!("the file's elements are {on_disk}, {low} to {high}"),
+        );
+    }
+}

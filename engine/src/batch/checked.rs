@@ -1,0 +1,70 @@
+//! What a check that finds no mistake hands on: a job in which every name
+//! is resolved and every default filled in.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::catalogue::ArrayMeta;
+use super::check_input::CheckedInput;
+use super::job::Palette;
+use super::output_path::OutputPath;
+
+/// A job that can run: every name resolved, every default filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CheckedJob {
+    /// Its name.
+    pub(crate) name: String,
+    /// The output folder: as asked for, or out/NAME under the current folder.
+    pub(crate) folder: PathBuf,
+    /// In the order of the file.
+    pub(crate) inputs: Vec<CheckedInput>,
+    /// In the order in which they can run.
+    pub(crate) steps: Vec<CheckedStep>,
+    /// Every file that the job writes, the report last.
+    pub(crate) outputs: Vec<OutputPath>,
+}
+
+/// A step that can run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CheckedStep {
+    /// Its name; its array's name as well.
+    pub(crate) name: String,
+    /// The kernel.
+    pub(crate) kernel: String,
+    /// Whether `in` was a list: then the scalars are those of each array in turn.
+    pub(crate) each: bool,
+    /// The arrays of each run of the kernel, in the order of the kernel's inputs: one run, or one
+    /// per entry of the list.
+    pub(crate) runs: Vec<Vec<Binding>>,
+    /// All parameters, defaults filled in, whole numbers made floats where the kernel wants
+    /// numbers.
+    pub(crate) params: toml::Table,
+    /// Where the result's array is written.
+    pub(crate) save: Option<OutputPath>,
+    /// Where its picture is written, and in which colours.
+    pub(crate) picture: Option<(Palette, OutputPath)>,
+    /// The result's array, if it has one.
+    pub(crate) result: Option<ArrayMeta>,
+}
+
+/// An array, bound to an input of a kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Binding {
+    /// The kernel's input.
+    pub(crate) input: String,
+    /// The array's name.
+    pub(crate) array: String,
+    /// Where the array comes from.
+    pub(crate) source: Source,
+    /// Where the job file says so.
+    pub(crate) span: Range<usize>,
+}
+
+/// Where an array comes from. Indices are those of [`CheckedJob`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A file.
+    Input(usize),
+    /// The result of an earlier step.
+    Step(usize),
+}

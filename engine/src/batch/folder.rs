@@ -1,0 +1,133 @@
+//! The output folder of a job: one job at a time, no mixing with an unfinished run, and files that
+//! are whole or absent.
+//!
+//! | file in it | meaning |
+//! |---|---|
+//! | `.gristmill.lock` | locked (flock) while a job runs; holds its process number; stays |
+//! | `.gristmill-unfinished` | there while a run is under way, and after one that did not come to its end; see `marker` |
+//! | `.NAME.….gristmill-tmp` | a file that is being written |
+//!
+//! A finished earlier run may be written over: each of its files is replaced as a whole, by a
+//! rename, when the new one is complete; files of other names are left alone. An unfinished one is
+//! refused, or removed when the caller says `fresh`.
+//!
+//! It is the coordinator that opens the folder; tasks in other processes write by
+//! [`WholeFile::create`].
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+
+use super::directory::Directory;
+use super::folder_error::FolderError;
+use super::marker::{self, MARKER};
+use super::output_path::OutputPath;
+use super::whole_file::WholeFile;
+
+/// The lock's name in the output folder.
+const LOCK: &str = ".gristmill.lock";
+
+/// An output folder, locked for one run.
+///
+/// When it is dropped without [`OutputFolder::finish`], the run counts as unfinished, unless it had
+/// made nothing.
+#[derive(Debug)]
+pub(crate) struct OutputFolder {
+    directory: Directory,
+    finished: bool,
+    // Last: the lock is released after everything else is done.
+    _lock: File,
+}
+
+impl OutputFolder {
+    /// Opens the folder for a run of `job`: creates it if it is missing, locks it, and refuses an
+    /// unfinished earlier run in it, or removes what that made if `fresh`.
+    pub(crate) fn open(path: &Path, job: &str, fresh: bool) -> Result<OutputFolder, FolderError> {
+        let directory = Directory::create(path)?;
+        let lock = lock(&directory)?;
+        if let Some(earlier) = marker::read(&directory)? {
+            if !fresh {
+                let path = path.to_path_buf();
+                return Err(FolderError::Unfinished { path, job: earlier.job });
+            }
+            marker::remove_leftovers(&directory, &earlier, true)?;
+            directory.remove(MARKER)?;
+        }
+        marker::begin(&directory, job)?;
+        directory.sync()?;
+        Ok(OutputFolder { directory, finished: false, _lock: lock })
+    }
+
+    /// Whether [`OutputFolder::open`] would refuse this folder, as far as that can be seen without
+    /// touching it: a lock that another job holds is not looked at, since it may be gone by then.
+    pub(crate) fn look(path: &Path, fresh: bool) -> Result<(), FolderError> {
+        let path = Directory::look(path)?;
+        if fresh || path.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        match marker::read(&Directory::open(&path)?)? {
+            Some(earlier) => Err(FolderError::Unfinished { path, job: earlier.job }),
+            None => Ok(()),
+        }
+    }
+
+    /// The folder's path as it was given.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Begins a file.
+    pub(crate) fn create(&self, path: &OutputPath) -> Result<WholeFile, FolderError> {
+        WholeFile::create(self.path(), path)
+    }
+
+    /// The run is complete: removes temporaries that killed tasks have left, and then the marker.
+    pub(crate) fn finish(mut self) -> Result<(), FolderError> {
+        if let Some(marker) = marker::read(&self.directory)? {
+            marker::remove_leftovers(&self.directory, &marker, false)?;
+        }
+        self.directory.remove(MARKER)?;
+        self.finished = true;
+        self.directory.sync()
+    }
+}
+
+impl Drop for OutputFolder {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        // A run that stopped before it made anything leaves nothing that would need `--fresh`.
+        // Errors change nothing: the marker then stays, and the next run is told of it.
+        if let Ok(Some(marker)) = marker::read(&self.directory)
+            && marker.made.is_empty()
+            && marker::remove_leftovers(&self.directory, &marker, false).is_ok()
+        {
+            let _ = self.directory.remove(MARKER);
+        }
+    }
+}
+
+fn lock(directory: &Directory) -> Result<File, FolderError> {
+    let path = directory.path_of(LOCK);
+    let system = |error: std::io::Error| FolderError::system("lock", &path, error);
+    let mut file = directory.file(LOCK, OFlag::O_RDWR | OFlag::O_CREAT)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            // Only for the message; a holder that has not written its number yet is a holder all
+            // the same.
+            let _ = (&file).take(32).read_to_string(&mut text);
+            let path = directory.path().to_path_buf();
+            return Err(FolderError::Locked { path, pid: text.trim().parse().ok() });
+        }
+        Err(TryLockError::Error(error)) => return Err(system(error)),
+    }
+    file.set_len(0).map_err(system)?;
+    file.rewind().map_err(system)?;
+    writeln!(file, "{}", std::process::id()).map_err(system)?;
+    Ok(file)
+}

@@ -1,0 +1,222 @@
+//! The words of the command line, and the help that explains them. Nothing is carried out here.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Workers at most: more is a slip of the finger.
+const WORKERS_MAX: i64 = 4096;
+
+const EXAMPLES: &str = "\
+Examples:
+  gristmill init elevation.npy > my.toml    a job to start from, for that file
+  gristmill check my.toml                   is it right?
+  gristmill run my.toml                     do it; results go to out/NAME
+
+Exit status:
+  0    done
+  1    the job failed; what was finished is kept, and the message says what was not
+  2    the job file or the command line is wrong; nothing was started
+  130  interrupted by Ctrl-C (SIGINT)
+  143  terminated (SIGTERM)";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  gristmill run data/jobs/terrain.toml
+  gristmill run my.toml --workers 4 --out /scratch/results
+  gristmill run my.toml --json | python3 -m json.tool
+
+Results are the same to the last bit for any number of workers. Files of an earlier, finished run
+in the folder are replaced, each as a whole; a run that was cut off is not mixed with: see --fresh.
+
+Exit status: 0 done, 1 the job failed, 2 the job file or the command line is wrong,
+130 interrupted by Ctrl-C (SIGINT), 143 terminated (SIGTERM).";
+
+const CHECK_EXAMPLES: &str = "\
+Example:
+  gristmill check my.toml
+
+Looks at the job file and at the headers of its input files: names, types, shapes, outputs. No worker
+is started and nothing is written. All mistakes are shown at once, each with line and column.
+
+Exit status: 0 the job is right, 2 it is not.";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  gristmill init elevation.npy > my.toml
+  gristmill init > my.toml
+
+The job file goes to standard output, so nothing is ever overwritten. File names in it are
+relative to the folder that the job file lies in.";
+
+const KERNELS_EXAMPLES: &str = "\
+Examples:
+  gristmill kernels              all of them, one line each
+  gristmill kernels sky_view     its inputs, its parameters with their defaults, its result";
+
+const INFO_EXAMPLES: &str = "\
+Example:
+  gristmill info
+
+Shows the CPUs that may be used and what limits their number, caches, memory and its limits, huge
+pages, and which features of the Linux kernel are missing and what is done instead.";
+
+/// Parallel computations on arrays, described in a job file, run by worker processes.
+///
+/// A job file names input arrays (.npy files), steps that compute with them, and what to save. A
+/// step that crashes is tried again; results are the same to the last bit whatever happens.
+#[derive(Debug, Parser)]
+#[command(name = "gristmill", version, verbatim_doc_comment, after_help = EXAMPLES)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the command can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a job file; results go to out/NAME under the current folder
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Check a job file for all mistakes that `run` would refuse
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+    /// Print a commented job file to start from
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(InitArgs),
+    /// List the kernels that steps may name, or explain one
+    #[command(after_help = KERNELS_EXAMPLES)]
+    Kernels(KernelsArgs),
+    /// Show what the engine finds on this machine
+    #[command(after_help = INFO_EXAMPLES)]
+    Info,
+}
+
+/// `gristmill run`
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub(crate) struct RunArgs {
+    /// The job file
+    #[arg(value_name = "JOB.toml")]
+    pub(crate) job: PathBuf,
+    /// Worker processes; more than there are CPUs share them [default: one per allowed CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=WORKERS_MAX))]
+    pub(crate) workers: Option<u32>,
+    /// The folder for the results; created if it is missing [default: out/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// If a run in that folder was cut off, remove what it made and start anew
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Print the report (report.json) on standard output, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No progress bars and no tables; warnings and errors are shown
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// `gristmill check`
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub(crate) struct CheckArgs {
+    /// The job file
+    #[arg(value_name = "JOB.toml")]
+    pub(crate) job: PathBuf,
+}
+
+/// `gristmill init`
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub(crate) struct InitArgs {
+    /// An array to work on; without it, the job file is an example to fill in
+    #[arg(value_name = "FILE.npy")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `gristmill kernels`
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub(crate) struct KernelsArgs {
+    /// The kernel to explain
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// How the command ends; clap itself ends with 2 on a wrong command line, and with 0 after help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum ExitStatus {
+    /// All is done.
+    Done = 0,
+    /// The job failed.
+    Failed = 1,
+    /// The job file or the command line is wrong.
+    Wrong = 2,
+    /// SIGINT: 128 + 2.
+    Interrupted = 130,
+    /// SIGTERM: 128 + 15.
+    Terminated = 143,
+}
+
+impl From<ExitStatus> for std::process::ExitCode {
+    fn from(status: ExitStatus) -> std::process::ExitCode {
+        std::process::ExitCode::from(status as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(words: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(words.split(' '))
+    }
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn run_takes_its_options_in_any_order() {
+        let Ok(Args { command: Command::Run(run) }) =
+            parse("gristmill run --fresh j.toml --workers 3 --out d --json --quiet")
+        else {
+            panic!()
+        };
+        assert_eq!((run.job.to_str(), run.workers), (Some("j.toml"), Some(3)));
+        assert!(run.fresh && run.json && run.quiet && run.out.is_some());
+    }
+
+    #[test]
+    fn wrong_command_lines_end_with_2() {
+        for words in [
+            "gristmill",
+            "gristmill walk j.toml",
+            "gristmill run",
+            "gristmill run a.toml b.toml",
+            "gristmill run a.toml --workers 0",
+            "gristmill run a.toml --workers 5000",
+            "gristmill run a.toml --workers many",
+            "gristmill run a.toml --frsh",
+            "gristmill check",
+        ] {
+            assert_eq!(parse(words).unwrap_err().exit_code(), ExitStatus::Wrong as i32, "{words}");
+        }
+        let suggested = parse("gristmill chekc j.toml").unwrap_err().to_string();
+        assert!(suggested.contains("'check'"), "{suggested}");
+    }
+
+    #[test]
+    fn every_help_has_an_example() {
+        let mut command = Args::command();
+        command.build();
+        assert!(command.render_long_help().to_string().contains("143  terminated"));
+        for each in command.get_subcommands_mut().filter(|each| each.get_name() != "help") {
+            let help = each.render_long_help().to_string();
+            assert!(help.contains("Example") && help.contains("  gristmill "), "{help}");
+            assert!(help.lines().all(|line| line.chars().count() <= 110), "{help}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Floor 7: what a run leaves for people to look at: report.json, pictures, tables and the bar that
+//! shows how far it is.
+//!
+//! It shows what it is given. What ran, and how long it took, is for others to know.
+
+mod colours;
+mod hash;
+mod picture;
+mod progress;
+#[allow(clippy::module_inception, reason = "report.json is this folder's first thing")]
+mod report;
+mod scalar;
+mod table;
+
+pub(crate) use hash::sha256;
+pub(crate) use picture::{Picture, PictureError, draw};
+pub(crate) use progress::{Progress, StepBar};
+pub(crate) use report::{
+    Attempt, Machine, OutputReport, Poisoned, Report, SCHEMA, Status, StepReport,
+};
+pub(crate) use scalar::{Ordered, Scalar};
+pub(crate) use table::{Look, bytes, bytes_per_s, scalars, seconds, steps};

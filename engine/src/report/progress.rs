@@ -1,0 +1,132 @@
+//! A progress bar per step, on a terminal. In a pipe, or when asked to be quiet, there is none.
+//!
+//! Bars go to standard error, so that standard output holds results alone. How far a step is, is
+//! for the caller to say.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Bars have this resolution: a step's done part in thousandths.
+const PARTS: u64 = 1000;
+
+/// The bars of one run.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bars: MultiProgress,
+    shown: bool,
+}
+
+impl Progress {
+    /// Bars on standard error if it is a terminal and `quiet` is not wanted.
+    pub(crate) fn new(quiet: bool) -> Progress {
+        let shown = !quiet && std::io::stderr().is_terminal();
+        let target =
+            if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Progress { bars: MultiProgress::with_draw_target(target), shown }
+    }
+
+    /// Whether bars are drawn; if not, nobody need ask the workers how far they are.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.shown
+    }
+
+    /// A bar for the step, at 0. `name_width` is that of the longest step's name, so that bars are
+    /// flush.
+    pub(crate) fn step(&self, name: &str, name_width: usize) -> StepBar {
+        let bar = self.bars.add(ProgressBar::new(PARTS));
+        let template = "{prefix} {bar:32} {percent:>3} %  {elapsed}";
+        // The template is constant, so it is right or a test fails; the default style serves
+        // otherwise.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸ "));
+        }
+        bar.set_prefix(format!("{name:name_width$}"));
+        if self.shown {
+            // Elapsed time goes on while a chunk takes long.
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        StepBar { bar }
+    }
+
+    /// Prints a line above the bars, as warnings are; without bars, to standard error all the same.
+    pub(crate) fn note(&self, line: &str) {
+        if !self.shown || self.bars.println(line).is_err() {
+            eprintln!("{line}");
+        }
+    }
+}
+
+/// The bar of one step. It stays, full, when the step is done; dropped before, it stays where it
+/// was.
+#[derive(Debug)]
+pub(crate) struct StepBar {
+    bar: ProgressBar,
+}
+
+impl StepBar {
+    /// Shows that this part of the step, 0 to 1, is done. May be called from any thread.
+    pub(crate) fn set(&self, done: f64) {
+        let done = if done.is_nan() { 0.0 } else { done.clamp(0.0, 1.0) };
+        self.bar.set_position((done * PARTS as f64) as u64);
+    }
+
+    /// Shows what `done` says until it says 1 or more or gives up with `None`, looking every
+    /// `pause`.
+    pub(crate) fn follow(&self, pause: Duration, done: impl Fn() -> Option<f64>) {
+        while let Some(part) = done() {
+            self.set(part);
+            if part >= 1.0 {
+                return;
+            }
+            std::thread::sleep(pause);
+        }
+    }
+
+    /// The step is done.
+    pub(crate) fn finish(self) {
+        self.bar.finish();
+    }
+}
+
+impl Drop for StepBar {
+    fn drop(&mut self) {
+        if !self.bar.is_finished() {
+            self.bar.abandon();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn bars_follow_what_they_are_told() {
+        let progress = Progress::new(true);
+        assert!(!progress.is_shown());
+        let bar = progress.step("slope", 9);
+        for (done, parts) in [(f64::NAN, 0), (-1.0, 0), (0.25, 250), (7.0, 1000)] {
+            bar.set(done);
+            assert_eq!(bar.bar.position(), parts);
+        }
+        let calls = Cell::new(0);
+        bar.follow(Duration::ZERO, || {
+            calls.set(calls.get() + 1);
+            Some(f64::from(calls.get()) / 4.0)
+        });
+        assert_eq!((calls.get(), bar.bar.position()), (4, 1000));
+        bar.follow(Duration::ZERO, || None);
+        bar.finish();
+    }
+
+    #[test]
+    fn the_template_is_right() {
+        assert!(
+            ProgressStyle::with_template("{prefix} {bar:32} {percent:>3} %  {elapsed}").is_ok()
+        );
+    }
+}

@@ -1,0 +1,226 @@
+//! report.json: what a run did, for programs to read. Keys always come in the order in which they
+//! stand here.
+//!
+//! It is also what `gristmill run --json` prints. Times differ from run to run; all that rests on
+//! the data does not.
+
+use serde::{Deserialize, Serialize};
+
+use super::scalar::{Ordered, Scalar};
+
+/// The version of this document.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// The whole document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// [`SCHEMA`].
+    pub(crate) schema: u32,
+    /// The job's name.
+    pub(crate) job: String,
+    /// How it ended.
+    pub(crate) status: Status,
+    /// Where it ran.
+    pub(crate) machine: Machine,
+    /// Worker processes.
+    pub(crate) workers: usize,
+    /// In the order in which they ran.
+    pub(crate) steps: Vec<StepReport>,
+    /// Numbers by step, by array, by name. A step that works on no array has its own name for the
+    /// array's.
+    pub(crate) scalars: Ordered<Ordered<Ordered<Scalar>>>,
+    /// The files that were written, without the report itself.
+    pub(crate) outputs: Vec<OutputReport>,
+    /// Chunks that were given up after their last attempt; empty when all went well.
+    pub(crate) poisoned: Vec<Poisoned>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// All results are there.
+    Done,
+    /// Some are not: see `poisoned`, or the message that the command printed.
+    Failed,
+    /// Stopped by SIGINT or SIGTERM.
+    Interrupted,
+}
+
+/// The machine, as far as it explains the figures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    /// The processor's own name.
+    pub(crate) cpu: String,
+    /// CPUs that the engine was allowed to use.
+    pub(crate) cpus_allowed: usize,
+    /// Such as "x86_64".
+    pub(crate) architecture: String,
+    /// The Linux kernel's release.
+    pub(crate) linux: String,
+}
+
+/// One step's figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StepReport {
+    /// The step.
+    pub(crate) name: String,
+    /// Its kernel.
+    pub(crate) kernel: String,
+    /// Chunks that it was cut into, over all runs of the kernel.
+    pub(crate) chunks: u64,
+    /// From its first chunk to its last.
+    pub(crate) seconds: f64,
+    /// Bytes of its arrays, read and written once each, per second; 0 when it took no time that
+    /// could be measured.
+    pub(crate) bytes_per_s: f64,
+    /// Attempts beyond each chunk's first.
+    pub(crate) retries: u64,
+    /// Workers that died during it.
+    pub(crate) deaths: u64,
+}
+
+impl StepReport {
+    /// The throughput of `bytes` in `seconds`, finite in any case.
+    pub(crate) fn throughput(bytes: u64, seconds: f64) -> f64 {
+        if seconds > 0.0 { (bytes as f64 / seconds).min(f64::MAX) } else { 0.0 }
+    }
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OutputReport {
+    /// Relative to the output folder.
+    pub(crate) path: String,
+    /// See [`super::sha256`].
+    pub(crate) sha256: String,
+}
+
+/// A chunk that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Poisoned {
+    /// The step.
+    pub(crate) step: String,
+    /// Its kernel.
+    pub(crate) kernel: String,
+    /// The chunk's number.
+    pub(crate) chunk: u64,
+    /// The chunk's range of indices: first, and one past the last.
+    pub(crate) range: [u64; 2],
+    /// How each attempt ended, in words.
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+/// One attempt at a chunk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Attempt {
+    /// The worker's rank.
+    pub(crate) worker: usize,
+    /// Such as "killed by SIGSEGV at address 0x0".
+    pub(crate) death: String,
+}
+
+impl Report {
+    /// The document, indented, with a newline at its end. The same report gives the same bytes.
+    pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn example() -> Report {
+        let numbers = |mean: f64| {
+            Ordered(vec![
+                ("count".to_string(), Scalar::Unsigned(138_632)),
+                ("mean".to_string(), Scalar::Float(mean)),
+                ("lowest".to_string(), Scalar::Signed(-5)),
+            ])
+        };
+        let slope_then_aspect = Ordered(vec![
+            ("slope".to_string(), numbers(12.345_678_901)),
+            ("aspect".to_string(), numbers(f64::NAN)),
+        ]);
+        Report {
+            schema: SCHEMA,
+            job: "terrain".into(),
+            status: Status::Done,
+            machine: Machine {
+                cpu: "Some CPU".into(),
+                cpus_allowed: 2,
+                architecture: "x86_64".into(),
+                linux: "6.1.0".into(),
+            },
+            workers: 2,
+            steps: vec![StepReport {
+                name: "slope".into(),
+                kernel: "slope".into(),
+                chunks: 64,
+                seconds: 0.0125,
+                bytes_per_s: StepReport::throughput(2_218_112, 0.0125),
+                retries: 1,
+                deaths: 0,
+            }],
+            scalars: Ordered(vec![("summary".into(), slope_then_aspect)]),
+            outputs: vec![OutputReport { path: "slope.npy".into(), sha256: "ab".into() }],
+            poisoned: vec![],
+        }
+    }
+
+    #[test]
+    fn keys_come_in_the_order_of_the_document() {
+        let json = example().to_json().unwrap();
+        let keys = [
+            "schema",
+            "job",
+            "status",
+            "machine",
+            "workers",
+            "steps",
+            "name",
+            "kernel",
+            "chunks",
+            "seconds",
+            "bytes_per_s",
+            "retries",
+            "deaths",
+            "scalars",
+            "outputs",
+            "path",
+            "sha256",
+            "poisoned",
+        ];
+        let places: Vec<usize> =
+            keys.iter().map(|key| json.find(&format!("\"{key}\":")).unwrap()).collect();
+        assert!(places.is_sorted(), "{json}");
+        assert!(
+            json.contains("\"status\": \"done\"") && json.contains("\"poisoned\": []"),
+            "{json}"
+        );
+        assert!(json.find("\"slope\": {").unwrap() < json.find("\"aspect\": {").unwrap());
+        assert!(json.contains("\"mean\": \"NaN\"") && !json.contains("null"), "{json}");
+        assert_eq!(json, example().to_json().unwrap());
+    }
+
+    #[test]
+    fn it_reads_back() {
+        let json = example().to_json().unwrap().replace("\"NaN\"", "\"-inf\"");
+        let report: Report = serde_json::from_str(&json).unwrap();
+        assert_eq!(report.to_json().unwrap(), json);
+        let broken = json.replace("\"-inf\"", "\"many\"");
+        assert!(
+            serde_json::from_str::<Report>(&broken).unwrap_err().to_string().contains("a number")
+        );
+    }
+
+    #[test]
+    fn throughput_is_always_a_number() {
+        assert_eq!(StepReport::throughput(5, 0.0), 0.0);
+        assert_eq!(StepReport::throughput(5, f64::NAN), 0.0);
+        assert!(StepReport::throughput(u64::MAX, f64::MIN_POSITIVE).is_finite());
+    }
+}

@@ -1,0 +1,140 @@
+//! Kernels and fuses that several tests of processes share.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses some of it")]
+
+use gristmill::{Chunk, Engine, In, InOut, Kernel, MergeOp, Out, Sum};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Kills the process that burns it, once: whoever creates its file first dies by SIGKILL.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Fuse {
+    path: PathBuf,
+    /// How many times it goes off.
+    times: u32,
+}
+
+impl Fuse {
+    pub fn new(folder: &tempfile::TempDir, name: &str) -> Fuse {
+        Fuse::of_times(folder, name, 1)
+    }
+
+    pub fn of_times(folder: &tempfile::TempDir, name: &str, times: u32) -> Fuse {
+        Fuse { path: folder.path().join(name), times }
+    }
+
+    /// Dies if it has not gone off often enough yet.
+    pub fn burn(&self) {
+        for time in 0..self.times {
+            let file = self.path.with_extension(time.to_string());
+            if std::fs::OpenOptions::new().write(true).create_new(true).open(file).is_ok() {
+                die();
+            }
+        }
+    }
+
+    /// How often it has gone off.
+    pub fn burnt(&self) -> u32 {
+        let gone = |time: &u32| self.path.with_extension(time.to_string()).exists();
+        (0..self.times).filter(gone).count() as u32
+    }
+}
+
+/// Dies by SIGKILL, as if from outside.
+pub fn die() -> ! {
+    let own = nix::unistd::Pid::this();
+    let _ = nix::sys::signal::kill(own, nix::sys::signal::Signal::SIGKILL);
+    unreachable!("SIGKILL cannot be survived")
+}
+
+pub fn engine(workers: usize) -> Engine {
+    Engine::builder().workers(workers).build().unwrap()
+}
+
+/// y = 3 x + 1, and dies in the middle of one chunk.
+#[derive(Serialize, Deserialize)]
+pub struct MapWithFuse {
+    pub fuse: Fuse,
+    pub chunk: usize,
+}
+
+impl Kernel for MapWithFuse {
+    type Args = (In<f64>, Out<f64>);
+    type Output = ();
+
+    fn run(&self, chunk: Chunk, (x, y): (&[f64], &mut [f64])) {
+        for (i, (x, y)) in x.iter().zip(y).enumerate() {
+            if i == chunk.len() / 2 && chunk.index() == self.chunk {
+                self.fuse.burn();
+            }
+            *y = 3.0 * x + 1.0;
+        }
+    }
+}
+
+/// x = x / 3 + 1 in place, and dies in the middle of one chunk.
+#[derive(Serialize, Deserialize)]
+pub struct UpdateWithFuse {
+    pub fuse: Fuse,
+    pub chunk: usize,
+}
+
+impl Kernel for UpdateWithFuse {
+    type Args = InOut<f64>;
+    type Output = Sum<f64>;
+
+    fn run(&self, chunk: Chunk, x: &mut [f64]) -> f64 {
+        let middle = x.len() / 2;
+        let mut sum = 0.0;
+        for (i, x) in x.iter_mut().enumerate() {
+            if i == middle && chunk.index() == self.chunk {
+                self.fuse.burn();
+            }
+            *x = *x / 3.0 + 1.0;
+            sum += *x;
+        }
+        sum
+    }
+}
+
+/// The sum, and dies at the end of one chunk.
+#[derive(Serialize, Deserialize)]
+pub struct SumWithFuse {
+    pub fuse: Fuse,
+    pub chunk: usize,
+}
+
+impl Kernel for SumWithFuse {
+    type Args = In<f64>;
+    type Output = Sum<f64>;
+
+    fn run(&self, chunk: Chunk, x: &[f64]) -> f64 {
+        let sum = x.iter().sum();
+        if chunk.index() == self.chunk {
+            self.fuse.burn();
+        }
+        sum
+    }
+}
+
+/// Adds, and dies in the middle of a merge if the file that `GRISTMILL_TEST_MERGE` names is not
+/// there yet: a merge has no parameters.
+#[derive(Debug)]
+pub struct AddWithFuse;
+
+pub const MERGE_FUSE: &str = "GRISTMILL_TEST_MERGE";
+
+impl MergeOp<u64> for AddWithFuse {
+    fn identity() -> u64 {
+        0
+    }
+
+    fn merge(into: &mut u64, from: u64) {
+        *into += from;
+        // Half of the cell is merged by now.
+        if from == 1_000_003 {
+            if let Ok(path) = std::env::var(MERGE_FUSE) {
+                Fuse { path: path.into(), times: 1 }.burn();
+            }
+        }
+    }
+}
