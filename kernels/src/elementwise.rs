@@ -85,7 +85,7 @@ marker_kernel!(
     /// assert_eq!(x.view(), y.view());
     /// # Ok(()) }
     /// ```
-    CopyTo
+    pub CopyTo
 );
 
 impl<T: Element> Kernel for CopyTo<T> {

@@ -2,18 +2,18 @@
 
 /// Declares such a kernel: a struct that carries nothing but the type, `new` and the usual traits.
 macro_rules! marker_kernel {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident) => {
         $(#[$doc])*
         #[derive(serde::Serialize, serde::Deserialize)]
         #[serde(bound = "")]
-        pub struct $name<T> {
+        $vis struct $name<T> {
             #[serde(skip)]
             element: std::marker::PhantomData<fn() -> T>,
         }
 
         impl<T> $name<T> {
             /// The kernel; its element type follows from the array.
-            pub const fn new() -> Self {
+            $vis const fn new() -> Self {
                 Self { element: std::marker::PhantomData }
             }
         }

@@ -8,9 +8,7 @@
 //! block must wait for the one before it.
 
 use crate::marker::marker_kernel;
-use gristmill::{
-    Array, Chunk, Engine, In, InOut, Kernel, Number, Out, Result, Shapes, Whole,
-};
+use gristmill::{Array, Chunk, Engine, In, InOut, Kernel, Number, Out, Result, Shapes, Whole};
 use ndarray::Dimension;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;

@@ -73,7 +73,7 @@ marker_kernel!(
     /// assert_eq!(engine.run(&Dot::new(), (&x, &y))?, 10100.0);
     /// # Ok(()) }
     /// ```
-    Dot
+    pub Dot
 );
 
 impl<T: Factor> Kernel for Dot<T> {

@@ -21,13 +21,13 @@ marker_kernel!(
     /// assert_eq!(engine.run(&Max::new(), &x)?, 49.5);
     /// # Ok(()) }
     /// ```
-    Min
+    pub Min
 );
 
 marker_kernel!(
     /// The greatest element; otherwise as [`Min`]. The least value of the type (-infinity for
     /// floats) for an empty array.
-    Max
+    pub Max
 );
 
 impl<T: Number> Kernel for Min<T> {

@@ -48,7 +48,7 @@ marker_kernel!(
     /// assert_eq!(engine.run(&Mean::new(), &x)?.mean(), 49.5);
     /// # Ok(()) }
     /// ```
-    Mean
+    pub Mean
 );
 
 impl<T: Real> Kernel for Mean<T> {

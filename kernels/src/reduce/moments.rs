@@ -153,7 +153,7 @@ marker_kernel!(
     /// assert_eq!(moments.variance(), 2.0 / 3.0);
     /// # Ok(()) }
     /// ```
-    Variance
+    pub Variance
 );
 
 impl<T: Real> Kernel for Variance<T> {

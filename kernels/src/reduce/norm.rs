@@ -113,7 +113,7 @@ marker_kernel!(
     /// assert!((engine.run(&Norm2::new(), &x)?.norm() / 5e200 - 1.0).abs() < 1e-15);
     /// # Ok(()) }
     /// ```
-    Norm2
+    pub Norm2
 );
 
 impl<T: Real> Kernel for Norm2<T> {

@@ -34,13 +34,13 @@ marker_kernel!(
     /// assert_eq!(engine.run(&ArgMax::new(), &x)?.map(|found| found.value), Some(9));
     /// # Ok(()) }
     /// ```
-    ArgMin
+    pub ArgMin
 );
 
 marker_kernel!(
     /// The greatest element and its index in C order; otherwise as [`ArgMin`], NaN counting as
     /// greater than everything.
-    ArgMax
+    pub ArgMax
 );
 
 /// The output of [`ArgMin`]: of two finds the lesser one, the left one if they are equal.
@@ -60,10 +60,8 @@ macro_rules! position {
             fn run(&self, chunk: Chunk, x: &[T]) -> Option<Found<T>> {
                 let mut best: Option<Found<T>> = None;
                 for (number, block) in x.chunks(BLOCK).enumerate() {
-                    let found = Found {
-                        index: chunk.start() + number * BLOCK,
-                        value: $extreme(block),
-                    };
+                    let found =
+                        Found { index: chunk.start() + number * BLOCK, value: $extreme(block) };
                     best = $output::<T>::combine(best, Some(found));
                 }
                 best.map(|best| {

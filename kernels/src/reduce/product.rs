@@ -23,7 +23,7 @@ marker_kernel!(
     /// assert_eq!(engine.run(&Prod::new(), &x)?, 2_432_902_008_176_640_000);
     /// # Ok(()) }
     /// ```
-    Prod
+    pub Prod
 );
 
 impl<T: Number> Kernel for Prod<T> {

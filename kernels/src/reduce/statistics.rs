@@ -87,7 +87,7 @@ marker_kernel!(
     /// assert_eq!((seen.mean(), seen.standard_deviation()), (3.0, 1.0));
     /// # Ok(()) }
     /// ```
-    Summary
+    pub Summary
 );
 
 impl<T: Real> Kernel for Summary<T> {

@@ -24,7 +24,7 @@ marker_kernel!(
     /// assert_eq!(total, count.mean() * 100.0);
     /// # Ok(()) }
     /// ```
-    Sum
+    pub Sum
 );
 
 impl<T: Summand> Kernel for Sum<T> {

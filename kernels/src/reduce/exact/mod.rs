@@ -49,7 +49,7 @@ marker_kernel!(
     /// assert_eq!(engine.run(&SumExact::new(), &x)?.to_f64(), 1e-300);
     /// # Ok(()) }
     /// ```
-    SumExact
+    pub SumExact
 );
 
 impl<T: Exact> Kernel for SumExact<T> {

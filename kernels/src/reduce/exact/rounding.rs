@@ -13,8 +13,7 @@ pub(super) struct Format {
 }
 
 pub(super) const DOUBLE: Format = Format { precision: 53, least: 0, infinity: 0x7ff << 52 };
-pub(super) const SINGLE: Format =
-    Format { precision: 24, least: 1074 - 149, infinity: 0xff << 23 };
+pub(super) const SINGLE: Format = Format { precision: 24, least: 1074 - 149, infinity: 0xff << 23 };
 
 /// The bits of the float nearest to a number, given by limbs in 0..2^32, least first.
 pub(super) fn round(limbs: &[i64; LIMBS], format: &Format) -> u64 {
