@@ -1,0 +1,58 @@
+//! What stock kernels need of an element: to be added and multiplied, or to be read as `f64`.
+
+use gristmill::{Element, Number, Portable};
+use num_complex::Complex;
+
+/// Elements that can be added and multiplied: all integers, floats and complex floats.
+///
+/// Integers wrap on overflow.
+pub trait Arithmetic: Element + Portable {
+    /// The sum.
+    fn plus(self, other: Self) -> Self;
+    /// The product.
+    fn times(self, other: Self) -> Self;
+}
+
+/// Real numbers that can be read as `f64`: all integers and floats.
+pub trait Real: Number + Portable {
+    /// Its value; exact but for integers beyond 2^53, which are rounded to nearest-even.
+    fn to_f64(self) -> f64;
+}
+
+macro_rules! real {
+    ($($number:ty)*) => {
+        $(impl Arithmetic for $number {
+            #[inline]
+            fn plus(self, other: Self) -> Self {
+                Number::plus(self, other)
+            }
+            #[inline]
+            fn times(self, other: Self) -> Self {
+                Number::times(self, other)
+            }
+        }
+        impl Real for $number {
+            #[inline]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+        })*
+    };
+}
+real!(i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
+
+macro_rules! complex {
+    ($($float:ty)*) => {
+        $(impl Arithmetic for Complex<$float> {
+            #[inline]
+            fn plus(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline]
+            fn times(self, other: Self) -> Self {
+                self * other
+            }
+        })*
+    };
+}
+complex!(f32 f64);

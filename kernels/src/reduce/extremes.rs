@@ -1,0 +1,90 @@
+//! The least and the greatest element.
+
+use crate::marker::{cheap_grain, marker_kernel};
+use gristmill::{Chunk, In, Kernel, Number, Shapes};
+
+/// Independent comparisons: enough to hide their latency, and to fill any vector.
+const LANES: usize = 32;
+
+marker_kernel!(
+    /// The least element. NaN wins, the first one if there are several, so that it cannot go
+    /// unnoticed; of -0 and +0 it is either, the same one each time. The greatest value of the
+    /// type (infinity for floats) for an empty array.
+    ///
+    /// ```
+    /// # use gristmill::Engine;
+    /// # use gristmill_kernels::{Max, Min};
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(100, |i| (i as f64 - 49.5).abs())?;
+    /// assert_eq!(engine.run(&Min::new(), &x)?, 0.5);
+    /// assert_eq!(engine.run(&Max::new(), &x)?, 49.5);
+    /// # Ok(()) }
+    /// ```
+    pub Min
+);
+
+marker_kernel!(
+    /// The greatest element; otherwise as [`Min`]. The least value of the type (-infinity for
+    /// floats) for an empty array.
+    pub Max
+);
+
+impl<T: Number> Kernel for Min<T> {
+    type Args = In<T>;
+    type Output = gristmill::Min<T>;
+
+    fn run(&self, _: Chunk, x: &[T]) -> T {
+        least(x)
+    }
+
+    fn grain(&self, shapes: &Shapes) -> usize {
+        cheap_grain(shapes)
+    }
+}
+
+impl<T: Number> Kernel for Max<T> {
+    type Args = In<T>;
+    type Output = gristmill::Max<T>;
+
+    fn run(&self, _: Chunk, x: &[T]) -> T {
+        greatest(x)
+    }
+
+    fn grain(&self, shapes: &Shapes) -> usize {
+        cheap_grain(shapes)
+    }
+}
+
+/// The least of a slice, NaN first of all; `T::GREATEST` of none.
+pub(crate) fn least<T: Number>(x: &[T]) -> T {
+    best(x, T::GREATEST, |a, b| a < b)
+}
+
+/// The greatest of a slice, NaN first of all; `T::LEAST` of none.
+pub(crate) fn greatest<T: Number>(x: &[T]) -> T {
+    best(x, T::LEAST, |a, b| a > b)
+}
+
+/// The element that is `better` than all others. Comparisons and NaNs are looked after apart, so
+/// that both loops stay free of branches.
+#[inline]
+fn best<T: Number>(x: &[T], worst: T, better: impl Fn(T, T) -> bool) -> T {
+    let mut lanes = [worst; LANES];
+    let mut nan = [false; LANES];
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    let mut take = |x: &[T]| {
+        for ((lane, nan), x) in lanes.iter_mut().zip(&mut nan).zip(x) {
+            *lane = if better(*x, *lane) { *x } else { *lane };
+            *nan |= x.is_nan();
+        }
+    };
+    blocks.iter().for_each(|block| take(block));
+    take(rest);
+    if nan.contains(&true)
+        && let Some(first) = x.iter().find(|x| x.is_nan())
+    {
+        return *first;
+    }
+    lanes.into_iter().fold(worst, |best, lane| if better(lane, best) { lane } else { best })
+}

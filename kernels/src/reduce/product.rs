@@ -1,0 +1,61 @@
+//! The product of all elements.
+
+use crate::marker::{cheap_grain, marker_kernel};
+use gristmill::{Chunk, In, Kernel, Number, Shapes};
+
+/// Independent products: enough to hide the latency of a multiplication.
+const LANES: usize = 32;
+
+marker_kernel!(
+    /// The product of all elements, in their own type; integers wrap. 1 for an empty array.
+    ///
+    /// Floats over- and underflow as they come: 32 lanes per chunk (lane k takes elements k,
+    /// k + 32, …, then the upper half of the lanes is multiplied to the lower), chunks along the
+    /// fixed tree. So zero times infinity, of which the plain loop makes NaN, does so here too,
+    /// but an overflow on the way can depend on this order.
+    ///
+    /// ```
+    /// # use gristmill::Engine;
+    /// # use gristmill_kernels::Prod;
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(20, |i| i as u64 + 1)?;
+    /// assert_eq!(engine.run(&Prod::new(), &x)?, 2_432_902_008_176_640_000);
+    /// # Ok(()) }
+    /// ```
+    pub Prod
+);
+
+impl<T: Number> Kernel for Prod<T> {
+    type Args = In<T>;
+    type Output = gristmill::Prod<T>;
+
+    fn run(&self, _: Chunk, x: &[T]) -> T {
+        product(x)
+    }
+
+    fn grain(&self, shapes: &Shapes) -> usize {
+        cheap_grain(shapes)
+    }
+}
+
+fn product<T: Number>(x: &[T]) -> T {
+    let mut lanes = [T::ONE; LANES];
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    for block in blocks {
+        for (lane, x) in lanes.iter_mut().zip(block) {
+            *lane = lane.times(*x);
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane = lane.times(*x);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] = lanes[lane].times(lanes[lane + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
+}

@@ -1,0 +1,148 @@
+//! `sum_exact` against integers of any length.
+
+use gristmill::Reduce;
+use gristmill_kernels::ExactSum;
+use num_bigint::BigInt;
+use proptest::prelude::*;
+
+/// The number in units of 2^-1074, the least subnormal.
+fn units(x: f64) -> BigInt {
+    let exponent = ((x.to_bits() >> 52) & 0x7ff) as u32;
+    let fraction = x.to_bits() & ((1 << 52) - 1);
+    let (mantissa, shift) =
+        if exponent == 0 { (fraction, 0) } else { (fraction | 1 << 52, exponent - 1) };
+    let magnitude = BigInt::from(mantissa) << shift;
+    if x < 0.0 { -magnitude } else { magnitude }
+}
+
+/// Whether `rounded` is the number of `precision` bits nearest to `exact`, ties to even: it is no
+/// farther away than either of its neighbours, and even if as far.
+fn is_nearest(exact: &BigInt, rounded: f64, below: f64, above: f64, even: bool) -> bool {
+    let away = |x: f64| -> BigInt {
+        // The place of infinity in rounding is that of the next power of two.
+        let x = if x.is_infinite() {
+            let limit: BigInt = BigInt::from(1) << (1024 + 1074);
+            if x > 0.0 { limit } else { -limit }
+        } else {
+            units(x)
+        };
+        let distance = exact - x;
+        if distance < BigInt::ZERO { -distance } else { distance }
+    };
+    [below, above].into_iter().all(|other| {
+        let (own, other) = (away(rounded), away(other));
+        own < other || (own == other && even)
+    })
+}
+
+fn check_f64(numbers: &[f64], sum: &ExactSum) {
+    let exact: BigInt = numbers.iter().map(|x| units(*x)).sum();
+    let rounded = sum.to_f64();
+    let even = rounded.to_bits() & 1 == 0;
+    if rounded.is_infinite() {
+        let limit: BigInt = (BigInt::from(1) << (1024 + 1074)) - (BigInt::from(1) << (970 + 1074));
+        assert!(exact >= limit || exact <= -limit, "{rounded} of {numbers:?}");
+        return;
+    }
+    let (below, above) = (rounded.next_down(), rounded.next_up());
+    assert!(is_nearest(&exact, rounded, below, above, even), "{rounded:e} of {numbers:?}");
+}
+
+fn check_f32(numbers: &[f64], sum: &ExactSum) {
+    let exact: BigInt = numbers.iter().map(|x| units(*x)).sum();
+    let rounded = sum.to_f32();
+    if rounded.is_infinite() {
+        return;
+    }
+    let even = rounded.to_bits() & 1 == 0;
+    let wide = |x: f32| if x.is_infinite() { 2f64.powi(128).copysign(x.into()) } else { x.into() };
+    let (below, above) = (wide(rounded.next_down()), wide(rounded.next_up()));
+    assert!(is_nearest(&exact, rounded.into(), below, above, even), "{rounded:e} of {numbers:?}");
+}
+
+/// Finite numbers of every magnitude, and many of neighbouring magnitudes.
+fn finite() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |x| x.is_finite()),
+        -1e3f64..1e3,
+        (-60i32..60, any::<bool>()).prop_map(|(e, s)| 2f64.powi(e) * if s { -1.0 } else { 1.0 }),
+        Just(f64::MAX),
+        Just(f64::MIN_POSITIVE),
+        Just(5e-324),
+        (0u64..1 << 52).prop_map(f64::from_bits),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn one_at_a_time(numbers in prop::collection::vec(finite(), 0..60)) {
+        let sum: ExactSum = numbers.iter().copied().collect();
+        check_f64(&numbers, &sum);
+        check_f32(&numbers, &sum);
+    }
+
+    #[test]
+    fn in_any_order_and_grouping(numbers in prop::collection::vec(finite(), 1..60), cut in 0usize..60) {
+        let whole: ExactSum = numbers.iter().copied().collect();
+        let (left, right) = numbers.split_at(cut.min(numbers.len()));
+        let left: ExactSum = left.iter().rev().copied().collect();
+        let right: ExactSum = right.iter().copied().collect();
+        prop_assert_eq!(right.combine(left).to_f64().to_bits(), whole.to_f64().to_bits());
+    }
+
+    #[test]
+    fn what_cancels_is_gone(numbers in prop::collection::vec(finite(), 0..60), rest in finite()) {
+        let mut sum: ExactSum = numbers.iter().copied().collect();
+        sum.add(rest);
+        sum.extend(numbers.iter().map(|x| -x));
+        prop_assert_eq!(sum.to_f64(), rest);
+    }
+}
+
+#[test]
+fn ties_go_to_even() {
+    let of = |numbers: &[f64]| numbers.iter().copied().collect::<ExactSum>();
+    let half = f64::EPSILON / 2.0;
+    assert_eq!(of(&[1.0, half]).to_f64(), 1.0);
+    assert_eq!(of(&[1.0, half, 5e-324]).to_f64(), 1.0 + f64::EPSILON);
+    assert_eq!(of(&[1.0, f64::EPSILON, half]).to_f64(), 1.0 + 2.0 * f64::EPSILON);
+    assert_eq!(of(&[1.0, 2f64.powi(-24)]).to_f32(), 1.0);
+    // To f64 first and then to f32 would give 1.
+    assert_eq!(of(&[1.0, 2f64.powi(-24), 2f64.powi(-80)]).to_f32(), 1.0 + f32::EPSILON);
+}
+
+#[test]
+fn overflow_happens_at_the_end_only() {
+    let of = |numbers: &[f64]| numbers.iter().copied().collect::<ExactSum>();
+    assert_eq!(of(&[f64::MAX, f64::MAX, -f64::MAX]).to_f64(), f64::MAX);
+    assert_eq!(of(&[f64::MAX, f64::MAX]).to_f64(), f64::INFINITY);
+    assert_eq!(of(&[f64::MAX, 2f64.powi(969)]).to_f64(), f64::MAX);
+    assert_eq!(of(&[f64::MAX, 2f64.powi(970)]).to_f64(), f64::INFINITY);
+    assert_eq!(of(&[-f64::MAX, -f64::MAX]).to_f64(), f64::NEG_INFINITY);
+    assert_eq!(of(&[1e39]).to_f32(), f32::INFINITY);
+    assert_eq!(of(&[1e-46]).to_f32().to_bits(), 0);
+    assert_eq!(of(&[-1e-46]).to_f32().to_bits(), (-0f32).to_bits());
+}
+
+#[test]
+fn zeros_infinities_and_nan() {
+    let bits = |numbers: &[f64]| numbers.iter().copied().collect::<ExactSum>().to_f64().to_bits();
+    assert_eq!(bits(&[]), 0f64.to_bits());
+    assert_eq!(bits(&[-0.0, -0.0]), (-0f64).to_bits());
+    assert_eq!(bits(&[-0.0, 0.0]), 0f64.to_bits());
+    assert_eq!(bits(&[1.0, -1.0]), 0f64.to_bits());
+    assert_eq!(bits(&[-0.0, 1.0, -1.0]), 0f64.to_bits());
+    assert_eq!(bits(&[f64::INFINITY, -f64::MAX]), f64::INFINITY.to_bits());
+    assert_eq!(bits(&[f64::NEG_INFINITY, 1.0]), f64::NEG_INFINITY.to_bits());
+    assert!(f64::from_bits(bits(&[f64::NEG_INFINITY, f64::INFINITY])).is_nan());
+    assert!(f64::from_bits(bits(&[f64::NAN, f64::INFINITY])).is_nan());
+}
+
+#[test]
+fn carries_last_for_millions_of_the_greatest_number() {
+    let mut sum = ExactSum::new();
+    (0..1_000_000).for_each(|_| sum.add(f64::MAX));
+    (0..1_000_000).for_each(|_| sum.add(-f64::MAX));
+    sum.add(1.0);
+    assert_eq!(sum.to_f64(), 1.0);
+}

@@ -1,0 +1,203 @@
+//! Reductions against loops over ordinary vectors.
+
+use crate::data::{array, engine, near, numbers, same, tame, wild};
+use gristmill_kernels::{
+    ArgMax, ArgMin, Dot, Found, Max, Mean, Min, Norm2, Prod, Sum, SumExact, Summary, Variance,
+};
+use num_complex::Complex32;
+use proptest::prelude::*;
+
+/// The first place where no later element is better; the first NaN if there is one.
+fn first_best(x: &[f64], better: fn(f64, f64) -> bool) -> Option<usize> {
+    let nan = x.iter().position(|x| x.is_nan());
+    nan.or_else(|| (0..x.len()).reduce(|best, i| if better(x[i], x[best]) { i } else { best }))
+}
+
+fn absolute_sum(x: &[f64]) -> f64 {
+    x.iter().map(|x| x.abs()).sum()
+}
+
+/// Mean and sum of squares about it, in two passes.
+fn two_passes(x: &[f64]) -> (f64, f64) {
+    let mean = x.iter().sum::<f64>() / x.len() as f64;
+    (mean, x.iter().map(|x| (x - mean).powi(2)).sum())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn sum_mean_and_dot(x in numbers(tame())) {
+        let (one, tolerance) = (array(&x), 1e-14 * absolute_sum(&x));
+        let naive: f64 = x.iter().sum();
+        prop_assert!(near(engine().run(&Sum::new(), &one).unwrap(), naive, tolerance));
+        prop_assert_eq!(
+            engine().run(&Sum::new(), &one).unwrap().to_bits(),
+            engine().sum(&one).unwrap().to_bits()
+        );
+        let mean = engine().run(&Mean::new(), &one).unwrap();
+        prop_assert_eq!(mean.count, x.len() as u64);
+        prop_assert!(near(mean.mean(), naive / x.len() as f64, tolerance));
+        let y: Vec<f64> = x.iter().rev().copied().collect();
+        let products: Vec<f64> = x.iter().zip(&y).map(|(x, y)| x * y).collect();
+        let dot = engine().run(&Dot::new(), (&one, &array(&y))).unwrap();
+        prop_assert!(near(dot, products.iter().sum(), 1e-14 * absolute_sum(&products)));
+    }
+
+    #[test]
+    fn products(x in numbers(prop_oneof![0.9f64..1.1, -1.1f64..-0.9])) {
+        let naive: f64 = x.iter().product();
+        let product = engine().run(&Prod::new(), &array(&x)).unwrap();
+        prop_assert!(near(product, naive, 1e-10 * naive.abs()));
+        let whole: Vec<u32> = x.iter().map(|x| (x * 1e6) as i64 as u32 | 1).collect();
+        let naive = whole.iter().fold(1u32, |product, x| product.wrapping_mul(*x));
+        prop_assert_eq!(engine().run(&Prod::new(), &array(&whole)).unwrap(), naive);
+    }
+
+    #[test]
+    fn extremes_and_their_places(x in numbers(wild())) {
+        let one = array(&x);
+        let (least, greatest) = (first_best(&x, |a, b| a < b), first_best(&x, |a, b| a > b));
+        let min = engine().run(&Min::new(), &one).unwrap();
+        let max = engine().run(&Max::new(), &one).unwrap();
+        prop_assert!(same(min, least.map_or(f64::INFINITY, |i| x[i])));
+        prop_assert!(same(max, greatest.map_or(f64::NEG_INFINITY, |i| x[i])));
+        let found = engine().run(&ArgMin::new(), &one).unwrap();
+        prop_assert_eq!(found.map(|found| found.index), least);
+        let found = engine().run(&ArgMax::new(), &one).unwrap();
+        prop_assert_eq!(found.map(|found| found.index), greatest);
+        if let Some(Found { index, value }) = found {
+            prop_assert_eq!(value.to_bits(), x[index].to_bits());
+        }
+    }
+
+    #[test]
+    fn integers_have_extremes_too(x in prop::collection::vec(any::<i8>(), 1..500)) {
+        let one = array(&x);
+        prop_assert_eq!(engine().run(&Min::new(), &one).unwrap(), *x.iter().min().unwrap());
+        let found = engine().run(&ArgMax::new(), &one).unwrap().unwrap();
+        let greatest = *x.iter().max().unwrap();
+        let index = x.iter().position(|x| *x == greatest).unwrap();
+        prop_assert_eq!(found, Found { index, value: greatest });
+    }
+
+    #[test]
+    fn variance_is_stable(x in numbers(tame()), offset in prop_oneof![Just(0.0), Just(1e9)]) {
+        let x: Vec<f64> = x.iter().map(|x| x + offset).collect();
+        let moments = engine().run(&Variance::new(), &array(&x)).unwrap();
+        prop_assert_eq!(moments.count(), x.len() as u64);
+        if x.is_empty() {
+            prop_assert!(moments.mean().is_nan() && moments.variance().is_nan());
+            return Ok(());
+        }
+        let (mean, squares) = two_passes(&x);
+        prop_assert!(near(moments.mean(), mean, 1e-13 * absolute_sum(&x) / x.len() as f64));
+        // The naive mean is rounded too: its error, squared, per element.
+        let tolerance = 1e-12 * squares + x.len() as f64 * (1e-13 * mean).powi(2);
+        let own = moments.variance() * x.len() as f64;
+        prop_assert!(near(own, squares, tolerance), "{own} {squares}");
+        if x.len() > 1 {
+            let own = moments.sample_variance() * (x.len() - 1) as f64;
+            prop_assert!(near(own, squares, tolerance));
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_comes_through(x in numbers(wild())) {
+        // Kept from overflow, which depends on the order, by leaving the greatest ones out.
+        let x: Vec<f64> = x.into_iter().filter(|x| x.is_infinite() || x.abs() < 1e100).collect();
+        let one = array(&x);
+        let naive: f64 = x.iter().sum();
+        if naive.is_finite() {
+            return Ok(());
+        }
+        prop_assert!(same(engine().run(&Sum::new(), &one).unwrap(), naive));
+        prop_assert!(same(engine().run(&SumExact::new(), &one).unwrap().to_f64(), naive));
+        prop_assert!(same(engine().run(&Mean::new(), &one).unwrap().mean(), naive));
+        let moments = engine().run(&Variance::new(), &one).unwrap();
+        prop_assert!(same(moments.mean(), naive), "{} {naive}", moments.mean());
+        prop_assert!(moments.variance().is_nan());
+        prop_assert_eq!(engine().run(&Norm2::new(), &one).unwrap().norm(), f64::INFINITY);
+    }
+
+    #[test]
+    fn norms_neither_overflow_nor_underflow(
+        x in numbers(tame()),
+        exponent in prop_oneof![Just(0), Just(-1040), Just(-520), Just(490), Just(990)],
+    ) {
+        // Exact but for what becomes subnormal.
+        let scaled: Vec<f64> = x.iter().map(|x| scale(*x, exponent)).collect();
+        let back: Vec<f64> = scaled.iter().map(|x| scale(*x, -exponent)).collect();
+        let naive = back.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let norm = engine().run(&Norm2::new(), &array(&scaled)).unwrap().norm();
+        let (norm, half) = (scale(norm, -exponent), scale(5e-324, -exponent));
+        prop_assert!(near(norm, naive, 1e-13 * naive + half), "{norm} {naive}");
+    }
+
+    #[test]
+    fn summaries(x in numbers(wild())) {
+        let x: Vec<f64> = x.into_iter().filter(|x| x.abs() < 1e100 || !x.is_finite()).collect();
+        let seen = engine().run(&Summary::new(), &array(&x)).unwrap();
+        let numbers: Vec<f64> = x.iter().copied().filter(|x| !x.is_nan()).collect();
+        prop_assert_eq!(seen.count(), numbers.len() as u64);
+        prop_assert_eq!(seen.nan_count(), (x.len() - numbers.len()) as u64);
+        if numbers.is_empty() {
+            prop_assert!([seen.min(), seen.max(), seen.mean()].iter().all(|x| x.is_nan()));
+            return Ok(());
+        }
+        prop_assert_eq!(seen.min(), numbers.iter().copied().fold(f64::INFINITY, f64::min));
+        prop_assert_eq!(seen.max(), numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+        let (mean, squares) = two_passes(&numbers);
+        let tolerance = 1e-12 * absolute_sum(&numbers) / numbers.len() as f64;
+        prop_assert!(near(seen.mean(), mean, tolerance));
+        let deviation = (squares / numbers.len() as f64).sqrt();
+        prop_assert!(near(seen.standard_deviation(), deviation, 1e-9 * deviation + 1e-9));
+    }
+}
+
+/// x times 2^exponent, in two steps where one would overflow.
+fn scale(x: f64, exponent: i32) -> f64 {
+    x * 2f64.powi(exponent / 2) * 2f64.powi(exponent - exponent / 2)
+}
+
+#[test]
+fn constant_data_do_not_vary() {
+    for constant in [0.1, 1e9 + 0.3, 1e300, 5e-324] {
+        let moments = engine().run(&Variance::new(), &array(&vec![constant; 10_001])).unwrap();
+        assert_eq!((moments.mean(), moments.variance()), (constant, 0.0));
+    }
+}
+
+#[test]
+fn means_of_the_greatest_numbers_do_not_overflow() {
+    let x: Vec<f64> = (0..9000).map(|i| if i < 4500 { f64::MAX } else { -f64::MAX }).collect();
+    let moments = engine().run(&Variance::new(), &array(&x)).unwrap();
+    assert!(moments.mean().abs() < f64::MAX * 1e-10, "{}", moments.mean());
+    let moments = engine().run(&Variance::new(), &array(&vec![f64::MAX; 5000])).unwrap();
+    assert_eq!(moments.mean(), f64::MAX);
+}
+
+#[test]
+fn norms_know_nan() {
+    let of = |x: &[f64]| engine().run(&Norm2::new(), &array(x)).unwrap().norm();
+    assert!(of(&[1e-300, f64::NAN]).is_nan());
+    assert!(of(&[1e300, f64::NAN, f64::INFINITY]).is_nan());
+    assert_eq!(of(&[]), 0.0);
+    assert_eq!(of(&[0.0; 5000]), 0.0);
+    assert_eq!(of(&[5e-324]), 5e-324);
+}
+
+#[test]
+fn narrow_and_complex_elements() {
+    let x: Vec<f32> = (0..10_000).map(|i| (i as f32).sin() * 1e20).collect();
+    let wide: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+    let naive: f64 = wide.iter().map(|x| x * x).sum();
+    let dot = engine().run(&Dot::new(), (&array(&x), &array(&x))).unwrap();
+    assert!(near(dot, naive, 1e-12 * naive));
+    let exact = engine().run(&SumExact::new(), &array(&x)).unwrap();
+    let same = engine().run(&SumExact::new(), &array(&wide)).unwrap();
+    assert_eq!(exact.to_f64().to_bits(), same.to_f64().to_bits());
+    let (z, w) = (Complex32::new(1.0, 2.0), Complex32::new(3.0, -1.0));
+    let dot = engine().run(&Dot::new(), (&array(&[z, z]), &array(&[w, w]))).unwrap();
+    assert_eq!(dot, (2.0, -14.0)); // twice (1 - 2i)(3 - i)
+}

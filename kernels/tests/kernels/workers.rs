@@ -1,0 +1,120 @@
+//! The same bits for any number of workers, on every kernel.
+
+use crate::data::{elevation, mixed};
+use gristmill::{Array, Element, Engine};
+use gristmill_kernels::*;
+use ndarray::{Array2, Dimension};
+
+/// Numbers of workers that divide nothing evenly.
+const WORKERS: [usize; 5] = [1, 2, 3, 5, 8];
+
+/// Bits of all results, by the name of what was computed.
+type Bits = Vec<(&'static str, Vec<u8>)>;
+
+fn bits_of<T: Element, D: Dimension>(array: &Array<T, D>) -> Vec<u8> {
+    bytemuck::cast_slice(array.as_slice()).to_vec()
+}
+
+fn reductions(engine: &Engine) -> gristmill::Result<Bits> {
+    let x = engine.from_fn(100_003, mixed)?;
+    let y = engine.from_fn(100_003, |i| mixed(i + 7))?;
+    let narrow = engine.from_fn(100_003, |i| mixed(i) as f32)?;
+    let near_one = engine.from_fn(100_003, |i| 1.0 + mixed(i).fract() * 1e-3)?;
+    let number = |x: f64| x.to_bits().to_ne_bytes().to_vec();
+    let text = |x: &dyn std::fmt::Debug| format!("{x:?}").into_bytes();
+    Ok(vec![
+        ("dot", number(engine.run(&Dot::new(), (&x, &y))?)),
+        ("sum", number(engine.run(&Sum::new(), &x)?)),
+        ("sum of f32", number(engine.run(&Sum::new(), &narrow)?)),
+        ("sum_exact", number(engine.run(&SumExact::new(), &x)?.to_f64())),
+        ("prod", number(engine.run(&Prod::new(), &near_one)?)),
+        ("min", number(engine.run(&Min::new(), &x)?)),
+        ("max", number(engine.run(&Max::new(), &x)?)),
+        ("argmin", text(&engine.run(&ArgMin::new(), &x)?)),
+        ("argmax", text(&engine.run(&ArgMax::new(), &x)?)),
+        ("mean", text(&engine.run(&Mean::new(), &x)?)),
+        ("variance", text(&engine.run(&Variance::new(), &x)?)),
+        ("norm2", text(&engine.run(&Norm2::new(), &x)?)),
+        ("summary", text(&engine.run(&Summary::new(), &x)?)),
+    ])
+}
+
+fn arrays(engine: &Engine) -> gristmill::Result<Bits> {
+    let x = engine.from_fn(100_003, mixed)?;
+    let mut y = engine.from_fn(100_003, |i| mixed(i + 7))?;
+    let mut z = engine.zeros(100_003)?;
+    let mut all = vec![];
+    engine.run(&Axpy { a: 0.3 }, (&x, &mut y))?;
+    all.push(("axpy", bits_of(&y)));
+    engine.run(&Triad { a: 0.7 }, (&x, &y, &mut z))?;
+    all.push(("triad", bits_of(&z)));
+    scan(engine, &x, &mut z, Scan::Inclusive)?;
+    all.push(("inclusive scan", bits_of(&z)));
+    scan(engine, &x, &mut z, Scan::Exclusive)?;
+    all.push(("exclusive scan", bits_of(&z)));
+    engine.run(&CopyTo::new(), (&x, &mut z))?;
+    all.push(("copy", bits_of(&z)));
+    let mut counts = engine.zeros(100)?;
+    let outside = engine.run(&Histogram::new(100, [-1.0, 1.0]), (&x, &mut counts))?;
+    all.push(("histogram", bits_of(&counts)));
+    all.push(("outside", bytemuck::bytes_of(&outside).to_vec()));
+    engine.run(&Uniform { seed: 1, stream: 2 }, &mut z)?;
+    all.push(("uniform", bits_of(&z)));
+    let mut hits = engine.zeros(300)?;
+    engine.run(&PiHits { seed: 1, points: 100 }, &mut hits)?;
+    all.push(("pi hits", bits_of(&hits)));
+    engine.run(&Fill { value: 0.1 }, &mut z)?;
+    all.push(("fill", bits_of(&z)));
+    Ok(all)
+}
+
+fn maps(engine: &Engine, elevation: &Array2<f64>) -> gristmill::Result<Bits> {
+    let z = engine.array_from(&elevation.view())?;
+    let mut map = engine.zeros(z.dim())?;
+    let mut all = vec![];
+    let cell = [92.6, 74.4];
+    engine.run(&Slope { cell }, (&z, &mut map))?;
+    all.push(("slope", bits_of(&map)));
+    let light = Hillshade { azimuth: 315.0, altitude: 45.0, z_factor: 1.0, cell };
+    engine.run(&light, (&z, &mut map))?;
+    all.push(("hillshade", bits_of(&map)));
+    engine.run(&SkyView { azimuths: 8, radius: 20, cell }, (&z, &mut map))?;
+    all.push(("sky_view", bits_of(&map)));
+    let end = heat(engine, &mut map, 0.2, 1e-4, 30)?;
+    all.push(("heat", bits_of(&map)));
+    all.push(("change", end.change.to_bits().to_ne_bytes().to_vec()));
+    Ok(all)
+}
+
+#[test]
+fn every_kernel_gives_the_same_bits() {
+    let elevation = elevation();
+    let all = |workers: usize| {
+        let engine = Engine::builder().workers(workers).build()?;
+        let mut all = reductions(&engine)?;
+        all.extend(arrays(&engine)?);
+        all.extend(maps(&engine, &elevation)?);
+        Ok::<Bits, gristmill::Error>(all)
+    };
+    let one = all(1).unwrap();
+    for workers in WORKERS {
+        for ((name, own), (_, expected)) in all(workers).unwrap().iter().zip(&one) {
+            assert!(own == expected, "{name} differs with {workers} workers");
+        }
+    }
+}
+
+#[test]
+fn ten_million_numbers_of_mixed_magnitude_have_one_sum() {
+    let numbers: Vec<f64> = (0..10_000_000).map(mixed).collect();
+    let sums = WORKERS.map(|workers| {
+        let engine = Engine::builder().workers(workers).build().unwrap();
+        let x = engine.array_from(&ndarray::aview1(&numbers)).unwrap();
+        let exact = engine.run(&SumExact::new(), &x).unwrap().to_f64();
+        (engine.sum(&x).unwrap().to_bits(), exact.to_bits())
+    });
+    assert!(sums.iter().all(|sum| *sum == sums[0]), "{sums:?}");
+    let (sum, exact) = (f64::from_bits(sums[0].0), f64::from_bits(sums[0].1));
+    let absolute: f64 = numbers.iter().map(|x| x.abs()).sum();
+    assert!((sum - exact).abs() <= 1e-12 * absolute, "{sum} {exact}");
+}
