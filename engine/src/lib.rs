@@ -25,11 +25,9 @@
 //! Linux only.
 
 #[cfg(feature = "cli")]
-#[allow(dead_code, unused_imports, reason = "glue in progress")]
 mod batch;
 #[cfg(feature = "cli")]
-#[allow(dead_code, unused_imports, reason = "glue in progress")]
-mod cli;
+pub mod cli;
 mod compute;
 mod error;
 mod machine;
@@ -37,7 +35,6 @@ mod memory;
 mod partition;
 mod process;
 #[cfg(feature = "cli")]
-#[allow(dead_code, unused_imports, reason = "glue in progress")]
 mod report;
 mod roles;
 mod shared;

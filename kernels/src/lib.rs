@@ -4,6 +4,7 @@ mod arithmetic;
 mod elementwise;
 mod heat;
 mod histogram;
+mod jobs;
 mod lanes;
 mod marker;
 mod random;
@@ -14,6 +15,7 @@ mod terrain;
 pub use arithmetic::{Arithmetic, Real};
 pub use elementwise::{Axpy, CopyTo, Fill, Triad};
 pub use heat::{Cooled, Heat, heat};
+pub use jobs::registry;
 pub use histogram::{Histogram, Outside};
 pub use random::{PiHits, Uniform};
 pub use reduce::{
