@@ -81,6 +81,19 @@ pub enum Error {
         /// The last death.
         last: DeathRecord,
     },
+    /// Workers kept dying during a step, and no chunk could be blamed for it.
+    #[error(
+        "{deaths} workers died during a step of {kernel} for reasons that lie in none of its \
+         chunks; {}", last.as_ref().map_or(String::new(), |last| format!("last: {last}"))
+    )]
+    GivenUp {
+        /// The kernel of the step.
+        kernel: String,
+        /// How many died.
+        deaths: u64,
+        /// The last death.
+        last: Option<DeathRecord>,
+    },
     /// No worker is left and none can be started.
     #[error("no worker is left and none can be started: {reason}")]
     NoWorkers {

@@ -42,6 +42,8 @@ mod report;
 mod roles;
 mod shared;
 
+#[cfg(feature = "cli")]
+pub use batch::{JobKernel, JobScalar, Param, Registry};
 pub use compute::{
     Access, AccessSpec, Add, Args, BitOr, Chunk, Count, Flat, FlatSlot, Halo, HaloView, In, InOut,
     Kernel, Kind, Largest, Max, Merge, MergeOp, Min, Number, Operand, Operands, Out, Output, Plan,

@@ -3,7 +3,7 @@
 //! The engine's registry implements [`Catalogue`]; nothing here starts, allocates or reads
 //! anything.
 
-use super::element::ElementType;
+use crate::memory::ElementType;
 
 /// The kernels that a job may name.
 pub(crate) trait Catalogue {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::ArrayMeta;
 use super::diagnose::Mistakes;
-use super::element::ElementType;
+use crate::memory::ElementType;
 use super::job::Input;
-use super::npy::NpyHeader;
+use crate::memory::NpyHeader;
 
 /// An input that can be loaded.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@ use super::catalogue::{ArrayMeta, At, Catalogue, InputInfo, KernelInfo, NamedMet
 use super::check_param;
 use super::checked::{Binding, CheckedStep, Source};
 use super::diagnose::{self, Mistakes};
-use super::element::ElementType;
+use crate::memory::ElementType;
 use super::job::{In, Step};
 use super::wire::Wired;
 

@@ -3,7 +3,7 @@
 
 use toml::Spanned;
 
-use super::element::ElementType;
+use crate::memory::ElementType;
 
 /// The version of the format that this engine reads.
 pub(crate) const FORMAT: i64 = 1;

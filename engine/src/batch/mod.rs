@@ -4,6 +4,11 @@
 //! starts. Running it is not done here.
 
 mod catalogue;
+mod load;
+mod operation;
+mod registry;
+mod run;
+mod save;
 mod check;
 mod check_input;
 mod check_output;
@@ -12,13 +17,13 @@ mod check_step;
 mod checked;
 mod diagnose;
 mod directory;
-mod element;
+
 mod folder;
 mod folder_error;
 mod job;
 mod marker;
-mod npy;
-mod npy_literal;
+
+
 mod order;
 mod output_path;
 mod parse;
@@ -35,12 +40,15 @@ pub(crate) use catalogue::{
 pub(crate) use check::{CheckError, check_file, check_text};
 pub(crate) use check_input::CheckedInput;
 pub(crate) use checked::{Binding, CheckedJob, CheckedStep, Source};
-pub(crate) use diagnose::{JobError, JobErrors};
-pub(crate) use element::ElementType;
+pub(crate) use diagnose::{JobError, JobErrors, unknown};
+pub(crate) use crate::memory::{ElementType, NpyHeader};
 pub(crate) use folder::OutputFolder;
 pub(crate) use folder_error::FolderError;
 pub(crate) use job::{FORMAT, Palette};
-pub(crate) use npy::{NpyError, NpyHeader};
+
+pub use operation::{JobKernel, JobScalar};
+pub use registry::{Param, Registry};
+pub(crate) use run::{Ended, run};
 pub(crate) use output_path::{OutputPath, OutputPathError, REPORT};
 pub(crate) use value::is_name;
 pub(crate) use whole_file::WholeFile;

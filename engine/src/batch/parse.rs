@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnose::{self, Mistakes};
-use super::element::ElementType;
+use crate::memory::ElementType;
 use super::job::{FORMAT, In, Input, Job, Palette, RESERVED_AT_TOP, RESERVED_IN_STEP, Step};
 use super::value::{self, Value};
 

@@ -25,6 +25,8 @@ pub(crate) struct Bound {
     window: Window,
     chunks: usize,
     at: Vec<Located>,
+    /// The scalars that the kernel is made of.
+    scalars: Vec<u8>,
     /// Runner of a step that depends on scalars, for this issue.
     runner: Option<Box<dyn Runner>>,
 }
@@ -61,26 +63,18 @@ impl Loaded {
         Ok(Loaded { plan, program, runners })
     }
 
-    /// Binds the step of a frame.
+    /// Binds the step of a frame. Runs no user code: nobody could be blamed for it yet.
     pub(crate) fn bind(
-        &mut self,
+        &self,
         region: &Region,
         frame: &Frame,
         step: usize,
     ) -> Result<Bound, Failure> {
         let spec = &self.program.steps[step];
-        let runner = if spec.inputs.is_empty() {
-            if self.runners[step].is_none() {
-                self.runners[step] = Some(load(spec, &[])?);
-            }
-            None
-        } else {
-            let scalars = self.program.gather(&frame.state, &spec.inputs);
-            Some(load(spec, &scalars.map_err(Failure::Refused)?)?)
-        };
+        let scalars = self.program.gather(&frame.state, &spec.inputs).map_err(Failure::Refused)?;
         let at = spec.args.iter().map(|arg| self.locate(region, &frame.state, arg)).collect();
         let window = Window { range: 0..0, halo: spec.halo };
-        Ok(Bound { step, window, chunks: frame.chunks, at, runner })
+        Ok(Bound { step, window, chunks: frame.chunks, at, scalars, runner: None })
     }
 
     fn locate(&self, region: &Region, state: &State, arg: &ArgSpec) -> Located {
@@ -91,6 +85,17 @@ impl Loaded {
             shape: place.shape.clone(),
             stride: arg.stride,
         }
+    }
+
+    /// Makes the kernel from its parameters or scalars, once: user code.
+    fn load(&mut self, bound: &mut Bound) -> Result<(), Failure> {
+        let spec = &self.program.steps[bound.step];
+        let runner =
+            if spec.inputs.is_empty() { &mut self.runners[bound.step] } else { &mut bound.runner };
+        if runner.is_none() {
+            *runner = Some(load(spec, &bound.scalars)?);
+        }
+        Ok(())
     }
 
     fn runner<'a>(&'a self, bound: &'a Bound) -> &'a dyn Runner {
@@ -105,13 +110,14 @@ impl Loaded {
     /// Runs a claimed chunk; its partial result goes to its slot.
     #[inline]
     pub(crate) fn run(
-        &self,
+        &mut self,
         _: &Permit,
         region: &Region,
         bound: &mut Bound,
         private: &mut Private,
         chunk: usize,
     ) -> Result<(), Failure> {
+        self.load(bound)?;
         let spec = &self.program.steps[bound.step];
         bound.window.range = spec.partition.range(chunk);
         if cfg!(debug_assertions) {
@@ -281,7 +287,8 @@ impl Loaded {
         cell_is_empty: bool,
     ) -> Result<(), Failure> {
         let at_frame = Frame { state: state.clone(), chunks: 0, ..frame.clone() };
-        let bound = self.bind(region, &at_frame, step)?;
+        let mut bound = self.bind(region, &at_frame, step)?;
+        self.load(&mut bound)?;
         let spec = self.spec(&bound);
         let (chunks, output) = (spec.partition.chunks(), spec.output);
         if spec.cell && cell_is_empty {

@@ -49,6 +49,8 @@ pub(crate) enum Ending {
     Failed,
     /// By the coordinator: a fold kept killing its worker.
     FoldDied,
+    /// By the coordinator: workers kept dying, and no chunk could be blamed.
+    GivenUp,
 }
 
 /// A frame, read.
@@ -103,8 +105,11 @@ impl Frame {
             Issued::Rest(Ending::Finished) => (2, 0),
             Issued::Rest(Ending::Failed) => (3, 0),
             Issued::Rest(Ending::FoldDied) => (4, 0),
+            Issued::Rest(Ending::GivenUp) => (5, 0),
         };
         let state = self.state.encode();
+        // Whoever sees a word of this frame must see the epoch that moved away from the old one.
+        std::sync::atomic::fence(std::sync::atomic::Ordering::Release);
         let head: [u64; HEAD] = [
             self.plan,
             self.serial,
@@ -136,6 +141,7 @@ impl Frame {
             2 => Issued::Rest(Ending::Finished),
             3 => Issued::Rest(Ending::Failed),
             4 => Issued::Rest(Ending::FoldDied),
+            5 => Issued::Rest(Ending::GivenUp),
             _ => return None,
         };
         Some(Frame {

@@ -1,6 +1,6 @@
 //! Describing a plan: arrays become slots, kernels become steps, results become scalars.
 
-use super::access::{Args, Kind};
+use super::access::{Args, Kind, Place};
 use super::kernel::{Kernel, Shapes};
 use super::program::{ArgSpec, ArrayPlace, Op, Program, ScalarPlace, StepSpec};
 use super::reduce::{Count, Output};
@@ -356,9 +356,17 @@ pub(crate) fn single<'a, K: Kernel>(
     kernel: &K,
     arrays: &<K::Args as Args>::Arrays<'_>,
 ) -> Result<(Plan<'a>, Scalar<K::Output>)> {
+    single_at(region, kernel, &K::Args::places(arrays))
+}
+
+/// The same over places, whose element types and exclusiveness the caller has checked.
+pub(crate) fn single_at<'a, K: Kernel>(
+    region: &'a Region,
+    kernel: &K,
+    places: &[Place],
+) -> Result<(Plan<'a>, Scalar<K::Output>)> {
     let mut plan = Plan::new(region);
     let name = std::any::type_name::<K>();
-    let places = K::Args::places(arrays);
     for (argument, (place, spec)) in places.iter().zip(K::Args::SPECS).enumerate() {
         let bytes = place.len * spec.element_bytes;
         let offset = region

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::memory::Region;
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The variable that carries the hand-over.
@@ -49,6 +50,13 @@ impl Handover {
     }
 }
 
+static REGION: OnceLock<&'static Region> = OnceLock::new();
+
+/// The region, in a worker: for tasks that were passed handles of arrays.
+pub(crate) fn worker_region() -> Option<&'static Region> {
+    REGION.get().copied()
+}
+
 static IS_WORKER: AtomicBool = AtomicBool::new(false);
 
 /// Whether this process is a worker.
@@ -71,7 +79,7 @@ pub(crate) fn refuse_inherited_handover() -> Result<()> {
 }
 
 /// A worker's life: gets what was handed over, and the region.
-pub(crate) type WorkerMain = fn(Handover, Region);
+pub(crate) type WorkerMain = fn(Handover, &'static Region);
 
 /// Lays the entry into the executable. Floor 6 says what a worker does.
 macro_rules! worker_entry {
@@ -120,7 +128,8 @@ pub(crate) fn enter(
     unsafe { std::env::remove_var(VARIABLE) };
     run_initialisers_after(own, argc, argv, envp);
     hygiene::prepare(&handover);
-    main(handover, region);
+    // The process ends without unwinding, so the mapping may as well live for ever.
+    main(handover, REGION.get_or_init(|| Box::leak(Box::new(region))));
     exit(0);
 }
 

@@ -19,4 +19,4 @@ pub(crate) use report::{
     Attempt, Machine, OutputReport, Poisoned, Report, SCHEMA, Status, StepReport,
 };
 pub(crate) use scalar::{Ordered, Scalar};
-pub(crate) use table::{Look, bytes, bytes_per_s, scalars, seconds, steps};
+pub(crate) use table::{Look, bytes, bytes_per_s, listing, scalars, seconds, steps};

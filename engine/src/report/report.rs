@@ -60,6 +60,22 @@ pub(crate) struct Machine {
     pub(crate) linux: String,
 }
 
+impl Machine {
+    /// This machine.
+    pub(crate) fn here() -> Machine {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let cpuinfo = read("/proc/cpuinfo");
+        let name = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
+        let name = name.map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
+        Machine {
+            cpu: name.into(),
+            cpus_allowed: crate::machine::Machine::here().cpus.len(),
+            architecture: std::env::consts::ARCH.into(),
+            linux: read("/proc/sys/kernel/osrelease").trim().into(),
+        }
+    }
+}
+
 /// One step's figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StepReport {

@@ -60,6 +60,11 @@ pub(crate) fn scalars(by_array: &Ordered<Ordered<Scalar>>, look: Look) -> String
     draw(&header, rows, 1, look)
 }
 
+/// Columns of text; no header if it is empty.
+pub(crate) fn listing(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    draw(header, rows, usize::MAX, Look::Plain)
+}
+
 /// The first `texts` columns are flush left, the others, numbers, flush right.
 fn draw(
     header: &[&str],
@@ -72,7 +77,9 @@ fn draw(
         Look::Terminal => presets::UTF8_FULL_CONDENSED,
         Look::Plain => presets::NOTHING,
     });
-    table.set_header(header.to_vec());
+    if !header.is_empty() {
+        table.set_header(header.to_vec());
+    }
     table.add_rows(rows);
     for column in table.column_iter_mut().skip(texts) {
         column.set_cell_alignment(CellAlignment::Right);

@@ -36,6 +36,8 @@ pub(crate) struct Running {
     pub(crate) deaths: HashMap<(u64, usize), Vec<DeathRecord>>,
     /// Deaths in folds and conditions, by step serial.
     pub(crate) fold_deaths: HashMap<u64, Vec<DeathRecord>>,
+    /// Deaths that nothing could be blamed for, by step serial: how many, and the last.
+    pub(crate) unblamed: HashMap<u64, (u64, Option<DeathRecord>)>,
     pub(crate) poisoned: BTreeMap<(u64, usize), Vec<DeathRecord>>,
     /// Why no worker is left, if none is.
     pub(crate) no_workers: Option<String>,

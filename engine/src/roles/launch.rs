@@ -52,16 +52,18 @@ impl Launchpad {
                 remedy: "use fewer or smaller scalars, or several plans",
             });
         }
-        if let Some(reason) = &core.lock_running().no_workers {
+        let mut running = core.lock_running();
+        if let Some(reason) = &running.no_workers {
             return Err(Error::NoWorkers { reason: reason.clone() });
         }
-        *core.lock_running() = Running {
+        *running = Running {
             plan: plan_number,
             first_serial: serial,
             program: Arc::clone(&program),
             names: plan.names.clone(),
             ..Running::default()
         };
+        drop(running);
         core.counters.launches.fetch_add(1, Ordering::Relaxed);
         Region::store_words(&control.image, &image);
         frame.write(control.frame(issue + 1));
@@ -178,6 +180,10 @@ impl Running {
             let range = range.unwrap_or(chunk..chunk + 1);
             ChunkPlace { chunk, start: range.start, end: range.end }
         };
+        if ending == Ending::GivenUp {
+            let (count, last) = self.unblamed.get(&serial).cloned().unwrap_or_default();
+            return Error::GivenUp { kernel, deaths: count, last };
+        }
         if ending == Ending::FoldDied {
             let deaths = self.fold_deaths.get(&serial);
             let last = deaths.and_then(|deaths| deaths.last()).expect("it died").clone();

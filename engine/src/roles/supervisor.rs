@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 use std::convert::Infallible;
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -23,6 +24,10 @@ use std::time::{Duration, Instant};
 /// Starts of a worker that may fail, or end before the worker is ready, one after the other. Some
 /// patience, as whoever kills workers may hit starting ones as well.
 const FAILED_STARTS_MAX: u32 = 16;
+
+/// Deaths that no chunk can be blamed for, within one step: beyond these (and the attempts of all
+/// workers) something else is wrong, and going on would be endless.
+const UNBLAMED_MAX: u64 = 1000;
 
 /// How the engine talks to its supervisor.
 #[derive(Debug)]
@@ -57,9 +62,17 @@ impl Supervisor {
         let failed = started.is_err();
         let told = ready.send(started);
         if !failed && told.is_ok() {
-            while !self.handle.stop.load(Ordering::Acquire) {
-                self.watch(self.timeout());
-                self.recover();
+            let watching = AssertUnwindSafe(|| {
+                while !self.handle.stop.load(Ordering::Acquire) {
+                    self.watch(self.timeout());
+                    self.recover();
+                }
+            });
+            if catch_unwind(watching).is_err() {
+                // A mistake of ours, or a lock scribbled over: nobody must wait for what cannot come.
+                let reason = "the supervisor panicked; its message is on standard error";
+                self.core.lock_running().no_workers = Some(reason.into());
+                self.core.control().announce_finish();
             }
         }
         self.stop_all();
@@ -153,6 +166,11 @@ impl Supervisor {
         let serial = frame.map_or(0, |frame| frame.serial);
         let put_back = |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
         let culprits = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
+        if culprits.is_empty() {
+            let (count, last) = running.unblamed.entry(serial).or_default();
+            *count += 1;
+            *last = Some(death.clone());
+        }
         for culprit in culprits {
             match culprit {
                 Culprit::Chunk(chunk) => {
@@ -242,26 +260,35 @@ impl Supervisor {
             return;
         }
         self.repair_cell();
-        let died = self.fold_died(frame.serial);
-        let next = if died {
-            let serial = frame.serial + 1;
-            let issued = Issued::Rest(Ending::FoldDied);
-            Frame { serial, issued, chunks: 0, reissue: false, ..frame }
-        } else {
-            Frame { reissue: true, ..frame }
+        let ending = self.given_up(frame.serial);
+        let next = match ending {
+            Some(ending) => {
+                let (serial, issued) = (frame.serial + 1, Issued::Rest(ending));
+                Frame { serial, issued, chunks: 0, reissue: false, ..frame }
+            }
+            None => Frame { reissue: true, ..frame },
         };
         next.write(control.frame(current + 1));
         let Ok(()) = control.board().issue(&mut Publisher(control), next.chunks);
         self.core.counters.reissues.fetch_add(1, Ordering::Relaxed);
-        if died {
+        if ending.is_some() {
             control.announce_finish();
         }
     }
 
-    fn fold_died(&self, serial: u64) -> bool {
+    /// Whether the step has cost so many deaths that it is not issued again.
+    fn given_up(&self, serial: u64) -> Option<Ending> {
         let running = self.core.lock_running();
-        let deaths = running.fold_deaths.get(&serial).map_or(0, Vec::len);
-        deaths as u32 >= self.core.attempts_max
+        let attempts = u64::from(self.core.attempts_max);
+        let folds = running.fold_deaths.get(&serial).map_or(0, Vec::len) as u64;
+        let unblamed = running.unblamed.get(&serial).map_or(0, |(count, _)| *count);
+        if folds >= attempts {
+            Some(Ending::FoldDied)
+        } else if unblamed > UNBLAMED_MAX.saturating_add(attempts * self.core.workers as u64) {
+            Some(Ending::GivenUp)
+        } else {
+            None
+        }
     }
 
     /// Puts a cell right whose merger died: nobody else will, if nobody merges again.

@@ -353,9 +353,8 @@ impl<P, R> Drop for TaskQueue<'_, P, R> {
         core.wait_until(|| {
             let all = begun.iter().all(|&sequence| {
                 if words.wants_room(sequence) {
-                    // Nobody wants the result: let it be cut short.
-                    words.slot(sequence).result[2].store(0, Ordering::Relaxed);
-                    words.fail(sequence);
+                    // Nobody wants the result.
+                    words.forgo(sequence);
                 }
                 words.is_done(sequence)
             });

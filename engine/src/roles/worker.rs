@@ -20,9 +20,7 @@ entry::worker_entry!(main);
 /// A sleeping worker looks up this often, to end itself should its coordinator be gone.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
-fn main(handover: Handover, region: Region) {
-    // The process ends without unwinding, so the mapping may as well live for ever.
-    let region: &'static Region = Box::leak(Box::new(region));
+fn main(handover: Handover, region: &'static Region) {
     let control: &'static Control = region.control();
     let board = control.board();
     if !control.is_of(handover.nonce) || handover.rank >= board.workers() {
@@ -130,16 +128,17 @@ impl Worker {
                 (TaskOutcome::Failed, postcard::to_stdvec(&failure).unwrap_or_default())
             }
         };
-        let room = slot.result[1].load(Ordering::Relaxed);
         slot.result[2].store(bytes.len() as u64, Ordering::Relaxed);
-        if bytes.len() as u64 > room {
+        // Looked at again after each grant: it may have answered a dead worker's wish.
+        while slot.result[1].load(Ordering::Relaxed) < bytes.len() as u64 {
             words.want_room(lease);
             self.control.announce_finish();
             while !words.is_granted(lease) {
-                let bell = self.control.bell.0.load(Ordering::Acquire);
-                if !words.is_granted(lease) {
-                    futex::wait(&self.control.bell.0, bell, Some(Duration::from_millis(1)));
+                if words.is_forgone(lease) {
+                    return;
                 }
+                let bell = self.control.bell.0.load(Ordering::Acquire);
+                futex::wait(&self.control.bell.0, bell, Some(Duration::from_millis(1)));
             }
         }
         let offset = slot.result[0].load(Ordering::Relaxed) as usize;
@@ -251,7 +250,7 @@ impl Host<Hardware> for Worker {
         let result = match &mut self.bound {
             _ if cancelled => Err(Failure::Cancelled),
             Ok(Some(bound)) => {
-                let loaded = self.loaded.as_ref().expect("a bound step has a plan");
+                let loaded = self.loaded.as_mut().expect("a bound step has a plan");
                 loaded.run(permit, self.region, bound, &mut self.private, chunk)
             }
             Ok(None) => Ok(()),

@@ -14,7 +14,7 @@
 //! the serial of their step: the first merger of a step starts from the identity, so nobody has to
 //! clear the cell between steps.
 
-use super::protocol::{Atomics, Board, Hardware, PENDING_MAX, Point, Surroundings, Word64};
+use super::protocol::{Atomics, Board, Hardware, Point, Surroundings, Word64};
 use crate::memory::{Permit, Shareable};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -34,7 +34,7 @@ pub(crate) struct Record<A: Atomics> {
     /// Serial of the step whose chunks are being committed.
     serial: A::U64,
     len: A::U64,
-    chunks: [A::U64; PENDING_MAX],
+    chunks: A::Pending,
 }
 
 // SAFETY: nothing but atomics.
@@ -89,13 +89,15 @@ pub(crate) fn lock_and_repair<A: Atomics, H: CellHost<A>>(host: &mut H) -> Resul
     match record.state.load(Acquire) {
         SAVED => {
             host.put_pre_image_back(&Permit::granted_by_protocol());
+            host.at(Point::PutBack)?;
             let record = host.record();
             record.contents.store(record.contents_before.load(Relaxed), Relaxed);
         }
         COMMITTED => {
-            let len = (record.len.load(Relaxed) as usize).min(PENDING_MAX);
+            let chunks = record.chunks.as_ref();
+            let len = (record.len.load(Relaxed) as usize).min(chunks.len());
             let serial = record.serial.load(Relaxed);
-            for chunk in &record.chunks[..len] {
+            for chunk in &chunks[..len] {
                 if let Some(mark) = host.cell_mark(chunk.load(Relaxed) as usize) {
                     mark.store(serial, Release);
                 }
@@ -106,6 +108,7 @@ pub(crate) fn lock_and_repair<A: Atomics, H: CellHost<A>>(host: &mut H) -> Resul
     A::fence_compiler();
     host.record().state.store(NONE, Release);
     A::fence_compiler();
+    host.at(Point::Repaired)?;
     host.consistent();
     host.at(Point::CellLocked)
 }
@@ -124,7 +127,7 @@ impl<A: Atomics> Board<'_, A> {
         let record = host.record();
         record.contents_before.store(record.contents.load(Relaxed), Relaxed);
         let mut len = 0;
-        for (slot, chunk) in record.chunks.iter().zip(self.pending(rank)) {
+        for (slot, chunk) in record.chunks.as_ref().iter().zip(self.pending(rank)) {
             slot.store(chunk as u64, Relaxed);
             len += 1;
         }
@@ -139,8 +142,9 @@ impl<A: Atomics> Board<'_, A> {
         host.at(Point::MergeNoted)?;
         let first = !host.record().holds(serial);
         host.merge(&permit, first);
-        host.record().set_contents(serial);
         host.at(Point::Merged)?;
+        host.record().set_contents(serial);
+        host.at(Point::ContentsSet)?;
         self.clear_note(rank);
         host.at(Point::NoteCleared)?;
         host.record().state.store(COMMITTED, Release);

@@ -145,25 +145,10 @@ mod tests {
     use crate::memory::{ARRAYS, Region};
     use std::sync::atomic::AtomicU64;
 
-    /// Runs `body` in a forked child, which then dies without unlocking.
-    fn in_dying_child(body: impl FnOnce()) {
-        // SAFETY: the child calls only `body` (locks and stores) and `_exit`.
-        match unsafe { libc::fork() } {
-            0 => {
-                body();
-                // SAFETY: ends the child at once, as a kill would.
-                unsafe { libc::_exit(0) }
-            }
-            pid => {
-                nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None).unwrap();
-            }
-        }
-    }
-
-    /// The region is not passed to children, so a child maps it anew.
-    fn in_child_with(region: &Region, body: impl FnOnce(&Region)) {
-        let file = region.file().try_clone_to_owned().unwrap();
-        in_dying_child(|| body(&Region::attach(file).unwrap()));
+    /// Runs `body` in a thread that ends without unlocking. Robustness is a matter of threads: the
+    /// kernel walks the list of held locks whenever one ends, with its process or alone.
+    fn in_dying_thread<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| scope.spawn(body).join().unwrap())
     }
 
     #[test]
@@ -171,8 +156,8 @@ mod tests {
         let region = Region::create(8 << 20).unwrap();
         let bytes = region.at::<LockBytes>(ARRAYS);
         bytes.initialise().unwrap();
-        in_child_with(&region, |child| {
-            RobustLock::over(child.at(ARRAYS)).unwrap().lock();
+        in_dying_thread(|| {
+            RobustLock::over(bytes).unwrap().lock();
         });
         let lock = RobustLock::over(bytes).unwrap();
         assert_eq!(lock.lock(), Owner::Died);
@@ -187,15 +172,13 @@ mod tests {
         let region = Region::create(8 << 20).unwrap();
         let bytes = region.at::<LockBytes>(ARRAYS);
         bytes.initialise().unwrap();
-        let tid = region.at::<AtomicU64>(ARRAYS + 128);
-        in_child_with(&region, |child| {
-            RobustLock::over(child.at(ARRAYS)).unwrap().lock();
-            let own = nix::unistd::gettid().as_raw() as u64;
-            child.at::<AtomicU64>(ARRAYS + 128).store(own, Ordering::Release);
-            // SAFETY: forgets this child's robust list, as a wild write would.
+        let tid = in_dying_thread(|| {
+            RobustLock::over(bytes).unwrap().lock();
+            // SAFETY: forgets this thread's robust list, as a wild write would.
             unsafe { libc::syscall(libc::SYS_set_robust_list, 0, 24) };
+            nix::unistd::gettid().as_raw()
         });
-        assert!(bytes.disown(tid.load(Ordering::Acquire) as i32));
+        assert!(bytes.disown(tid));
         let lock = RobustLock::over(bytes).unwrap();
         assert_eq!(lock.lock(), Owner::Died);
         lock.consistent();

@@ -10,7 +10,7 @@
 //! | FREE | the coordinator's | FILLED, by `put` |
 //! | FILLED | anybody's | LEASED, by `lease` |
 //! | LEASED | the worker's that is named in the word | DONE, by `settle`; WANTS; FILLED again, by `give_back` |
-//! | WANTS | the coordinator's: the result needs more room | LEASED, by `grant`; FILLED again, by `give_back` |
+//! | WANTS | the coordinator's: the result needs more room | LEASED, by `grant`; FILLED again, by `give_back`; DONE, by `forgo` |
 //! | DONE | the coordinator's | FREE, by `take` |
 //!
 //! | word | who writes | what |
@@ -19,12 +19,11 @@
 //! | cursor | whoever passes an item that is not FILLED; `give_back` moves it back | version, and the sequence number below which nothing is FILLED |
 //! | closed | the coordinator | 1 once nothing more will be put |
 
-use super::protocol::{Atomics, Hardware, Line, Point, Surroundings, Word64};
+use super::protocol::{Atomics, Hardware, Line, Point, QUEUE_SLOTS, Surroundings, Word64};
 use crate::memory::Shareable;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// The most items that a queue holds, leased and finished ones included.
-pub(crate) const SLOTS: usize = 256;
+pub(crate) const SLOTS: usize = QUEUE_SLOTS;
 
 const SEQUENCE_BITS: u32 = 48;
 const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
@@ -36,7 +35,7 @@ pub(crate) struct Queue<A: Atomics> {
     put: Line<A::U64>,
     cursor: Line<A::U64>,
     closed: A::U64,
-    slots: [Line<Slot<A>>; SLOTS],
+    slots: A::Slots<Line<Slot<A>>>,
 }
 
 /// The words of a slot. All but the state belong to whom the state names.
@@ -92,6 +91,12 @@ impl State {
     }
 }
 
+impl Lease {
+    fn in_phase(self, phase: Phase) -> State {
+        State { phase, owner: self.owner, sequence: self.sequence }
+    }
+}
+
 /// An item that a worker has taken and not yet settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lease {
@@ -100,30 +105,21 @@ pub(crate) struct Lease {
     owner: usize,
 }
 
-impl Lease {
-    /// Index of its slot.
-    pub(crate) fn slot(&self) -> usize {
-        slot_of(self.sequence)
-    }
-}
-
-fn slot_of(sequence: u64) -> usize {
-    (sequence % SLOTS as u64) as usize
-}
-
 impl<A: Atomics> Queue<A> {
     /// The slot of an item.
     pub(crate) fn slot(&self, sequence: u64) -> &Slot<A> {
-        &self.slots[slot_of(sequence)].0
+        let slots = self.slots.as_ref();
+        &slots[(sequence % slots.len() as u64) as usize].0
     }
 
     /// Empties the queue for a new life. Only when it is not open.
     pub(crate) fn reset(&self) {
-        self.slots.iter().for_each(|slot| slot.0.state.store(0, Relaxed));
+        self.slots.as_ref().iter().for_each(|slot| slot.0.state.store(0, Relaxed));
         self.put.0.store(0, Relaxed);
         // A new version: a worker that looked at the queue's former life cannot move the cursor.
         let version = (self.cursor.0.load(Relaxed) >> SEQUENCE_BITS) + 1 & 0xFFFF;
-        self.cursor.0.store(version << SEQUENCE_BITS, Relaxed);
+        // Release: whoever sees it must see `put` at 0 too, or it passes items before they come.
+        self.cursor.0.store(version << SEQUENCE_BITS, Release);
         self.closed.store(0, Release);
     }
 
@@ -202,27 +198,42 @@ impl<A: Atomics> Queue<A> {
 
     /// Whether the room that a lease asked for has been granted.
     pub(crate) fn is_granted(&self, lease: Lease) -> bool {
-        State::unpack(self.slot(lease.sequence).state.load(Acquire)).phase == Phase::Leased
+        self.state(lease.sequence) == lease.in_phase(Phase::Leased)
+    }
+
+    /// Whether the item is no longer this worker's: nobody waits for its result.
+    pub(crate) fn is_forgone(&self, lease: Lease) -> bool {
+        let state = self.state(lease.sequence);
+        state != lease.in_phase(Phase::Leased) && state != lease.in_phase(Phase::Wants)
+    }
+
+    /// Nobody wants the result that asks for room: the item is done. False if it does not ask
+    /// (any more): its asker may have died, and another have leased it.
+    pub(crate) fn forgo(&self, sequence: u64) -> bool {
+        let state = self.state(sequence);
+        let wants = state.phase == Phase::Wants && state.sequence == sequence;
+        wants && self.change(state, State { phase: Phase::Done, ..state })
     }
 
     /// Whether this item wants room for its result.
     pub(crate) fn wants_room(&self, sequence: u64) -> bool {
-        let state = State::unpack(self.slot(sequence).state.load(Acquire));
+        let state = self.state(sequence);
         state.phase == Phase::Wants && state.sequence == sequence
     }
 
     /// Grants the room that is written in the slot's words.
     pub(crate) fn grant(&self, sequence: u64) {
-        let slot = &self.slot(sequence).state;
-        let state = State::unpack(slot.load(Acquire));
-        let granted = State { phase: Phase::Leased, ..state };
-        // It fails if the asker died and was buried meanwhile: the item waits for another.
-        slot.exchange(state.pack(), granted.pack());
+        let state = self.state(sequence);
+        // Neither holds if the asker died and was buried meanwhile: the item waits for another.
+        if state.phase == Phase::Wants && state.sequence == sequence {
+            self.change(state, State { phase: Phase::Leased, ..state });
+        }
     }
 
     /// The items that a reaped worker had leased. The coordinator gives each back or fails it.
     pub(crate) fn leases_of(&self, rank: usize) -> Vec<u64> {
-        let states = self.slots.iter().map(|slot| State::unpack(slot.0.state.load(Acquire)));
+        let states =
+            self.slots.as_ref().iter().map(|slot| State::unpack(slot.0.state.load(Acquire)));
         states
             .filter(|state| matches!(state.phase, Phase::Leased | Phase::Wants))
             .filter(|state| state.owner == rank)
@@ -232,7 +243,9 @@ impl<A: Atomics> Queue<A> {
 
     /// A dead worker's lease returns to the queue.
     pub(crate) fn give_back(&self, sequence: u64) {
-        self.set(sequence, Phase::Filled, 0);
+        if !self.end_lease(sequence, Phase::Filled) {
+            return;
+        }
         loop {
             let cursor = self.cursor.0.load(Acquire);
             let version = (cursor >> SEQUENCE_BITS) + 1 & 0xFFFF;
@@ -245,7 +258,15 @@ impl<A: Atomics> Queue<A> {
 
     /// A dead worker's lease ends here: the coordinator has written the outcome.
     pub(crate) fn fail(&self, sequence: u64) {
-        self.set(sequence, Phase::Done, 0);
+        self.end_lease(sequence, Phase::Done);
+    }
+
+    /// Ends a dead worker's lease; false if somebody else has, who forwent the result it wanted.
+    fn end_lease(&self, sequence: u64, phase: Phase) -> bool {
+        let state = self.state(sequence);
+        let leased = matches!(state.phase, Phase::Leased | Phase::Wants);
+        let ended = State { phase, owner: 0, sequence };
+        leased && state.sequence == sequence && self.change(state, ended)
     }
 
     /// Takes an item back that nobody has leased yet; it is done then.
@@ -257,7 +278,7 @@ impl<A: Atomics> Queue<A> {
 
     /// Whether this item is done and can be [taken](Queue::take).
     pub(crate) fn is_done(&self, sequence: u64) -> bool {
-        let state = State::unpack(self.slot(sequence).state.load(Acquire));
+        let state = self.state(sequence);
         state.phase == Phase::Done && state.sequence == sequence
     }
 
@@ -265,6 +286,14 @@ impl<A: Atomics> Queue<A> {
     pub(crate) fn take(&self, sequence: u64) {
         debug_assert!(self.is_done(sequence));
         self.set(sequence, Phase::Free, 0);
+    }
+
+    fn state(&self, sequence: u64) -> State {
+        State::unpack(self.slot(sequence).state.load(Acquire))
+    }
+
+    fn change(&self, from: State, to: State) -> bool {
+        self.slot(from.sequence).state.exchange(from.pack(), to.pack())
     }
 
     fn set(&self, sequence: u64, phase: Phase, owner: usize) {

@@ -19,6 +19,10 @@ pub(crate) trait Atomics: Debug + 'static {
     type U64: Word64;
     /// Width of the tag in a claim word; narrow in the model, where wrapping must be met.
     const TAG_BITS: u32;
+    /// Chunks that a private accumulator may hold before it is merged; few in the model.
+    type Pending: AsRef<[Self::U64]> + Debug + Send + Sync;
+    /// The slots of a queue; few in the model.
+    type Slots<T: Debug + Send + Sync>: AsRef<[T]> + Debug + Send + Sync;
     fn fence_seq_cst();
     /// Keeps the compiler from moving stores across: a death leaves a prefix of a process's
     /// stores in program order, so this is all that a valid-word needs.
@@ -26,6 +30,9 @@ pub(crate) trait Atomics: Debug + 'static {
     /// Called in every bounded wait for another process.
     fn pause(turn: u32);
 }
+
+/// The most items that a queue holds, leased and finished ones included.
+pub(crate) const QUEUE_SLOTS: usize = 256;
 
 /// The machine's own atomics.
 #[derive(Debug)]
@@ -56,6 +63,8 @@ impl Word64 for AtomicU64 {
 impl Atomics for Hardware {
     type U64 = AtomicU64;
     const TAG_BITS: u32 = 14;
+    type Pending = [AtomicU64; 256];
+    type Slots<T: Debug + Send + Sync> = [T; QUEUE_SLOTS];
 
     #[inline]
     fn fence_seq_cst() {

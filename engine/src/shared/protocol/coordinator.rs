@@ -56,7 +56,8 @@ impl<A: Atomics> Board<'_, A> {
         let blame = Note(post.note.load(Acquire)).read(serial);
         let chunks = match blame {
             Some(Blame::Chunk(chunk)) => vec![chunk],
-            Some(Blame::Merge) => self.pending(rank).collect(),
+            // A merge of several: the reissue merges after each chunk, so it will tell.
+            Some(Blame::Merge) if self.pending(rank).count() == 1 => self.pending(rank).collect(),
             _ => vec![],
         };
         let mut culprits: Vec<Culprit> =

@@ -10,7 +10,7 @@ mod coordinator;
 mod words;
 mod worker;
 
-pub(crate) use atomics::{Atomics, Hardware, Line, Word64};
+pub(crate) use atomics::{Atomics, Hardware, Line, QUEUE_SLOTS, Word64};
 pub(crate) use coordinator::{Culprit, Quiet};
-pub(crate) use words::{Blame, Board, Heart, PENDING_MAX, Post};
+pub(crate) use words::{Blame, Board, Heart, Post};
 pub(crate) use worker::{Host, Outcome, Point, Step, Surroundings, Turn};

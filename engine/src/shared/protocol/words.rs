@@ -20,9 +20,6 @@ use super::atomics::{Atomics, Hardware, Line, Word64};
 use crate::memory::Shareable;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// Chunks that a private accumulator may hold before it is merged.
-pub(crate) const PENDING_MAX: usize = 256;
-
 const RANGE_BITS: u32 = 25;
 const RANGE_MASK: u64 = (1 << RANGE_BITS) - 1;
 
@@ -47,7 +44,7 @@ pub(crate) struct Post<A: Atomics> {
     pub(super) undo_serial: A::U64,
     pub(super) undo_chunk: A::U64,
     pub(super) pending_len: A::U64,
-    pub(super) pending: [A::U64; PENDING_MAX],
+    pub(super) pending: A::Pending,
 }
 
 // SAFETY: nothing but atomics and padding.
@@ -126,8 +123,9 @@ impl<'a, A: Atomics> Board<'a, A> {
         rank: usize,
     ) -> impl Iterator<Item = usize> + use<'a, A> {
         let post = &self.posts[rank];
-        let len = (post.pending_len.load(Acquire) as usize).min(PENDING_MAX);
-        post.pending[..len].iter().map(|chunk| chunk.load(Relaxed) as usize)
+        let pending = post.pending.as_ref();
+        let len = (post.pending_len.load(Acquire) as usize).min(pending.len());
+        pending[..len].iter().map(|chunk| chunk.load(Relaxed) as usize)
     }
 }
 

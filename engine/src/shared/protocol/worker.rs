@@ -1,7 +1,7 @@
 //! A worker's side: settle claimed chunks; whoever counts the last one leads and publishes.
 
 use super::atomics::{Atomics, Word64};
-use super::words::{Blame, Board, Claim, Note, PENDING_MAX, State};
+use super::words::{Blame, Board, Claim, Note, State};
 use crate::memory::Permit;
 use crate::partition::home_range;
 use crate::shared::cell::CellHost;
@@ -33,11 +33,14 @@ pub(crate) enum Point {
     Saved,
     MergeNoted,
     Merged,
+    ContentsSet,
     NoteCleared,
     Committed,
     CellMarked,
     RecordCleared,
     Released,
+    PutBack,
+    Repaired,
     LeaseTaken,
     LeaseSettled,
 }
@@ -88,7 +91,7 @@ pub(crate) trait Surroundings {
 /// What a worker asks of its surroundings.
 pub(crate) trait Host<A: Atomics>: CellHost<A> {
     /// Reads the frame of `issue`; called only with an unsettled claim in hand, which keeps the
-    /// frame from being overwritten.
+    /// frame from being overwritten. Runs no user code: a death in here is blamed on nobody.
     fn bind(&mut self, issue: u64) -> Step;
     /// The mark of a chunk of the bound step.
     fn mark(&self, chunk: usize) -> &A::U64;
@@ -189,9 +192,14 @@ impl<A: Atomics> Board<'_, A> {
         self.note(rank, Note::new(Blame::Chunk(chunk), step.serial));
         host.at(Point::Noted)?;
         let outcome = self.run_or_fail(host, step, chunk);
-        self.note(rank, Note::NOTHING);
         host.at(Point::Ran)?;
-        post.pending[held].store(chunk as u64, Relaxed);
+        if !step.careful {
+            // What comes until the next note is no chunk's fault. In a reissue the note stands:
+            // a chunk that leaves its worker unable to commit must be found out in the end.
+            self.note(rank, Note::NOTHING);
+            host.at(Point::NoteCleared)?;
+        }
+        post.pending.as_ref()[held].store(chunk as u64, Relaxed);
         post.pending_len.store(held as u64 + 1, Release);
         if outcome == Outcome::Failed {
             // The accumulator is tainted: throw it away; the step has failed as a whole.
@@ -200,7 +208,7 @@ impl<A: Atomics> Board<'_, A> {
             post.pending_len.store(0, Relaxed);
             return Ok(held as u64 + 1);
         }
-        let full = held + 1 == PENDING_MAX;
+        let full = held + 1 == post.pending.as_ref().len();
         if full || step.careful || host.commit_is_due() {
             return self.commit(host, rank, step.serial);
         }

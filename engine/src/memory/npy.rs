@@ -12,7 +12,7 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::element::ElementType;
+use super::element_type::ElementType;
 use super::npy_literal::{self, Entry, Literal};
 
 /// The longest header that is read. numpy writes about 120 bytes and reads at most 10,000 by

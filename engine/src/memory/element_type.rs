@@ -53,6 +53,20 @@ impl ElementType {
         ElementType::ALL.into_iter().find(|element| element.name() == name)
     }
 
+    /// The element type of a Rust type, by the name that `std::any::type_name` gives it.
+    pub(crate) fn of_rust(name: &str) -> Option<ElementType> {
+        ElementType::ALL.into_iter().find(|element| element.rust_name() == name)
+    }
+
+    /// The Rust type's name, as `std::any::type_name` gives it.
+    pub(crate) fn rust_name(self) -> &'static str {
+        match self {
+            C32 => std::any::type_name::<num_complex::Complex32>(),
+            C64 => std::any::type_name::<num_complex::Complex64>(),
+            other => other.name(),
+        }
+    }
+
     /// Bytes of one element.
     pub(crate) fn size_bytes(self) -> usize {
         match self {

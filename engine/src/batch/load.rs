@@ -1,0 +1,137 @@
+//! Loads an input file as the array that the steps see: cast, with missing values as NaN.
+//!
+//! Files are read, not mapped: a file that somebody truncates meanwhile then ends as an error.
+
+use super::check_input::CheckedInput;
+use crate::error::{Error, Result};
+use crate::memory::{ElementType, RawArray};
+use crate::roles::Engine;
+use num_complex::{Complex32, Complex64};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+/// Bytes that are read and converted at a time.
+const BLOCK: usize = 1 << 20;
+
+/// An element on its way from one type to another; integers keep every digit.
+#[derive(Debug, Clone, Copy)]
+enum Value {
+    Integer(i128),
+    Real(f64),
+    Complex(Complex64),
+}
+
+/// Loads an input. The calling thread converts it.
+pub(crate) fn load(engine: &Engine, input: &CheckedInput) -> Result<RawArray> {
+    let failed = |reason: String| Error::File { path: input.path.display().to_string(), reason };
+    let to = input.meta.element;
+    let mut array = engine.zeros_raw(to.rust_name(), to.size_bytes(), &input.meta.shape)?;
+    let mut file = File::open(&input.path).map_err(|e| failed(e.to_string()))?;
+    file.seek(SeekFrom::Start(input.header.data_offset_bytes))
+        .map_err(|e| failed(e.to_string()))?;
+    let from = input.header.element;
+    let mut read = |block: &mut [u8]| {
+        file.read_exact(block).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                failed("the file became shorter while it was read; write it again".into())
+            }
+            _ => failed(e.to_string()),
+        })
+    };
+    if from == to && input.nodata.is_none() {
+        array.bytes_mut().chunks_mut(BLOCK).try_for_each(&mut read)?;
+        return Ok(array);
+    }
+    let elements = BLOCK / from.size_bytes();
+    let mut block = vec![0; elements * from.size_bytes()];
+    for target in array.bytes_mut().chunks_mut(elements * to.size_bytes()) {
+        let block = &mut block[..target.len() / to.size_bytes() * from.size_bytes()];
+        read(block)?;
+        let sources = block.chunks(from.size_bytes());
+        for (target, source) in target.chunks_mut(to.size_bytes()).zip(sources) {
+            let value = decode(from, source);
+            let missing = input.nodata.is_some_and(|nodata| is(value, nodata));
+            encode(to, if missing { Value::Real(f64::NAN) } else { value }, target);
+        }
+    }
+    Ok(array)
+}
+
+fn is(value: Value, nodata: f64) -> bool {
+    match value {
+        Value::Integer(value) => value as f64 == nodata,
+        Value::Real(value) => value == nodata,
+        Value::Complex(value) => value == Complex64::new(nodata, 0.0),
+    }
+}
+
+fn decode(element: ElementType, bytes: &[u8]) -> Value {
+    use bytemuck::pod_read_unaligned as read;
+    match element {
+        ElementType::I8 => Value::Integer(read::<i8>(bytes).into()),
+        ElementType::I16 => Value::Integer(read::<i16>(bytes).into()),
+        ElementType::I32 => Value::Integer(read::<i32>(bytes).into()),
+        ElementType::I64 => Value::Integer(read::<i64>(bytes).into()),
+        ElementType::U8 => Value::Integer(read::<u8>(bytes).into()),
+        ElementType::U16 => Value::Integer(read::<u16>(bytes).into()),
+        ElementType::U32 => Value::Integer(read::<u32>(bytes).into()),
+        ElementType::U64 => Value::Integer(read::<u64>(bytes).into()),
+        ElementType::F32 => Value::Real(read::<f32>(bytes).into()),
+        ElementType::F64 => Value::Real(read(bytes)),
+        ElementType::C32 => {
+            let value: Complex32 = read(bytes);
+            Value::Complex(Complex64::new(value.re.into(), value.im.into()))
+        }
+        ElementType::C64 => Value::Complex(read(bytes)),
+    }
+}
+
+/// Writes a value as an element. The check has refused casts that would lose more than digits.
+fn encode(element: ElementType, value: Value, bytes: &mut [u8]) {
+    let real = match value {
+        Value::Integer(value) => value as f64,
+        Value::Real(value) => value,
+        Value::Complex(value) => value.re,
+    };
+    let imaginary = if let Value::Complex(value) = value { value.im } else { 0.0 };
+    let integer = if let Value::Integer(value) = value { value } else { real as i128 };
+    match element {
+        ElementType::F32 => bytes.copy_from_slice(&(real as f32).to_ne_bytes()),
+        ElementType::F64 => bytes.copy_from_slice(&real.to_ne_bytes()),
+        ElementType::C32 => bytes.copy_from_slice(bytemuck::bytes_of(&Complex32::new(
+            real as f32,
+            imaginary as f32,
+        ))),
+        ElementType::C64 => {
+            bytes.copy_from_slice(bytemuck::bytes_of(&Complex64::new(real, imaginary)));
+        }
+        // Two's complement: the low bytes are the value in any integer type that holds it.
+        _ if cfg!(target_endian = "little") => {
+            bytes.copy_from_slice(&integer.to_le_bytes()[..bytes.len()]);
+        }
+        _ => bytes.copy_from_slice(&integer.to_be_bytes()[16 - bytes.len()..]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_keep_every_digit() {
+        let value = u64::MAX - 1;
+        let decoded = decode(ElementType::U64, &value.to_ne_bytes());
+        let mut bytes = [0; 8];
+        encode(ElementType::U64, decoded, &mut bytes);
+        assert_eq!(u64::from_ne_bytes(bytes), value);
+        let mut bytes = [0; 4];
+        encode(ElementType::I32, decode(ElementType::I16, &(-7i16).to_ne_bytes()), &mut bytes);
+        assert_eq!(i32::from_ne_bytes(bytes), -7);
+    }
+
+    #[test]
+    fn missing_values_are_found_in_the_files_own_type() {
+        assert!(is(decode(ElementType::I16, &(-32768i16).to_ne_bytes()), -32768.0));
+        assert!(!is(decode(ElementType::F32, &f32::NAN.to_ne_bytes()), 0.0));
+    }
+}

@@ -1,0 +1,59 @@
+//! `gristmill kernels`: what steps can name.
+
+use super::args::{ExitStatus, KernelsArgs};
+use super::say;
+use crate::batch::{Catalogue, KernelInfo, Registry, ResultKind, unknown};
+use crate::report::listing;
+
+pub(super) fn kernels(args: &KernelsArgs, registry: &Registry) -> ExitStatus {
+    let kernels = registry.kernels();
+    let Some(name) = &args.name else {
+        let rows = kernels.iter().map(|kernel| {
+            let inputs: Vec<&str> = kernel.inputs.iter().map(|input| &input.name[..]).collect();
+            let (name, summary) = (kernel.name.clone(), kernel.summary.clone());
+            vec![name, inputs.join(", "), result(kernel).into(), summary]
+        });
+        println!("{}", listing(&["kernel", "inputs", "result", "what"], rows));
+        println!("\nOne in full: gristmill kernels NAME");
+        return ExitStatus::Done;
+    };
+    match kernels.iter().find(|kernel| kernel.name == *name) {
+        Some(kernel) => {
+            explain(kernel);
+            ExitStatus::Done
+        }
+        None => {
+            let names = kernels.iter().map(|kernel| &kernel.name[..]);
+            let (message, expected) = unknown("kernel", name, names);
+            say(&format!("{message} {expected}"));
+            ExitStatus::Wrong
+        }
+    }
+}
+
+fn result(kernel: &KernelInfo) -> &'static str {
+    match kernel.result {
+        ResultKind::Array => "array",
+        ResultKind::Scalars => "scalars",
+        ResultKind::Both => "array, scalars",
+    }
+}
+
+fn explain(kernel: &KernelInfo) {
+    println!("{}: {}\n", kernel.name, kernel.summary);
+    let rows = kernel.inputs.iter().map(|input| {
+        let elements: Vec<&str> = input.elements.iter().map(|element| element.name()).collect();
+        let axes = input.ndim.map_or("any".into(), |ndim| ndim.to_string());
+        vec![input.name.clone(), input.access.into(), axes, elements.join(", ")]
+    });
+    println!("{}", listing(&["input", "access", "axes", "elements"], rows));
+    println!("\nresult: {}", result(kernel));
+    if kernel.params.is_empty() {
+        return println!("\nno parameters");
+    }
+    let rows = kernel.params.iter().map(|param| {
+        let default = param.default.as_ref().map_or("must be given".into(), ToString::to_string);
+        vec![param.name.clone(), param.ty.describe(), default, param.doc.clone()]
+    });
+    println!("\n{}", listing(&["parameter", "type", "default", "meaning"], rows));
+}

@@ -1,0 +1,174 @@
+//! `gristmill run` and `gristmill check`.
+
+use super::args::{CheckArgs, ExitStatus, RunArgs};
+use super::{say, show_mistakes};
+use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry};
+use crate::report::{self, Look, Progress, Report, Status};
+use crate::roles::Engine;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
+    let job = match batch::check_file(&args.job, None, registry) {
+        Ok(job) => job,
+        Err(error) => {
+            show_mistakes(&error);
+            return ExitStatus::Wrong;
+        }
+    };
+    if let Err(error) = OutputFolder::look(&job.folder, false) {
+        say(&error.to_string());
+        return ExitStatus::Wrong;
+    }
+    println!(
+        "{}: {} inputs, {} steps, {} output files: nothing to refuse",
+        args.job.display(),
+        job.inputs.len(),
+        job.steps.len(),
+        job.outputs.len()
+    );
+    ExitStatus::Done
+}
+
+pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
+    let job = match batch::check_file(&args.job, args.out.as_deref(), registry) {
+        Ok(job) => job,
+        Err(error) => {
+            show_mistakes(&error);
+            return ExitStatus::Wrong;
+        }
+    };
+    let folder = match OutputFolder::open(&job.folder, &job.name, args.fresh) {
+        Ok(folder) => folder,
+        Err(error) => {
+            say(&error.to_string());
+            return ExitStatus::Wrong;
+        }
+    };
+    let progress = Progress::new(args.quiet || args.json);
+    match run_in(args, registry, &job, folder, &progress) {
+        Ok(status) => status,
+        Err(reason) => {
+            say(&reason);
+            ExitStatus::Failed
+        }
+    }
+}
+
+fn run_in(
+    args: &RunArgs,
+    registry: &Registry,
+    job: &CheckedJob,
+    folder: OutputFolder,
+    progress: &Progress,
+) -> Result<ExitStatus, String> {
+    let signals = Interrupts::watch()?;
+    let mut builder = Engine::builder();
+    if let Some(workers) = args.workers {
+        builder = builder.workers(workers as usize);
+    }
+    let engine = Arc::new(builder.build().map_err(|e| e.to_string())?);
+    let allowed = crate::machine::Machine::here().cpus.len();
+    if engine.workers() > allowed {
+        progress.note(&format!(
+            "gristmill: {} workers share {allowed} CPUs: results are the same, but slower than \
+             with --workers {allowed}",
+            engine.workers()
+        ));
+    }
+    signals.cancel_on_signal(&engine);
+    let ended = batch::run(job, registry, &engine, &folder, progress, &signals.interrupted);
+    let Ended { report, failures } = ended.map_err(|e| e.to_string())?;
+    failures.iter().for_each(|failure| say(failure));
+    let json = report.to_json().map_err(|e| e.to_string())?;
+    let mut file = folder.create(&OutputPath::report()).map_err(|e| e.to_string())?;
+    file.write_all(json.as_bytes()).map_err(|e| e.to_string())?;
+    file.finish().map_err(|e| e.to_string())?;
+    let path = folder.path().to_path_buf();
+    if report.status == Status::Done {
+        folder.finish().map_err(|e| e.to_string())?;
+    }
+    if args.json {
+        print!("{json}");
+    } else if !args.quiet {
+        show(&report, &path);
+    }
+    Ok(match report.status {
+        Status::Done => ExitStatus::Done,
+        Status::Failed => ExitStatus::Failed,
+        Status::Interrupted => signals.exit_status(),
+    })
+}
+
+/// The tables at the end, where the results lie, and how to go on.
+fn show(report: &Report, folder: &std::path::Path) {
+    let look = if std::io::stdout().is_terminal() { Look::Terminal } else { Look::Plain };
+    println!("{}", report::steps(&report.steps, look));
+    for (step, numbers) in &report.scalars.0 {
+        println!("\n{step}\n{}", report::scalars(numbers, look));
+    }
+    let pictures: Vec<&str> = report
+        .outputs
+        .iter()
+        .map(|output| output.path.as_str())
+        .filter(|path| path.ends_with(".png"))
+        .collect();
+    println!("\n{} files and report.json in {}", report.outputs.len(), folder.display());
+    if !pictures.is_empty() {
+        println!("pictures: {}", pictures.join(", "));
+    }
+    if report.status == Status::Done {
+        println!("With a file of your own: gristmill init FILE.npy > job.toml");
+    }
+}
+
+/// SIGINT and SIGTERM end the job: once, in order; twice, at once.
+struct Interrupts {
+    interrupted: Arc<AtomicBool>,
+    /// The first signal.
+    signal: Arc<AtomicI32>,
+    signals: Mutex<Option<Signals>>,
+}
+
+impl Interrupts {
+    /// From here on signals are kept, even before there is an engine to cancel.
+    fn watch() -> Result<Interrupts, String> {
+        let signals = Signals::new([SIGINT, SIGTERM]).map_err(|e| format!("signals: {e}"))?;
+        Ok(Interrupts {
+            interrupted: Arc::new(AtomicBool::new(false)),
+            signal: Arc::new(AtomicI32::new(0)),
+            signals: Mutex::new(Some(signals)),
+        })
+    }
+
+    /// Starts a thread that waits for signals as long as the process lives.
+    fn cancel_on_signal(&self, engine: &Arc<Engine>) {
+        let signals = self.signals.lock().ok().and_then(|mut signals| signals.take());
+        let Some(mut signals) = signals else { return };
+        let (interrupted, signal) = (Arc::clone(&self.interrupted), Arc::clone(&self.signal));
+        let engine = Arc::downgrade(engine);
+        std::thread::spawn(move || {
+            for number in &mut signals {
+                if interrupted.swap(true, Ordering::Relaxed) {
+                    // The workers end with this process.
+                    std::process::exit(128 + number);
+                }
+                signal.store(number, Ordering::Relaxed);
+                say("interrupted: finishing the chunks in flight (again to stop at once)");
+                if let Some(engine) = engine.upgrade() {
+                    engine.cancel();
+                }
+            }
+        });
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        match self.signal.load(Ordering::Relaxed) {
+            SIGTERM => ExitStatus::Terminated,
+            _ => ExitStatus::Interrupted,
+        }
+    }
+}
