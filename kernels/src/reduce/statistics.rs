@@ -97,15 +97,22 @@ impl<T: Real> Kernel for Summary<T> {
     fn run(&self, _: Chunk, x: &[T]) -> Statistics {
         let mut statistics = Statistics::identity();
         let mut pairs = Pairs::default();
-        let mut numbers = Vec::with_capacity(BLOCK);
+        let mut numbers = Vec::new();
         for block in x.chunks(BLOCK) {
-            numbers.clear();
-            numbers.extend(block.iter().map(|x| x.to_f64()).filter(|x| !x.is_nan()));
-            statistics.nan += (block.len() - numbers.len()) as u64;
+            let nan = block.iter().filter(|x| x.is_nan()).count();
+            statistics.nan += nan as u64;
+            let numbers = if nan == 0 {
+                block
+            } else {
+                numbers.clear();
+                numbers.extend(block.iter().copied().filter(|x| !x.is_nan()));
+                &numbers
+            };
             if !numbers.is_empty() {
-                statistics.min = gristmill::smaller(statistics.min, least(&numbers));
-                statistics.max = gristmill::greater(statistics.max, greatest(&numbers));
-                pairs.push(Moments::of_block(&numbers));
+                let (min, max) = (least(numbers).to_f64(), greatest(numbers).to_f64());
+                statistics.min = gristmill::smaller(statistics.min, min);
+                statistics.max = gristmill::greater(statistics.max, max);
+                pairs.push(Moments::of_block(numbers));
             }
         }
         statistics.moments = pairs.finish();
