@@ -15,8 +15,8 @@ mod terrain;
 pub use arithmetic::{Arithmetic, Real};
 pub use elementwise::{Axpy, CopyTo, Fill, Triad};
 pub use heat::{Cooled, Heat, heat};
-pub use jobs::registry;
 pub use histogram::{Histogram, Outside};
+pub use jobs::registry;
 pub use random::{PiHits, Uniform};
 pub use reduce::{
     ArgMax, ArgMin, Average, Dot, ExactSum, Factor, Found, Greatest, Least, Max, Mean, Min,
