@@ -183,10 +183,16 @@ impl<T: Element + 'static> JobKernel for CopyTo<T> {
 
 /// A kernel that reduces an array, or two, to numbers, for each of these element types.
 macro_rules! reduction {
-    ($kernel:ident, $elements:ident, $summary:literal, $arrays:expr, $value:pat => $numbers:expr) => {
+    (
+        $kernel:ident, $elements:ident, $summary:literal, $arrays:expr,
+        $value:pat => $numbers:expr
+    ) => {
         $elements!(reduction $kernel, $summary, $arrays, $value => $numbers);
     };
-    ($kernel:ident, $summary:literal, $arrays:expr, $value:pat => $numbers:expr; $($element:ty)*) => {
+    (
+        $kernel:ident, $summary:literal, $arrays:expr,
+        $value:pat => $numbers:expr; $($element:ty)*
+    ) => {
         $(impl JobKernel for $kernel<$element> {
             const SUMMARY: &'static str = $summary;
             const ARRAYS: &'static [&'static str] = $arrays;

@@ -2,6 +2,7 @@
 
 mod allocator;
 mod array;
+mod bytes;
 mod element_type;
 mod kept;
 mod npy;
