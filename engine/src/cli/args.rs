@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-/// Workers at most: more is a slip of the finger.
-const WORKERS_MAX: i64 = 4096;
+/// Workers at most.
+const WORKERS_MAX: i64 = crate::compute::WORKERS_MAX as i64;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -198,7 +198,7 @@ mod tests {
             "gristmill run",
             "gristmill run a.toml b.toml",
             "gristmill run a.toml --workers 0",
-            "gristmill run a.toml --workers 5000",
+            "gristmill run a.toml --workers 257",
             "gristmill run a.toml --workers many",
             "gristmill run a.toml --frsh",
             "gristmill check",

@@ -1,7 +1,7 @@
 //! `gristmill info`: what the engine finds on this machine, and what it makes of it.
 
 use super::args::ExitStatus;
-use super::say;
+use super::{print, say};
 use crate::machine::{CacheKind, KERNEL_MIN, Machine};
 use crate::report::{bytes, listing};
 use crate::roles::Engine;
@@ -40,8 +40,7 @@ pub(super) fn info() -> ExitStatus {
     for note in &machine.notes {
         row("note", note.clone());
     }
-    println!("{}", listing(&[], rows.into_iter()));
-    ExitStatus::Done
+    print(&format!("{}\n", listing(&[], rows.into_iter())))
 }
 
 fn cpus(machine: &Machine) -> String {

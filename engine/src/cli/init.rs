@@ -60,9 +60,14 @@ fn input_table(
         Some((path, header)) => {
             let shape = ArrayMeta { shape: header.shape.clone(), element: on_disk, cell: None };
             let path = toml::Value::String(path.to_string());
-            text += &format!("  # {}\nfile = {path}  # relative to this file\n", shape.describe());
+            text += &format!(
+                "  # {}\nfile = {path}  # absolute, or relative to this job file\n",
+                shape.describe()
+            );
         }
-        None => text += "\nfile = \"data.npy\"  # your array, relative to this file\n",
+        None => {
+            text += "\nfile = \"data.npy\"  # your array; absolute, or relative to this job file\n"
+        }
     }
     if meta.element != on_disk {
         text += &format!(

@@ -3,7 +3,7 @@
 //! Bars go to standard error, so that standard output holds results alone. How far a step is, is
 //! for the caller to say.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -53,7 +53,8 @@ impl Progress {
     /// Prints a line above the bars, as warnings are; without bars, to standard error all the same.
     pub(crate) fn note(&self, line: &str) {
         if !self.shown || self.bars.println(line).is_err() {
-            eprintln!("{line}");
+            // Nowhere to say that standard error cannot be written to.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
 }
