@@ -25,19 +25,20 @@
 //! Linux only.
 
 #[cfg(feature = "cli")]
-#[allow(dead_code, unused_imports, reason = "glue in progress")]
 mod batch;
 #[cfg(feature = "cli")]
-#[allow(dead_code, unused_imports, reason = "glue in progress")]
-mod cli;
+pub mod cli;
 mod compute;
 mod error;
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, reason = "`gristmill info` shows more of the machine than the engine uses")
+)]
 mod machine;
 mod memory;
 mod partition;
 mod process;
 #[cfg(feature = "cli")]
-#[allow(dead_code, unused_imports, reason = "glue in progress")]
 mod report;
 mod roles;
 mod shared;

@@ -45,6 +45,7 @@ mod arithmetic;
 mod elementwise;
 mod heat;
 mod histogram;
+mod jobs;
 mod lanes;
 mod marker;
 mod random;
@@ -56,6 +57,7 @@ pub use arithmetic::{Arithmetic, Real};
 pub use elementwise::{Axpy, CopyTo, Fill, Triad};
 pub use heat::{Cooled, Heat, heat};
 pub use histogram::{Histogram, Outside};
+pub use jobs::registry;
 pub use random::{PiHits, Uniform};
 pub use reduce::{
     ArgMax, ArgMin, Average, Dot, Exact, ExactSum, Factor, Found, Greatest, Least, Max, Mean, Min,

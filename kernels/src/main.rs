@@ -1,2 +1,5 @@
-//! The `gristmill` command.
-fn main() {}
+//! The `gristmill` command: the engine's command line with the stock kernels.
+
+fn main() -> std::process::ExitCode {
+    gristmill::cli::main(&gristmill_kernels::registry())
+}

@@ -129,6 +129,16 @@ impl Param {
         Param::new(name, doc, super::catalogue::ParamType::Integer)
     }
 
+    /// true or false.
+    pub fn flag(name: &str, doc: &str) -> Param {
+        Param::new(name, doc, super::catalogue::ParamType::Bool)
+    }
+
+    /// Any text.
+    pub fn text(name: &str, doc: &str) -> Param {
+        Param::new(name, doc, super::catalogue::ParamType::Text)
+    }
+
     /// A list of `len` numbers.
     pub fn numbers(name: &str, len: usize, doc: &str) -> Param {
         use super::catalogue::ParamType::{List, Number};

@@ -47,7 +47,8 @@ pub(super) fn info() -> ExitStatus {
 fn cpus(machine: &Machine) -> String {
     let cores = machine.cpus.iter().filter(|cpu| cpu.sibling_rank == 0).count();
     let numbers: Vec<String> = machine.cpus.iter().map(|cpu| cpu.number.to_string()).collect();
-    format!("{} ({}), {cores} cores", machine.cpus.len(), numbers.join(" "))
+    let (allowed, online) = (machine.cpus.len(), machine.online.len());
+    format!("{allowed} of {online} ({}), {cores} cores", numbers.join(" "))
 }
 
 fn caches(machine: &Machine) -> String {

@@ -73,7 +73,7 @@ impl Kind {
 }
 
 /// An access, as data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct AccessSpec {
     /// What it does.
     pub kind: Kind,

@@ -23,12 +23,13 @@ mod captured;
 #[cfg(test)]
 mod trees;
 
-pub use caches::{Cache, CacheKind};
-pub use cgroup::CgroupVersion;
-pub use cpulist::{CpuList, CpuListError};
-pub use cpus::{CoreKind, Cpu};
-pub use kernel::{Feature, HugePages, KERNEL_MIN, KernelVersion, KernelVersionError};
-pub use memory::{Memory, MemoryBound, MemoryReason};
-pub use nodes::Node;
-pub use topology::{Machine, OtherCounts};
-pub use workers::{WorkerBound, WorkerReason};
+#[cfg(feature = "cli")]
+pub(crate) use caches::CacheKind;
+#[cfg(feature = "cli")]
+pub(crate) use kernel::KERNEL_MIN;
+pub(crate) use memory::Memory;
+#[cfg(feature = "cli")]
+pub(crate) use memory::MemoryBound;
+#[cfg(feature = "cli")]
+pub(crate) use nodes::Node;
+pub(crate) use topology::Machine;

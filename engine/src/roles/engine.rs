@@ -9,13 +9,13 @@ use crate::compute::{
     Args, Kernel, Map, Plan, PlanResult, Portable, Present, Reduce, ReduceWith, Summand, Total,
     Value, Zero, ZipMap, single,
 };
-use crate::error::{Error, Result};
-use crate::machine::pin::CpuClaim;
 #[cfg(feature = "cli")]
 use crate::compute::{Kind, Place, single_at};
+use crate::error::{Error, Result};
+use crate::machine::pin::CpuClaim;
+use crate::memory::{Array, Block, Element, Elements, npy_file};
 #[cfg(feature = "cli")]
 use crate::memory::{RawArgument, RawArray};
-use crate::memory::{Array, Block, Element, Elements};
 use ndarray::{ArrayBase, Data, Dimension, IntoDimension, Ix1};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -158,6 +158,35 @@ impl Engine {
         Ok(copy)
     }
 
+    /// The array in a `.npy` file: C order, this machine's byte order, elements `T`.
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// # let folder = std::env::temp_dir().join(format!("gristmill-doc-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder).unwrap();
+    /// # let path = folder.join("x.npy");
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// engine.from_fn((2, 3), |(row, column)| (10 * row + column) as f32)?.save_npy(&path)?;
+    /// let x = engine.open_npy::<f32, ndarray::Ix2>(&path)?;
+    /// assert_eq!(x.view()[[1, 2]], 12.0);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] says what is wrong with the file, and the remedy; [`Error::OutOfMemory`].
+    pub fn open_npy<T: Element, D: Dimension>(
+        &self,
+        path: impl AsRef<std::path::Path>,
+    ) -> Result<Array<T, D>> {
+        let path = path.as_ref();
+        let (header, dim) = npy_file::shape_of::<T, D>(path)?;
+        let mut array = self.array(dim, "an array from a file")?;
+        npy_file::read(path, &header, &mut array)?;
+        Ok(array)
+    }
+
     /// An array of zeros whose pages the workers have made present on their home chunks.
     fn array<T: Element, D: Dimension>(
         &self,
@@ -259,10 +288,8 @@ impl Engine {
         kernel: &K,
         arguments: &[RawArgument<'_>],
     ) -> Result<Value<K>> {
-        let refuse = |reason: String| Error::Refused {
-            kernel: std::any::type_name::<K>().into(),
-            reason,
-        };
+        let refuse =
+            |reason: String| Error::Refused { kernel: std::any::type_name::<K>().into(), reason };
         if arguments.len() != K::Args::SPECS.len() {
             return Err(refuse(format!("it takes {} arrays", K::Args::SPECS.len())));
         }

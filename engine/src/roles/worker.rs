@@ -196,8 +196,6 @@ pub(crate) enum TaskOutcome {
     Failed,
     /// The coordinator has the death records.
     Died,
-    /// It was not run.
-    Dropped,
 }
 
 impl Surroundings for Worker {

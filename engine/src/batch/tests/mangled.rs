@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::fixture::{Place, npy};
-use crate::batch::NpyHeader;
+use crate::memory::NpyHeader;
 
 const JOB: &str = r#"format = 1
 name = "t"
