@@ -55,7 +55,7 @@ fn caches(machine: &Machine) -> String {
     let level = |level: u8| {
         let cache = machine.data_cache(first, level)?;
         let kind = if cache.kind == CacheKind::Data { "d" } else { "" };
-        Some(format!("L{level}{kind} {}", bytes(cache.size_bytes as u64)))
+        Some(format!("L{level}{kind} {}", bytes(cache.size_bytes)))
     };
     let found: Vec<String> = (1..=4).filter_map(level).collect();
     if found.is_empty() { "unknown".into() } else { found.join(", ") }

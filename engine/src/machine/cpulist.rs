@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn reads_what_the_kernel_writes() {
-        assert_eq!(cpus(""), []);
+        assert_eq!(cpus(""), [0usize; 0]);
         assert_eq!(cpus("5\n"), [5]);
         assert_eq!(cpus("0-3,8,10-11"), [0, 1, 2, 3, 8, 10, 11]);
     }

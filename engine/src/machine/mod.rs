@@ -23,13 +23,21 @@ mod captured;
 #[cfg(test)]
 mod trees;
 
-#[cfg(feature = "cli")]
+#[cfg(any(test, feature = "cli"))]
 pub(crate) use caches::CacheKind;
+#[cfg(test)]
+pub(crate) use cpulist::CpuList;
+#[cfg(test)]
+pub(crate) use cpus::CoreKind;
 #[cfg(feature = "cli")]
 pub(crate) use kernel::KERNEL_MIN;
+#[cfg(test)]
+pub(crate) use kernel::KernelVersion;
 pub(crate) use memory::Memory;
 #[cfg(feature = "cli")]
 pub(crate) use memory::MemoryBound;
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;
 pub(crate) use topology::Machine;
+#[cfg(test)]
+pub(crate) use topology::OtherCounts;

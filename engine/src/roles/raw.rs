@@ -23,7 +23,9 @@ impl Engine {
             let array = argument.array();
             let written = matches!(spec.kind, Kind::Write | Kind::Update | Kind::Merge);
             let dimensions = spec.ndim.is_none_or(|ndim| ndim == array.shape().len());
-            if array.element() != (spec.element)() || !dimensions || written > argument.is_written()
+            if array.element() != (spec.element)()
+                || !dimensions
+                || (written && !argument.is_written())
             {
                 return Err(refuse(format!(
                     "an array of {} with shape {:?} does not fit",

@@ -230,13 +230,15 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
             return failed(TaskFailure::Died(deaths.unwrap_or_default()));
         }
         failed(match postcard::from_bytes(&bytes) {
-            Ok(Failure::Panic { message, place, backtrace }) => TaskFailure::Panicked(Panic {
-                kernel: self.name.into(),
-                chunk: None,
-                message,
-                place,
-                backtrace,
-            }),
+            Ok(Failure::Panic { message, place, backtrace }) => {
+                TaskFailure::Panicked(Box::new(Panic {
+                    kernel: self.name.into(),
+                    chunk: None,
+                    message,
+                    place,
+                    backtrace,
+                }))
+            }
             Ok(Failure::Refused(reason)) => TaskFailure::NotPortable(reason),
             Ok(Failure::Cancelled) => TaskFailure::NotPortable("cancelled".into()),
             Err(e) => TaskFailure::NotPortable(e.to_string()),
