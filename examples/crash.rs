@@ -7,6 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// x = sqrt(x + 1), in place. In one chunk the process dies half-way, with SIGKILL, as often as
 /// there are files to remove in a folder. (A real kernel depends on its arguments alone; this one
@@ -59,18 +60,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut x = engine.from_fn(n, |i| i as f64)?;
         let kernel = Fragile { deadly_chunk, lives: lives.clone() };
         println!("{title}:");
-        match engine.run(&kernel, &mut x) {
+        let started = Instant::now();
+        let ended = engine.run(&kernel, &mut x);
+        let took = started.elapsed();
+        match ended {
             Ok(sum) => println!("  sum {sum}, bits {:016x}", sum.to_bits()),
             Err(Error::Poisoned(poisoned)) => {
                 println!("  {}", poisoned.to_string().replace('\n', "\n  "));
                 let untouched = x.as_slice().iter().enumerate().filter(|&(i, x)| *x == i as f64);
-                println!("  {} elements are as they were before, all others done", untouched.count());
+                println!(
+                    "  {} elements are as they were before, all others done",
+                    untouched.count()
+                );
             }
             Err(error) => return Err(error.into()),
         }
         let after = engine.stats();
         println!(
-            "  deaths {}, retries {}, set aside {}",
+            "  {} deaths, {} retries, {} set aside, {took:.1?}",
             after.deaths - before.deaths,
             after.retries - before.retries,
             after.poisoned - before.poisoned

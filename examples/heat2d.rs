@@ -12,10 +12,10 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::time::Instant;
 
-const ROWS: usize = 120;
-const COLUMNS: usize = 180;
+const ROWS: usize = 80;
+const COLUMNS: usize = 120;
 /// Pixels per cell and side.
-const SCALE: usize = 4;
+const SCALE: usize = 6;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::new()?;
@@ -29,12 +29,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     })?;
     let started = Instant::now();
-    let end = heat(&engine, &mut plate, 0.25, 1e-3, 5_000)?;
+    let end = heat(&engine, &mut plate, 0.25, 1e-3, 20_000)?;
     let seconds = started.elapsed().as_secs_f64();
     println!("{} sweeps over {ROWS} x {COLUMNS} cells", end.sweeps);
     println!("greatest change in the last one: {:.2e} degrees", end.change);
     println!("{seconds:.2} s, {:.1} us per sweep", seconds / end.sweeps as f64 * 1e6);
-    println!("in the middle of the plate it is {:.2} degrees", plate.view()[[ROWS / 2, COLUMNS / 2]]);
+    println!(
+        "in the middle of the plate it is {:.2} degrees",
+        plate.view()[[ROWS / 2, COLUMNS / 2]]
+    );
     let path = Path::new("out/heat2d.png");
     write_png(path, &plate)?;
     println!("see {}: a colour step every 4 degrees", path.display());

@@ -12,7 +12,10 @@ fn main() -> gristmill::Result<()> {
     engine.map(&x, &mut y, |v: f64| v.sin())?;
     let total: f64 = engine.sum(&y)?;
     println!("workers        {}", engine.workers());
-    println!("mean of sin    {:.12}   over the middles of {n} intervals of [0, 1]", total / n as f64);
+    println!(
+        "mean of sin    {:.12}   over the middles of {n} intervals of [0, 1]",
+        total / n as f64
+    );
     println!("1 - cos 1      {:.12}   is the integral", 1.0 - 1f64.cos());
     println!("bits of sum    {:016x}       for any number of workers", total.to_bits());
     println!("first elements {:.6}", y.view().slice(ndarray::s![..5]));

@@ -62,7 +62,8 @@ fn main() -> gristmill::Result<()> {
     let kernel = Mandelbrot { centre: (-0.7, 0.0), width: 3.4, steps_max: 20_000 };
     let total = engine.run(&kernel, &mut steps)?;
     for row in steps.view().rows() {
-        let shade = |steps: &u32| b" .:-=+*#%@"[(32 - steps.leading_zeros()).min(9) as usize] as char;
+        let shade =
+            |steps: &u32| b" .:-=+*#%@"[(32 - steps.leading_zeros()).min(9) as usize] as char;
         println!("{}", row.iter().map(shade).collect::<String>().trim_end());
     }
     println!("{total} steps by {} workers", engine.workers());

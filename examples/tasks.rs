@@ -42,7 +42,7 @@ fn queens(board: Board) -> Answer {
 
 fn main() -> gristmill::Result<()> {
     let engine = Engine::new()?;
-    let boards = || (4..=12).rev().map(|size| Board { size });
+    let boards = || (6..=12).rev().map(|size| Board { size });
 
     println!("in order:");
     for answer in engine.tasks().map(queens, boards())? {
@@ -64,7 +64,7 @@ fn main() -> gristmill::Result<()> {
     for (task, answer) in queue.close() {
         match answer {
             Ok(answer) => println!("  task {task}: {} queens, {} ways", answer.size, answer.ways),
-            Err(error) => println!("  {error}"),
+            Err(error) => println!("  {}", error.to_string().lines().next().unwrap_or_default()),
         }
     }
     Ok(())
