@@ -77,7 +77,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let after = engine.stats();
         println!(
-            "  {} deaths, {} retries, {} set aside, {took:.1?}",
+            "  deaths {}, retries {}, set aside {}; took {took:.1?}",
             after.deaths - before.deaths,
             after.retries - before.retries,
             after.poisoned - before.poisoned

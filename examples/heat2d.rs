@@ -12,10 +12,10 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::time::Instant;
 
-const ROWS: usize = 80;
-const COLUMNS: usize = 120;
+const ROWS: usize = 60;
+const COLUMNS: usize = 90;
 /// Pixels per cell and side.
-const SCALE: usize = 6;
+const SCALE: usize = 8;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let engine = Engine::new()?;

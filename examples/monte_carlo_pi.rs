@@ -8,7 +8,7 @@ use gristmill::Engine;
 use gristmill_kernels::PiHits;
 use std::time::Instant;
 
-const STREAMS: usize = 4_000;
+const STREAMS: usize = 2_000;
 const POINTS: u64 = 2_500;
 
 fn main() -> gristmill::Result<()> {

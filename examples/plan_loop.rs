@@ -9,7 +9,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Ix2};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-const N: usize = 127;
+const N: usize = 63;
 
 /// q = A p. Yields p·q, and r·r, which conjugate gradients make equal to p·r.
 #[derive(Serialize, Deserialize)]
