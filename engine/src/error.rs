@@ -67,7 +67,7 @@ pub enum Error {
     InsideWorker,
     /// A kernel, fold or condition panicked. Its chunk counts as failed, the engine stays usable.
     #[error("{0}")]
-    Panicked(Panic),
+    Panicked(Box<Panic>),
     /// Chunks whose every attempt killed its worker. All other chunks were finished.
     #[error("{0}")]
     Poisoned(Poisoned),
@@ -79,7 +79,7 @@ pub enum Error {
         /// How often it was tried.
         attempts: u32,
         /// The last death.
-        last: DeathRecord,
+        last: Box<DeathRecord>,
     },
     /// Workers kept dying during a step, and no chunk could be blamed for it.
     #[error(
@@ -92,7 +92,7 @@ pub enum Error {
         /// How many died.
         deaths: u64,
         /// The last death.
-        last: Option<DeathRecord>,
+        last: Option<Box<DeathRecord>>,
     },
     /// No worker is left and none can be started.
     #[error("no worker is left and none can be started: {reason}")]
@@ -301,7 +301,7 @@ impl fmt::Display for Cause {
 #[non_exhaustive]
 pub enum TaskFailure {
     /// It panicked.
-    Panicked(Panic),
+    Panicked(Box<Panic>),
     /// Each of its attempts killed its worker.
     Died(Vec<DeathRecord>),
     /// Its result could not be sent.

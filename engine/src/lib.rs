@@ -30,6 +30,10 @@ mod batch;
 pub mod cli;
 mod compute;
 mod error;
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, reason = "`gristmill info` shows more of the machine than the engine uses")
+)]
 mod machine;
 mod memory;
 mod partition;

@@ -99,7 +99,7 @@ fn heat_row(rate: f64, [north, here, south]: [&[f64]; 3], new: &mut [f64]) -> f6
         for (lane, (new, here)) in new.iter().zip(here).enumerate() {
             let change = (new - here).abs();
             greatest[lane] = if change > greatest[lane] { change } else { greatest[lane] };
-            trouble[lane] += change - change;
+            trouble[lane] += change * 0.0;
         }
     }
     if trouble != [0.0; LANES] {

@@ -121,7 +121,11 @@ impl<T: Real + 'static> JobKernel for Histogram<T> {
     fn params() -> Vec<Param> {
         vec![
             Param::integer("bins", "how many bins").or(256),
-            Param::numbers("range", 2, "lower and upper end; the upper one belongs to the last bin"),
+            Param::numbers(
+                "range",
+                2,
+                "lower and upper end; the upper one belongs to the last bin",
+            ),
         ]
     }
 
@@ -179,10 +183,16 @@ impl<T: Element + 'static> JobKernel for CopyTo<T> {
 
 /// A kernel that reduces an array, or two, to numbers, for each of these element types.
 macro_rules! reduction {
-    ($kernel:ident, $elements:ident, $summary:literal, $arrays:expr, $value:pat => $numbers:expr) => {
+    (
+        $kernel:ident, $elements:ident, $summary:literal, $arrays:expr,
+        $value:pat => $numbers:expr
+    ) => {
         $elements!(reduction $kernel, $summary, $arrays, $value => $numbers);
     };
-    ($kernel:ident, $summary:literal, $arrays:expr, $value:pat => $numbers:expr; $($element:ty)*) => {
+    (
+        $kernel:ident, $summary:literal, $arrays:expr,
+        $value:pat => $numbers:expr; $($element:ty)*
+    ) => {
         $(impl JobKernel for $kernel<$element> {
             const SUMMARY: &'static str = $summary;
             const ARRAYS: &'static [&'static str] = $arrays;
@@ -220,11 +230,11 @@ reduction!(Norm2, of_floats, "Euclidean norm, without overflow on the way", &["x
 reduction!(Mean, of_floats, "mean", &["x"],
     value => vec![("mean", value.mean().shown())]);
 reduction!(Variance, of_floats, "mean, and variance of population and sample", &["x"],
-    value => vec![
-        ("mean", value.mean().shown()),
-        ("variance", value.variance().shown()),
-        ("sample_variance", value.sample_variance().shown()),
-    ]);
+value => vec![
+    ("mean", value.mean().shown()),
+    ("variance", value.variance().shown()),
+    ("sample_variance", value.sample_variance().shown()),
+]);
 reduction!(Prod, of_numbers, "product; integers wrap", &["x"],
     value => vec![("product", value.shown())]);
 reduction!(Min, of_numbers, "least element; NaN if there is one", &["x"],

@@ -1,5 +1,46 @@
-//! Stock kernels of Gristmill.
+//! Stock kernels of Gristmill: numeric kernels over shared-memory arrays, run by
+//! [`Engine::run`](gristmill::Engine::run) or as steps of a [`Plan`](gristmill::Plan).
+//!
+//! They use only what every user can use, so each is also an example of a kernel. Those without
+//! parameters are made by `new`; their element type follows from the array.
+//!
+//! ```
+//! use gristmill::Engine;
+//! use gristmill_kernels::{Axpy, SumExact, Variance};
+//!
+//! # fn main() -> gristmill::Result<()> {
+//! let engine = Engine::builder().workers(2).build()?;
+//! let x = engine.from_fn(1000, |i| i as f64)?;
+//! let mut y = engine.zeros(1000)?;
+//! engine.run(&Axpy { a: 0.1 }, (&x, &mut y))?;
+//! assert_eq!(engine.run(&SumExact::new(), &y)?.to_f64(), 49950.0);
+//! let moments = engine.run(&Variance::new(), &y)?;
+//! assert!((moments.mean() - 49.95).abs() < 1e-12);
+//! # Ok(()) }
+//! ```
+//!
+//! | kernels | arrays | result |
+//! |---|---|---|
+//! | [`Axpy`], [`Triad`], [`Fill`], [`CopyTo`] | any shape, element by element | arrays |
+//! | [`Sum`], [`SumExact`], [`Dot`], [`Prod`], [`Norm2`] | read | numbers |
+//! | [`Mean`], [`Variance`], [`Summary`] | read | counts and moments |
+//! | [`Min`], [`Max`], [`ArgMin`], [`ArgMax`] | read | elements, and their places |
+//! | [`Histogram`] | read; counts are merged | counts, and what lies outside |
+//! | [`scan`] | read and written | prefix sums |
+//! | [`Slope`], [`Hillshade`] | rows with halo 1, rows written | maps |
+//! | [`SkyView`] | whole grid read, rows written | a map |
+//! | [`Heat`], [`heat`] | rows with halo 1, rows written | a grid, its greatest change |
+//! | [`Uniform`], [`PiHits`] | written | random numbers |
+//!
+//! # The same bits
+//!
+//! Every result has the same bits for any number of workers, any schedule, and whatever crashes
+//! on the way: sums run in a fixed number of lanes within a chunk, chunks are folded along the
+//! engine's fixed tree, and their size depends on shapes alone. Where only `+ - * / sqrt` and
+//! comparisons take part, the bits are also the same on every CPU; the C library's atan, sin and
+//! cos, which slope, hillshade and the azimuths of the sky-view factor need, are not.
 #![forbid(unsafe_code)]
+
 mod arithmetic;
 mod elementwise;
 mod heat;
@@ -15,11 +56,11 @@ mod terrain;
 pub use arithmetic::{Arithmetic, Real};
 pub use elementwise::{Axpy, CopyTo, Fill, Triad};
 pub use heat::{Cooled, Heat, heat};
-pub use jobs::registry;
 pub use histogram::{Histogram, Outside};
+pub use jobs::registry;
 pub use random::{PiHits, Uniform};
 pub use reduce::{
-    ArgMax, ArgMin, Average, Dot, ExactSum, Factor, Found, Greatest, Least, Max, Mean, Min,
+    ArgMax, ArgMin, Average, Dot, Exact, ExactSum, Factor, Found, Greatest, Least, Max, Mean, Min,
     Moments, Norm, Norm2, Prod, Statistics, Sum, SumExact, Summary, Variance,
 };
 pub use scan::{Scan, scan};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::ArrayMeta;
 use super::diagnose::Mistakes;
-use crate::memory::ElementType;
 use super::job::Input;
+use crate::memory::ElementType;
 use crate::memory::NpyHeader;
 
 /// An input that can be loaded.

@@ -10,9 +10,9 @@ use super::catalogue::{ArrayMeta, At, Catalogue, InputInfo, KernelInfo, NamedMet
 use super::check_param;
 use super::checked::{Binding, CheckedStep, Source};
 use super::diagnose::{self, Mistakes};
-use crate::memory::ElementType;
 use super::job::{In, Step};
 use super::wire::Wired;
+use crate::memory::ElementType;
 
 /// A step and what is known around it.
 pub(crate) struct Asked<'a> {

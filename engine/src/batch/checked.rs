@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use super::catalogue::ArrayMeta;
 use super::check_input::CheckedInput;
-use super::job::Palette;
 use super::output_path::OutputPath;
+use crate::report::Palette;
 
 /// A job that can run: every name resolved, every default filled in.
 #[derive(Debug, Clone, PartialEq)]

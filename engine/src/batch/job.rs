@@ -1,6 +1,7 @@
 //! A job file as it was written: every value with its place in the text, nothing checked against
 //! anything else.
 
+use crate::report::Palette;
 use toml::Spanned;
 
 use crate::memory::ElementType;
@@ -59,26 +60,4 @@ pub(crate) enum In {
     Named(Vec<(Spanned<String>, Spanned<String>)>),
     /// `in = ["a", "b"]`: each of these in turn, for kernels whose result is scalars.
     Each(Vec<Spanned<String>>),
-}
-
-/// The colours of a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Palette {
-    Grey,
-    Viridis,
-    Magma,
-}
-
-impl Palette {
-    /// All of them, in the order in which messages list them.
-    pub(crate) const ALL: [Palette; 3] = [Palette::Grey, Palette::Viridis, Palette::Magma];
-
-    /// The name as a job file writes it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Palette::Grey => "grey",
-            Palette::Viridis => "viridis",
-            Palette::Magma => "magma",
-        }
-    }
 }

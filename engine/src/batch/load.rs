@@ -98,10 +98,8 @@ fn encode(element: ElementType, value: Value, bytes: &mut [u8]) {
     match element {
         ElementType::F32 => bytes.copy_from_slice(&(real as f32).to_ne_bytes()),
         ElementType::F64 => bytes.copy_from_slice(&real.to_ne_bytes()),
-        ElementType::C32 => bytes.copy_from_slice(bytemuck::bytes_of(&Complex32::new(
-            real as f32,
-            imaginary as f32,
-        ))),
+        ElementType::C32 => bytes
+            .copy_from_slice(bytemuck::bytes_of(&Complex32::new(real as f32, imaginary as f32))),
         ElementType::C64 => {
             bytes.copy_from_slice(bytemuck::bytes_of(&Complex64::new(real, imaginary)));
         }

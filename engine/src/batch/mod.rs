@@ -4,11 +4,6 @@
 //! starts. Running it is not done here.
 
 mod catalogue;
-mod load;
-mod operation;
-mod registry;
-mod run;
-mod save;
 mod check;
 mod check_input;
 mod check_output;
@@ -17,12 +12,16 @@ mod check_step;
 mod checked;
 mod diagnose;
 mod directory;
+mod load;
+mod operation;
+mod registry;
+mod run;
+mod save;
 
 mod folder;
 mod folder_error;
 mod job;
 mod marker;
-
 
 mod order;
 mod output_path;
@@ -33,22 +32,26 @@ mod value;
 mod whole_file;
 mod wire;
 
-pub(crate) use catalogue::{
-    ArrayMeta, At, Catalogue, InputInfo, KernelInfo, NamedMeta, ParamInfo, ParamType, Refusal,
-    ResultKind,
-};
-pub(crate) use check::{CheckError, check_file, check_text};
-pub(crate) use check_input::CheckedInput;
-pub(crate) use checked::{Binding, CheckedJob, CheckedStep, Source};
-pub(crate) use diagnose::{JobError, JobErrors, unknown};
-pub(crate) use crate::memory::{ElementType, NpyHeader};
+pub(crate) use catalogue::{ArrayMeta, Catalogue, KernelInfo, NamedMeta, ResultKind};
+#[cfg(test)]
+pub(crate) use catalogue::{At, InputInfo, ParamInfo, ParamType, Refusal};
+#[cfg(test)]
+pub(crate) use check::check_text;
+pub(crate) use check::{CheckError, check_file};
+pub(crate) use checked::CheckedJob;
+#[cfg(test)]
+pub(crate) use checked::Source;
+#[cfg(test)]
+pub(crate) use diagnose::JobErrors;
+pub(crate) use diagnose::unknown;
 pub(crate) use folder::OutputFolder;
+#[cfg(test)]
 pub(crate) use folder_error::FolderError;
-pub(crate) use job::{FORMAT, Palette};
-
+pub(crate) use job::FORMAT;
 pub use operation::{JobKernel, JobScalar};
+pub(crate) use output_path::OutputPath;
 pub use registry::{Param, Registry};
 pub(crate) use run::{Ended, run};
-pub(crate) use output_path::{OutputPath, OutputPathError, REPORT};
 pub(crate) use value::is_name;
+#[cfg(test)]
 pub(crate) use whole_file::WholeFile;

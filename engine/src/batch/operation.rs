@@ -1,10 +1,10 @@
 //! One kernel as job files see it, its types erased: what it takes, what it makes, how it runs.
 
 use super::catalogue::{ArrayMeta, At, InputInfo, KernelInfo, Refusal, ResultKind};
-use crate::memory::ElementType;
 use super::registry::Param;
 use crate::compute::{Args, Kernel, Kind, Output, Shapes, Value};
 use crate::error::Result;
+use crate::memory::ElementType;
 use crate::memory::{RawArgument, RawArray};
 use crate::report::Scalar;
 use crate::roles::Engine;
@@ -132,8 +132,16 @@ impl<K: JobKernel> Typed<K> {
             let cell = cell.iter().map(|&metres| toml::Value::Float(metres)).collect();
             table.insert("cell".into(), toml::Value::Array(cell));
         }
-        toml::Value::Table(table).try_into().or_else(|e: toml::de::Error| {
-            refuse(At::Step, format!("parameters do not fit: {}", e.message()), "see `gristmill kernels`")
+        serde_path_to_error::deserialize(toml::Value::Table(table)).or_else(|error| {
+            let name = error.path().iter().next().map(ToString::to_string);
+            let known = |name: &String| params.contains_key(name);
+            let at = name.filter(known).map_or(At::Step, At::Param);
+            let reason: toml::de::Error = error.into_inner();
+            refuse(
+                at,
+                format!("the value does not fit: {}", reason.message()),
+                "see `gristmill kernels NAME`",
+            )
         })
     }
 

@@ -10,9 +10,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnose::{self, Mistakes};
-use crate::memory::ElementType;
-use super::job::{FORMAT, In, Input, Job, Palette, RESERVED_AT_TOP, RESERVED_IN_STEP, Step};
+use super::job::{FORMAT, In, Input, Job, RESERVED_AT_TOP, RESERVED_IN_STEP, Step};
 use super::value::{self, Value};
+use crate::memory::ElementType;
+use crate::report::Palette;
 
 const KEYS_AT_TOP: [&str; 4] = ["format", "name", "inputs", "steps"];
 const KEYS_OF_INPUT: [&str; 4] = ["file", "cast", "nodata", "cell"];

@@ -55,6 +55,7 @@ impl Registry {
     /// Adds a kernel under a name. A name can be added again with another element type: the
     /// arrays' types then decide.
     #[must_use]
+    #[allow(clippy::should_implement_trait, reason = "nothing is summed here")]
     pub fn add<K: JobKernel>(mut self, name: &'static str) -> Registry {
         let operation: Box<dyn Operation> = Box::new(Typed::<K>::new());
         match self.entries.iter_mut().find(|entry| entry.name == name) {
@@ -67,8 +68,8 @@ impl Registry {
     /// The operation of a kernel for inputs of these element types.
     pub(crate) fn find(&self, name: &str, inputs: &[ElementType]) -> Option<&dyn Operation> {
         let entry = self.entries.iter().find(|entry| entry.name == name)?;
-        let fits = |operation: &&Box<dyn Operation>| operation.elements() == inputs;
-        entry.operations.iter().find(fits).map(AsRef::as_ref)
+        let mut operations = entry.operations.iter().map(AsRef::as_ref);
+        operations.find(|operation: &&dyn Operation| operation.elements() == inputs)
     }
 }
 
@@ -127,6 +128,16 @@ impl Param {
     /// A whole number.
     pub fn integer(name: &str, doc: &str) -> Param {
         Param::new(name, doc, super::catalogue::ParamType::Integer)
+    }
+
+    /// true or false.
+    pub fn flag(name: &str, doc: &str) -> Param {
+        Param::new(name, doc, super::catalogue::ParamType::Bool)
+    }
+
+    /// Any text.
+    pub fn text(name: &str, doc: &str) -> Param {
+        Param::new(name, doc, super::catalogue::ParamType::Text)
     }
 
     /// A list of `len` numbers.

@@ -203,9 +203,10 @@ impl Run<'_> {
                 return Some(1.0);
             }
             let begun = self.engine.stats().launches.saturating_sub(first + 1) as f64;
-            let part = self.engine.progress().map_or(0.0, |progress| {
-                progress.done as f64 / progress.chunks.max(1) as f64
-            });
+            let part = self
+                .engine
+                .progress()
+                .map_or(0.0, |progress| progress.done as f64 / progress.chunks.max(1) as f64);
             Some(((begun + part) / runs).min(0.99))
         });
     }
@@ -237,10 +238,10 @@ impl Run<'_> {
     fn note_poison(&mut self, step: &CheckedStep, error: &Error) {
         let Error::Poisoned(poisoned) = error else { return };
         for chunk in &poisoned.chunks {
-            let attempts = chunk.deaths.iter().map(|death| Attempt {
-                worker: death.rank,
-                death: death.cause.to_string(),
-            });
+            let attempts = chunk
+                .deaths
+                .iter()
+                .map(|death| Attempt { worker: death.rank, death: death.cause.to_string() });
             self.poisoned.push(Poisoned {
                 step: step.name.clone(),
                 kernel: step.kernel.clone(),

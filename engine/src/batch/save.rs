@@ -1,10 +1,10 @@
 //! Output files as tasks: the workers write and hash them, while later steps compute.
 
-use super::job::Palette;
 use super::output_path::OutputPath;
 use super::whole_file::WholeFile;
 use crate::memory::{ElementType, RawArray, RawHandle, Region};
 use crate::process;
+use crate::report::Palette;
 use crate::report::{self, OutputReport};
 use ndarray::{ArrayViewD, IxDyn};
 use ndarray_npy::{WritableElement, WriteNpyExt};
@@ -133,7 +133,9 @@ fn write_picture(
     let palette = palette.ok_or("an unknown palette")?;
     let [rows, columns] = task.shape[..] else { return Err("a picture needs a map".into()) };
     let picture = match ElementType::of_rust(&task.element) {
-        Some(ElementType::F64) => report::draw(bytemuck::cast_slice(bytes), [rows, columns], palette),
+        Some(ElementType::F64) => {
+            report::draw(bytemuck::cast_slice(bytes), [rows, columns], palette)
+        }
         Some(ElementType::F32) => {
             let values: Vec<f64> =
                 bytemuck::cast_slice::<u8, f32>(bytes).iter().map(|&x| x.into()).collect();

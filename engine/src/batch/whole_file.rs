@@ -74,11 +74,6 @@ impl WholeFile {
         self.directory().path_of(&self.name)
     }
 
-    /// Waits until the data are on the disk, for results that must survive a power cut.
-    pub(crate) fn sync(&self) -> Result<(), FolderError> {
-        self.file.sync_all().map_err(|error| FolderError::system("write", &self.path(), error))
-    }
-
     /// The file is complete: puts it in its place, replacing an earlier one.
     pub(crate) fn finish(mut self) -> Result<(), FolderError> {
         let Found::File { device, inode } = self.directory().find(&self.temporary)? else {

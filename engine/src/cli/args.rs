@@ -36,8 +36,9 @@ const CHECK_EXAMPLES: &str = "\
 Example:
   gristmill check my.toml
 
-Looks at the job file and at the headers of its input files: names, types, shapes, outputs. No worker
-is started and nothing is written. All mistakes are shown at once, each with line and column.
+Looks at the job file and at the headers of its input files: names, types, shapes, outputs. No
+worker is started and nothing is written. All mistakes are shown at once, each with line and
+column.
 
 Exit status: 0 the job is right, 2 it is not.";
 

@@ -47,7 +47,8 @@ pub(super) fn info() -> ExitStatus {
 fn cpus(machine: &Machine) -> String {
     let cores = machine.cpus.iter().filter(|cpu| cpu.sibling_rank == 0).count();
     let numbers: Vec<String> = machine.cpus.iter().map(|cpu| cpu.number.to_string()).collect();
-    format!("{} ({}), {cores} cores", machine.cpus.len(), numbers.join(" "))
+    let (allowed, online) = (machine.cpus.len(), machine.online.len());
+    format!("{allowed} of {online} ({}), {cores} cores", numbers.join(" "))
 }
 
 fn caches(machine: &Machine) -> String {
@@ -55,7 +56,7 @@ fn caches(machine: &Machine) -> String {
     let level = |level: u8| {
         let cache = machine.data_cache(first, level)?;
         let kind = if cache.kind == CacheKind::Data { "d" } else { "" };
-        Some(format!("L{level}{kind} {}", bytes(cache.size_bytes as u64)))
+        Some(format!("L{level}{kind} {}", bytes(cache.size_bytes)))
     };
     let found: Vec<String> = (1..=4).filter_map(level).collect();
     if found.is_empty() { "unknown".into() } else { found.join(", ") }

@@ -3,10 +3,8 @@
 //! It is made from the array's header and from the kernels that there are, so every program's own
 //! kernels show up in it. It only makes text: opening the file and printing are the command's.
 
-use crate::batch::{
-    ArrayMeta, Catalogue, ElementType, FORMAT, KernelInfo, NamedMeta, NpyHeader, ResultKind,
-    is_name,
-};
+use crate::batch::{ArrayMeta, Catalogue, FORMAT, KernelInfo, NamedMeta, ResultKind, is_name};
+use crate::memory::{ElementType, NpyHeader};
 
 /// Steps that yield arrays, at most: enough to see how it goes.
 const ARRAY_STEPS_MAX: usize = 2;

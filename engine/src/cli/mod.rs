@@ -8,7 +8,8 @@ mod init;
 mod kernels;
 mod run;
 
-use crate::batch::{CheckError, NpyHeader, Registry};
+use crate::batch::{CheckError, Registry};
+use crate::memory::NpyHeader;
 use args::{Args, Command, ExitStatus, InitArgs};
 use clap::Parser;
 use std::io::IsTerminal;

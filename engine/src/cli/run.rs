@@ -8,8 +8,8 @@ use crate::roles::Engine;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
 
 pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
     let job = match batch::check_file(&args.job, None, registry) {

@@ -15,6 +15,8 @@ mod stock;
 mod sum;
 mod table;
 
+#[cfg(feature = "cli")]
+pub(crate) use access::Place;
 pub use access::{
     Access, AccessSpec, Add, Args, BitOr, Flat, Halo, HaloView, In, InOut, Kind, Largest, Merge,
     MergeOp, Out, Smallest, Whole,
@@ -25,8 +27,9 @@ pub(crate) use control::{Control, IMAGE_WORDS, QUEUES, WORKERS_MAX};
 pub(crate) use failure::{Failure, guarded, install_panic_hook};
 pub(crate) use frame::{Ending, FRAME_WORDS, Frame, Issued, State};
 pub use kernel::{Kernel, Portable, Shapes, Value, Views};
-pub(crate) use access::Place;
-pub(crate) use plan::{single, single_at};
+pub(crate) use plan::single;
+#[cfg(feature = "cli")]
+pub(crate) use plan::single_at;
 pub use plan::{FlatSlot, Plan, PlanResult, ReadSlot, Slot};
 pub(crate) use program::{Areas, Next, Op, Program};
 pub use reduce::{Count, Max, Min, Number, Output, Prod, Reduce, Sum, greater, smaller};

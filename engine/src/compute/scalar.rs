@@ -246,7 +246,7 @@ where
     where
         Self: 'k;
 
-    fn source<'k>(&'k self, plan: &mut Plan<'_>) -> Result<Source<K>> {
+    fn source(&self, plan: &mut Plan<'_>) -> Result<Source<K>> {
         let inputs = self.operands.collect(plan);
         let table = WithNamed::<S, F>::TABLE.offset()?;
         let kernel = conjure::<F>().make(self.operands.foretaste());

@@ -192,5 +192,5 @@ pub(crate) fn conjure<F: Copy>() -> F {
     const { assert!(size_of::<F>() == 0, "only a closure that captures nothing can be conjured") };
     // SAFETY: a type of size 0 has no bytes to be wrong about; that such a value may exist was
     // shown by the caller on the other side, who had one (`F: Copy` has no destructor).
-    unsafe { std::mem::MaybeUninit::<F>::uninit().assume_init() }
+    unsafe { std::ptr::NonNull::<F>::dangling().read() }
 }

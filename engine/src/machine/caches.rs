@@ -11,7 +11,7 @@ const CACHES_PER_CPU_MAX: usize = 16;
 
 /// What a cache keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CacheKind {
+pub(crate) enum CacheKind {
     /// Data only: L1d.
     Data,
     /// Instructions only: L1i.
@@ -23,17 +23,17 @@ pub enum CacheKind {
 /// One cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Cache {
+pub(crate) struct Cache {
     /// 1 is nearest to the core.
-    pub level: u8,
+    pub(crate) level: u8,
     /// What it keeps.
-    pub kind: CacheKind,
+    pub(crate) kind: CacheKind,
     /// Its capacity.
-    pub size_bytes: u64,
+    pub(crate) size_bytes: u64,
     /// The length of a line.
-    pub line_bytes: u64,
+    pub(crate) line_bytes: u64,
     /// The CPUs that share it, allowed or not.
-    pub cpus: CpuList,
+    pub(crate) cpus: CpuList,
 }
 
 /// Each cache of `allowed` once, by level, kind and first CPU.

@@ -13,7 +13,7 @@ use super::tree::Tree;
 
 /// The version of the hierarchy that a cgroup belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CgroupVersion {
+pub(crate) enum CgroupVersion {
     /// One hierarchy per controller.
     V1,
     /// The unified hierarchy.

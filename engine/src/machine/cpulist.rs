@@ -14,31 +14,31 @@ const CPU_END: usize = 1 << 16;
 
 /// A set of CPU numbers, in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CpuList(BTreeSet<usize>);
+pub(crate) struct CpuList(BTreeSet<usize>);
 
 impl CpuList {
     /// The CPUs, ascending.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
         self.0.iter().copied()
     }
 
     /// How many CPUs there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether `cpu` is one of them.
-    pub fn contains(&self, cpu: usize) -> bool {
+    pub(crate) fn contains(&self, cpu: usize) -> bool {
         self.0.contains(&cpu)
     }
 
     /// The CPUs that both have.
-    pub fn intersection(&self, other: &CpuList) -> CpuList {
+    pub(crate) fn intersection(&self, other: &CpuList) -> CpuList {
         self.0.intersection(&other.0).copied().collect()
     }
 }
@@ -71,7 +71,7 @@ impl fmt::Display for CpuList {
 /// A text that is no list of CPUs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{item:?} is no CPU number or range below {CPU_END}; write for example 0-3,8 or 0-14:2")]
-pub struct CpuListError {
+pub(crate) struct CpuListError {
     item: String,
 }
 
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn reads_what_the_kernel_writes() {
-        assert_eq!(cpus(""), []);
+        assert_eq!(cpus(""), [0usize; 0]);
         assert_eq!(cpus("5\n"), [5]);
         assert_eq!(cpus("0-3,8,10-11"), [0, 1, 2, 3, 8, 10, 11]);
     }

@@ -9,7 +9,7 @@ use super::tree::Tree;
 
 /// What kind of core a CPU belongs to, on machines that mix them. Performance comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CoreKind {
+pub(crate) enum CoreKind {
     /// The fast kind, or the only one.
     Performance,
     /// The slow kind of a hybrid machine.
@@ -19,22 +19,22 @@ pub enum CoreKind {
 /// One CPU (hardware thread) that this process may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Cpu {
+pub(crate) struct Cpu {
     /// Its number, as in /proc/cpuinfo.
-    pub number: usize,
+    pub(crate) number: usize,
     /// Its socket.
-    pub package: usize,
+    pub(crate) package: usize,
     /// Its physical core, as the kernel numbers it within the package.
-    pub core: usize,
+    pub(crate) core: usize,
     /// Its place among the allowed hardware threads of its physical core, 0 for the first. If only
     /// a core's second thread is allowed, that one has rank 0: it has the core to itself.
-    pub sibling_rank: usize,
+    pub(crate) sibling_rank: usize,
     /// Its NUMA node.
-    pub node: usize,
+    pub(crate) node: usize,
     /// The kind of its core; `None` where all cores are of one kind.
-    pub kind: Option<CoreKind>,
+    pub(crate) kind: Option<CoreKind>,
     /// Its highest frequency, where the kernel knows it.
-    pub frequency_khz_max: Option<u64>,
+    pub(crate) frequency_khz_max: Option<u64>,
 }
 
 /// What restricts the CPUs.

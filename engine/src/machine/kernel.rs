@@ -10,15 +10,15 @@ use std::str::FromStr;
 use super::tree::Tree;
 
 /// The oldest kernel that has everything for which there is no fallback.
-pub const KERNEL_MIN: KernelVersion = KernelVersion { major: 5, minor: 4 };
+pub(crate) const KERNEL_MIN: KernelVersion = KernelVersion { major: 5, minor: 4 };
 
 /// A kernel's version without its patch level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KernelVersion {
+pub(crate) struct KernelVersion {
     /// 6 of 6.1.
-    pub major: u32,
+    pub(crate) major: u32,
     /// 1 of 6.1.
-    pub minor: u32,
+    pub(crate) minor: u32,
 }
 
 impl fmt::Display for KernelVersion {
@@ -30,7 +30,7 @@ impl fmt::Display for KernelVersion {
 /// A text that names no kernel version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no version such as 6.1.0-18-amd64")]
-pub struct KernelVersionError;
+pub(crate) struct KernelVersionError;
 
 impl FromStr for KernelVersion {
     type Err = KernelVersionError;
@@ -49,15 +49,15 @@ impl FromStr for KernelVersion {
 /// A feature of the kernel that the engine uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Feature {
+pub(crate) struct Feature {
     /// The call's name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The first kernel that has it.
-    pub since: KernelVersion,
+    pub(crate) since: KernelVersion,
     /// Whether this kernel has it, by its version.
-    pub present: bool,
+    pub(crate) present: bool,
     /// What the engine does without it.
-    pub fallback: &'static str,
+    pub(crate) fallback: &'static str,
 }
 
 const NO_FALLBACK: &str = "none: kernel 5.4 or newer is needed";
@@ -98,12 +98,12 @@ pub(crate) fn version(tree: &Tree) -> Option<KernelVersion> {
 /// setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct HugePages {
+pub(crate) struct HugePages {
     /// For anonymous memory: always, madvise or never.
-    pub anonymous: Option<String>,
+    pub(crate) anonymous: Option<String>,
     /// For shared memory (memfd): always, within_size, advise, never, deny or force. MADV_COLLAPSE
     /// works under 'never'.
-    pub shared: Option<String>,
+    pub(crate) shared: Option<String>,
 }
 
 impl HugePages {

@@ -16,17 +16,17 @@ const V1_UNLIMITED_BYTES: u64 = i64::MAX as u64 - 0xffff;
 /// A bound on memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct MemoryBound {
+pub(crate) struct MemoryBound {
     /// At most so much.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Why.
-    pub reason: MemoryReason,
+    pub(crate) reason: MemoryReason,
 }
 
 /// Why there is no more memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum MemoryReason {
+pub(crate) enum MemoryReason {
     /// The machine has no more: MemTotal.
     Physical,
     /// The machine has no more to give now: MemAvailable.
@@ -101,17 +101,17 @@ impl fmt::Display for Size {
 /// Every bound on memory as it was when this was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Memory {
+pub(crate) struct Memory {
     /// Bounds on what arrays can ever have.
-    pub capacity: Vec<MemoryBound>,
+    pub(crate) capacity: Vec<MemoryBound>,
     /// Bounds on what they could have had when this was read.
-    pub available: Vec<MemoryBound>,
+    pub(crate) available: Vec<MemoryBound>,
 }
 
 impl Memory {
     /// The bounds on this process now. Reads a dozen small files; what is odd about them is in
     /// [`Machine::notes`](super::Machine::notes).
-    pub fn here() -> Memory {
+    pub(crate) fn here() -> Memory {
         let tree = Tree::new(Path::new("/"));
         Memory::read(&tree, &Cgroups::read(&tree))
     }
@@ -140,13 +140,13 @@ impl Memory {
     }
 
     /// The least bound on what arrays can ever have; `None` where nothing is known.
-    pub fn capacity(&self) -> Option<&MemoryBound> {
+    pub(crate) fn capacity(&self) -> Option<&MemoryBound> {
         self.capacity.iter().min_by_key(|bound| bound.bytes)
     }
 
     /// The least bound on what arrays could have had when this was read; `None` where nothing is
     /// known.
-    pub fn available(&self) -> Option<&MemoryBound> {
+    pub(crate) fn available(&self) -> Option<&MemoryBound> {
         self.available.iter().min_by_key(|bound| bound.bytes)
     }
 

@@ -23,12 +23,21 @@ mod captured;
 #[cfg(test)]
 mod trees;
 
-pub use caches::{Cache, CacheKind};
-pub use cgroup::CgroupVersion;
-pub use cpulist::{CpuList, CpuListError};
-pub use cpus::{CoreKind, Cpu};
-pub use kernel::{Feature, HugePages, KERNEL_MIN, KernelVersion, KernelVersionError};
-pub use memory::{Memory, MemoryBound, MemoryReason};
-pub use nodes::Node;
-pub use topology::{Machine, OtherCounts};
-pub use workers::{WorkerBound, WorkerReason};
+#[cfg(any(test, feature = "cli"))]
+pub(crate) use caches::CacheKind;
+#[cfg(test)]
+pub(crate) use cpulist::CpuList;
+#[cfg(test)]
+pub(crate) use cpus::CoreKind;
+#[cfg(feature = "cli")]
+pub(crate) use kernel::KERNEL_MIN;
+#[cfg(test)]
+pub(crate) use kernel::KernelVersion;
+pub(crate) use memory::Memory;
+#[cfg(feature = "cli")]
+pub(crate) use memory::MemoryBound;
+#[cfg(feature = "cli")]
+pub(crate) use nodes::Node;
+pub(crate) use topology::Machine;
+#[cfg(test)]
+pub(crate) use topology::OtherCounts;

@@ -9,13 +9,13 @@ use super::tree::Tree;
 /// One NUMA node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Node {
+pub(crate) struct Node {
     /// Its number.
-    pub id: usize,
+    pub(crate) id: usize,
     /// Its CPUs, allowed or not; none for memory without CPUs.
-    pub cpus: CpuList,
+    pub(crate) cpus: CpuList,
     /// Its memory, where known.
-    pub memory_bytes: Option<u64>,
+    pub(crate) memory_bytes: Option<u64>,
 }
 
 /// All nodes, ascending; where /sys says nothing, node 0 with all `online` CPUs and all of the

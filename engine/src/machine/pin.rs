@@ -44,7 +44,7 @@ pub(crate) fn pin_current_thread(cpu: usize) -> Result<(), PinError> {
 pub(crate) struct CpuClaim {
     cpu: usize,
     /// `None` where the system allows no such sockets.
-    socket: Option<UnixDatagram>,
+    _socket: Option<UnixDatagram>,
 }
 
 impl CpuClaim {
@@ -59,9 +59,9 @@ impl CpuClaim {
         let bound = SocketAddr::from_abstract_name(name)
             .and_then(|address| UnixDatagram::bind_addr(&address));
         match bound {
-            Ok(socket) => Some(CpuClaim { cpu, socket: Some(socket) }),
+            Ok(socket) => Some(CpuClaim { cpu, _socket: Some(socket) }),
             Err(error) if error.kind() == ErrorKind::AddrInUse => None,
-            Err(_) => Some(CpuClaim { cpu, socket: None }),
+            Err(_) => Some(CpuClaim { cpu, _socket: None }),
         }
     }
 
@@ -70,9 +70,10 @@ impl CpuClaim {
         self.cpu
     }
 
+    #[cfg(test)]
     /// Whether the claim keeps others out; not so where the system allows no such sockets.
     pub(crate) fn is_exclusive(&self) -> bool {
-        self.socket.is_some()
+        self._socket.is_some()
     }
 }
 

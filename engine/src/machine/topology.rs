@@ -21,41 +21,41 @@ use super::workers::{self, WorkerBound, WorkerReason};
 
 /// What other libraries count, as further bounds on the workers. `None` leaves a bound out.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct OtherCounts {
+pub(crate) struct OtherCounts {
     /// `num_cpus::get()`.
-    pub num_cpus: Option<usize>,
+    pub(crate) num_cpus: Option<usize>,
     /// `std::thread::available_parallelism()`.
-    pub available_parallelism: Option<usize>,
+    pub(crate) available_parallelism: Option<usize>,
 }
 
 /// What a machine has and what this process may use of it, as it was when it was read.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Machine {
+pub(crate) struct Machine {
     /// The CPUs that are on line, allowed or not.
-    pub online: CpuList,
+    pub(crate) online: CpuList,
     /// The CPUs that this process may use, ascending. Never empty.
-    pub cpus: Vec<Cpu>,
+    pub(crate) cpus: Vec<Cpu>,
     /// The caches of these CPUs, by level.
-    pub caches: Vec<Cache>,
+    pub(crate) caches: Vec<Cache>,
     /// The NUMA nodes. Never empty.
-    pub nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     /// Every bound on the number of workers, the least of which decides. Never empty.
-    pub worker_bounds: Vec<WorkerBound>,
+    pub(crate) worker_bounds: Vec<WorkerBound>,
     /// Every bound on memory.
-    pub memory: Memory,
+    pub(crate) memory: Memory,
     /// The settings of transparent huge pages.
-    pub huge_pages: HugePages,
+    pub(crate) huge_pages: HugePages,
     /// The kernel's version, where known.
-    pub kernel: Option<KernelVersion>,
+    pub(crate) kernel: Option<KernelVersion>,
     /// What was missing or malformed, and what was assumed instead.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Machine {
     /// This machine, as the calling thread may use it. Call it before pinning: a pinned thread is
     /// allowed one CPU.
-    pub fn here() -> Machine {
+    pub(crate) fn here() -> Machine {
         let root = Path::new("/");
         let counts = OtherCounts {
             num_cpus: Some(num_cpus::get()),
@@ -67,7 +67,7 @@ impl Machine {
 
     /// The machine whose `proc` and `sys` lie below `root`, as a process with this affinity mask
     /// may use it.
-    pub fn read(root: &Path, affinity: &[usize], counts: OtherCounts) -> Machine {
+    pub(crate) fn read(root: &Path, affinity: &[usize], counts: OtherCounts) -> Machine {
         let tree = Tree::new(root);
         let cgroups = Cgroups::read(&tree);
         let restrictions = Restrictions::read(&tree, &cgroups, affinity);
@@ -95,12 +95,12 @@ impl Machine {
     /// The order in which workers take CPUs: every physical core before any sibling; within that,
     /// performance cores before efficiency cores; within that, compactly by package, NUMA node and
     /// CPU number.
-    pub fn pin_order(&self) -> Vec<usize> {
+    pub(crate) fn pin_order(&self) -> Vec<usize> {
         cpus::pin_order(&self.cpus)
     }
 
     /// How many workers to start, and what decided it.
-    pub fn worker_count(&self) -> WorkerBound {
+    pub(crate) fn worker_count(&self) -> WorkerBound {
         let least = self.worker_bounds.iter().min_by_key(|bound| bound.workers);
         least.cloned().unwrap_or_else(|| WorkerBound {
             workers: self.cpus.len().max(1),
@@ -111,25 +111,25 @@ impl Machine {
     }
 
     /// How much memory arrays can ever have, and what decided it; `None` where nothing is known.
-    pub fn memory_capacity(&self) -> Option<&MemoryBound> {
+    pub(crate) fn memory_capacity(&self) -> Option<&MemoryBound> {
         self.memory.capacity()
     }
 
     /// How much memory arrays could have had when the machine was read, and what decided it; `None`
     /// where nothing is known. [`Memory::here`] reads it anew.
-    pub fn memory_available(&self) -> Option<&MemoryBound> {
+    pub(crate) fn memory_available(&self) -> Option<&MemoryBound> {
         self.memory.available()
     }
 
     /// The cache that `cpu` keeps data in at this level: 1, 2 or 3.
-    pub fn data_cache(&self, cpu: usize, level: u8) -> Option<&Cache> {
+    pub(crate) fn data_cache(&self, cpu: usize, level: u8) -> Option<&Cache> {
         self.caches.iter().find(|cache| {
             cache.level == level && cache.kind != CacheKind::Instruction && cache.cpus.contains(cpu)
         })
     }
 
     /// The kernel's features that the engine uses, and what it does without them.
-    pub fn features(&self) -> Vec<Feature> {
+    pub(crate) fn features(&self) -> Vec<Feature> {
         kernel::features(self.kernel)
     }
 }

@@ -13,17 +13,17 @@ use super::tree::Tree;
 /// A bound on the number of workers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct WorkerBound {
+pub(crate) struct WorkerBound {
     /// At most so many, at least 1.
-    pub workers: usize,
+    pub(crate) workers: usize,
     /// Why.
-    pub reason: WorkerReason,
+    pub(crate) reason: WorkerReason,
 }
 
 /// Why there should be no more workers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum WorkerReason {
+pub(crate) enum WorkerReason {
     /// The affinity mask, less the CPUs that are off line.
     Affinity {
         /// What it allows.

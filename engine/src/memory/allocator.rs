@@ -56,6 +56,7 @@ impl Memory {
     }
 
     /// Bytes of the region that were ever handed out.
+    #[cfg(test)]
     pub(crate) fn high_water(&self) -> usize {
         self.lock().top - ARRAYS
     }
@@ -138,10 +139,6 @@ impl FreeList {
 }
 
 impl Block {
-    pub(crate) fn memory(&self) -> &Arc<Memory> {
-        &self.memory
-    }
-
     pub(crate) fn offset(&self) -> usize {
         self.offset
     }

@@ -108,6 +108,18 @@ impl<T: Element, D: Dimension> Array<T, D> {
         ArrayViewMut::from_shape(dim, self.as_mut_slice()).expect("C order fits its shape")
     }
 
+    /// Writes the array as a `.npy` file, which appears whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`](crate::Error::File) if the file cannot be written.
+    pub fn save_npy(&self, path: impl AsRef<std::path::Path>) -> crate::Result<()>
+    where
+        T: ndarray_npy::WritableElement,
+    {
+        super::npy_file::save(path.as_ref(), &self.view())
+    }
+
     /// The elements as a copy that lives in ordinary memory.
     pub fn to_owned(&self) -> ndarray::Array<T, D> {
         self.view().to_owned()

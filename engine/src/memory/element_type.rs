@@ -25,6 +25,7 @@ pub(crate) enum ElementType {
 
 use ElementType::{C32, C64, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
 
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "casts are a matter of job files"))]
 impl ElementType {
     /// All of them, in the order in which messages list them.
     pub(crate) const ALL: [ElementType; 12] =

@@ -2,9 +2,11 @@
 
 mod allocator;
 mod array;
+mod bytes;
 mod element_type;
 mod kept;
 mod npy;
+pub(crate) mod npy_file;
 mod npy_literal;
 mod pages;
 #[cfg(feature = "cli")]
@@ -13,10 +15,16 @@ mod region;
 
 pub(crate) use allocator::{Block, Budget, Memory};
 pub use array::{Array, Element, Elements};
+#[cfg(feature = "cli")]
 pub(crate) use element_type::ElementType;
-pub(crate) use npy::NpyHeader;
 pub(crate) use kept::{Permit, kept_bytes};
+#[cfg(all(test, feature = "cli"))]
+pub(crate) use npy::NpyError;
+#[cfg(feature = "cli")]
+pub(crate) use npy::NpyHeader;
 pub(crate) use pages::{Pages, make_present};
 #[cfg(feature = "cli")]
 pub(crate) use raw::{RawArgument, RawArray, RawHandle};
-pub(crate) use region::{ARRAYS, Region, Shareable};
+#[cfg(test)]
+pub(crate) use region::ARRAYS;
+pub(crate) use region::{Region, Shareable};

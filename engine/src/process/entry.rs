@@ -52,6 +52,7 @@ impl Handover {
 
 static REGION: OnceLock<&'static Region> = OnceLock::new();
 
+#[cfg(feature = "cli")]
 /// The region, in a worker: for tasks that were passed handles of arrays.
 pub(crate) fn worker_region() -> Option<&'static Region> {
     REGION.get().copied()

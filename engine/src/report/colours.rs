@@ -2,7 +2,27 @@
 //!
 //! Only maps whose lightness grows evenly: a picture must not show edges that the data do not have.
 
-use crate::batch::Palette;
+/// The colours of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Palette {
+    Grey,
+    Viridis,
+    Magma,
+}
+
+impl Palette {
+    /// All of them, in the order in which messages list them.
+    pub(crate) const ALL: [Palette; 3] = [Palette::Grey, Palette::Viridis, Palette::Magma];
+
+    /// The name as a job file writes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Palette::Grey => "grey",
+            Palette::Viridis => "viridis",
+            Palette::Magma => "magma",
+        }
+    }
+}
 
 /// Coefficients per colour channel, constant term first.
 type Polynomial = [[f64; 3]; 7];

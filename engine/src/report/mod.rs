@@ -12,11 +12,12 @@ mod report;
 mod scalar;
 mod table;
 
+pub(crate) use colours::Palette;
 pub(crate) use hash::sha256;
-pub(crate) use picture::{Picture, PictureError, draw};
+pub(crate) use picture::draw;
 pub(crate) use progress::{Progress, StepBar};
 pub(crate) use report::{
     Attempt, Machine, OutputReport, Poisoned, Report, SCHEMA, Status, StepReport,
 };
 pub(crate) use scalar::{Ordered, Scalar};
-pub(crate) use table::{Look, bytes, bytes_per_s, listing, scalars, seconds, steps};
+pub(crate) use table::{Look, bytes, listing, scalars, steps};

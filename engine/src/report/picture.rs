@@ -12,8 +12,7 @@
 
 use std::borrow::Cow;
 
-use super::colours;
-use crate::batch::Palette;
+use super::colours::{self, Palette};
 
 /// Pixels on a side at most.
 const SIDE_MAX: usize = 4096;

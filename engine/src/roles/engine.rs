@@ -6,17 +6,12 @@ use super::launch::Launchpad;
 use super::supervisor::Handle;
 use super::tasks::Tasks;
 use crate::compute::{
-    Args, Kernel, Map, Plan, PlanResult, Portable, Present, Reduce, ReduceWith, Summand, Total,
-    Value, Zero, ZipMap, single,
+    Args, Kernel, Map, Plan, PlanResult, Portable, Reduce, ReduceWith, Summand, Total, Value,
+    ZipMap, single,
 };
 use crate::error::{Error, Result};
 use crate::machine::pin::CpuClaim;
-#[cfg(feature = "cli")]
-use crate::compute::{Kind, Place, single_at};
-#[cfg(feature = "cli")]
-use crate::memory::{RawArgument, RawArray};
-use crate::memory::{Array, Block, Element, Elements};
-use ndarray::{ArrayBase, Data, Dimension, IntoDimension, Ix1};
+use crate::memory::{Element, Elements};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -98,103 +93,6 @@ impl Engine {
         self.core.control().cancelled.store(plan, Ordering::Release);
     }
 
-    /// An array of zeros.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfMemory`], before anything is touched.
-    pub fn zeros<T: Element, S: IntoDimension>(&self, shape: S) -> Result<Array<T, S::Dim>> {
-        let dim = shape.into_dimension();
-        let array = self.array(dim, "an array of zeros")?;
-        Ok(array)
-    }
-
-    /// An array of copies of `value`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfMemory`], before anything is touched.
-    pub fn filled<T: Element, S: IntoDimension>(
-        &self,
-        shape: S,
-        value: T,
-    ) -> Result<Array<T, S::Dim>> {
-        let mut array = self.array(shape.into_dimension(), "a filled array")?;
-        array.as_mut_slice().fill(value);
-        Ok(array)
-    }
-
-    /// An array whose elements are a function of their indices, computed by the calling thread.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfMemory`], before anything is touched.
-    pub fn from_fn<T, S, F>(&self, shape: S, mut f: F) -> Result<Array<T, S::Dim>>
-    where
-        T: Element,
-        S: IntoDimension,
-        F: FnMut(<S::Dim as Dimension>::Pattern) -> T,
-    {
-        let mut array = self.array(shape.into_dimension(), "an array made by a function")?;
-        for (index, element) in array.view_mut().indexed_iter_mut() {
-            *element = f(index);
-        }
-        Ok(array)
-    }
-
-    /// A copy of any `ndarray` array or view, whatever its memory order.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfMemory`], before anything is touched.
-    pub fn array_from<T, S, D>(&self, array: &ArrayBase<S, D>) -> Result<Array<T, D>>
-    where
-        T: Element,
-        S: Data<Elem = T>,
-        D: Dimension,
-    {
-        let mut copy = self.array(array.raw_dim(), "a copy of an array")?;
-        copy.view_mut().assign(array);
-        Ok(copy)
-    }
-
-    /// An array of zeros whose pages the workers have made present on their home chunks.
-    fn array<T: Element, D: Dimension>(
-        &self,
-        dim: D,
-        purpose: &'static str,
-    ) -> Result<Array<T, D>> {
-        let overflow = || Error::Limit {
-            what: "the number of elements of an array",
-            asked: u64::MAX,
-            limit: isize::MAX as u64,
-            remedy: "ask for a smaller shape",
-        };
-        let elements = dim.slice().iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-        let elements = elements.ok_or_else(overflow)?;
-        let bytes = elements.checked_mul(size_of::<T>()).ok_or_else(overflow)?;
-        let block = self.core.memory.allocate(purpose, bytes)?;
-        Ok(Array::new(self.zeroed(block)?, dim))
-    }
-
-    fn zeroed(&self, block: Block) -> Result<Block> {
-        /// Smaller blocks are zeroed by the calling thread: a launch would cost more.
-        const LAUNCH_MIN: usize = 256 << 10;
-        let fresh = block.is_fresh();
-        let mut bytes = Array::<u8, Ix1>::over(block);
-        if bytes.len() < LAUNCH_MIN {
-            // Fresh pages are zero already.
-            if !fresh {
-                bytes.as_mut_slice().fill(0);
-            }
-        } else if fresh {
-            self.run(&Present, &mut bytes)?;
-        } else {
-            self.run(&Zero, &mut bytes)?;
-        }
-        Ok(bytes.into_block())
-    }
-
     /// Runs a kernel over arrays: `arrays` is what its `Args` say, one reference or a tuple.
     ///
     /// ```
@@ -252,68 +150,11 @@ impl Engine {
         self.launch(&mut plan.checked()?, result)
     }
 
-    /// Runs a kernel over arrays whose types are known at run time only.
-    #[cfg(feature = "cli")]
-    pub(crate) fn run_raw<K: Kernel>(
+    pub(super) fn launch<R: PlanResult>(
         &self,
-        kernel: &K,
-        arguments: &[RawArgument<'_>],
-    ) -> Result<Value<K>> {
-        let refuse = |reason: String| Error::Refused {
-            kernel: std::any::type_name::<K>().into(),
-            reason,
-        };
-        if arguments.len() != K::Args::SPECS.len() {
-            return Err(refuse(format!("it takes {} arrays", K::Args::SPECS.len())));
-        }
-        let mut places = vec![];
-        for (argument, spec) in arguments.iter().zip(K::Args::SPECS) {
-            let array = argument.array();
-            let written = matches!(spec.kind, Kind::Write | Kind::Update | Kind::Merge);
-            let dimensions = spec.ndim.is_none_or(|ndim| ndim == array.shape().len());
-            if array.element() != (spec.element)() || !dimensions || written > argument.is_written()
-            {
-                return Err(refuse(format!(
-                    "an array of {} with shape {:?} does not fit",
-                    array.element(),
-                    array.shape()
-                )));
-            }
-            let flat = vec![array.len()];
-            let shape = spec.ndim.map_or(flat, |_| array.shape().to_vec());
-            places.push(Place { address: array.bytes().as_ptr(), len: array.len(), shape });
-        }
-        let (mut plan, output) = single_at(self.core.region(), kernel, &places)?;
-        self.launch(&mut plan, output)
-    }
-
-    /// Whether a fresh array gets huge pages.
-    #[cfg(feature = "cli")]
-    pub(crate) fn try_huge_pages(&self) -> Result<bool> {
-        let block = self.core.memory.allocate("a trial", 4 << 20)?;
-        Ok(self.run(&Present, &mut Array::<u8, Ix1>::over(block))? == 0)
-    }
-
-    /// The region, for handles of arrays.
-    #[cfg(feature = "cli")]
-    pub(crate) fn region(&self) -> &crate::memory::Region {
-        self.core.region()
-    }
-
-    /// An array of zeros whose element type is known at run time only.
-    #[cfg(feature = "cli")]
-    pub(crate) fn zeros_raw(
-        &self,
-        element: &'static str,
-        element_bytes: usize,
-        shape: &[usize],
-    ) -> Result<RawArray> {
-        let bytes = shape.iter().product::<usize>() * element_bytes;
-        let block = self.core.memory.allocate("an array of a job", bytes)?;
-        Ok(RawArray::new(self.zeroed(block)?, element, element_bytes, shape))
-    }
-
-    fn launch<R: PlanResult>(&self, plan: &mut Plan<'_>, result: R) -> Result<R::Values> {
+        plan: &mut Plan<'_>,
+        result: R,
+    ) -> Result<R::Values> {
         let mut launchpad = self.launchpad.lock().unwrap_or_else(PoisonError::into_inner);
         let state = launchpad.run(&self.core, plan)?;
         drop(launchpad);

@@ -182,12 +182,12 @@ impl Running {
         };
         if ending == Ending::GivenUp {
             let (count, last) = self.unblamed.get(&serial).cloned().unwrap_or_default();
-            return Error::GivenUp { kernel, deaths: count, last };
+            return Error::GivenUp { kernel, deaths: count, last: last.map(Box::new) };
         }
         if ending == Ending::FoldDied {
             let deaths = self.fold_deaths.get(&serial);
             let last = deaths.and_then(|deaths| deaths.last()).expect("it died").clone();
-            return Error::FoldDied { kernel, attempts: core.attempts_max, last };
+            return Error::FoldDied { kernel, attempts: core.attempts_max, last: Box::new(last) };
         }
         let pages = &core.control().failures[..core.workers];
         let lowest = pages
@@ -197,7 +197,7 @@ impl Running {
         match lowest {
             Some((chunk, Failure::Panic { message, place: at, backtrace })) => {
                 let chunk = chunk.map(place);
-                Error::Panicked(Panic { kernel, chunk, message, place: at, backtrace })
+                Error::Panicked(Box::new(Panic { kernel, chunk, message, place: at, backtrace }))
             }
             Some((_, Failure::Refused(reason))) => Error::Refused { kernel, reason },
             Some((_, Failure::Cancelled)) => Error::Cancelled,

@@ -1,14 +1,19 @@
 //! Floor 6: the two sides of the protocol, and the engine that users hold.
 
+mod arrays;
 mod builder;
 mod coordinator;
 mod engine;
 mod launch;
+#[cfg(feature = "cli")]
+mod raw;
 mod supervisor;
+mod task_queue;
 mod tasks;
 mod worker;
 
 pub use builder::{Builder, Pin, Wait};
 pub use coordinator::{Progress, Stats};
 pub use engine::Engine;
-pub use tasks::{TaskQueue, TaskResults, Tasks, Unordered};
+pub use task_queue::TaskQueue;
+pub use tasks::{TaskResults, Tasks, Unordered};

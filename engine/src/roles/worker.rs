@@ -142,7 +142,7 @@ impl Worker {
             }
         }
         let offset = slot.result[0].load(Ordering::Relaxed) as usize;
-        crate::roles::tasks::store_bytes(self.region, offset, &bytes);
+        self.region.store_bytes(offset, &bytes);
         slot.outcome.store(outcome as u64, Ordering::Relaxed);
         let Ok(()) = words.settle(self, lease);
         self.control.announce_finish();
@@ -150,7 +150,7 @@ impl Worker {
 
     fn read_bytes(&self, place: &[AtomicU64; 2]) -> Vec<u8> {
         let [offset, len] = place.each_ref().map(|word| word.load(Ordering::Relaxed) as usize);
-        crate::roles::tasks::load_bytes(self.region, offset, len)
+        self.region.load_bytes(offset, len)
     }
 
     /// Reads the frame of an issue, its plan if that is new, and binds its step.
@@ -196,8 +196,6 @@ pub(crate) enum TaskOutcome {
     Failed,
     /// The coordinator has the death records.
     Died,
-    /// It was not run.
-    Dropped,
 }
 
 impl Surroundings for Worker {

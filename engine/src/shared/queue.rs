@@ -117,7 +117,7 @@ impl<A: Atomics> Queue<A> {
         self.slots.as_ref().iter().for_each(|slot| slot.0.state.store(0, Relaxed));
         self.put.0.store(0, Relaxed);
         // A new version: a worker that looked at the queue's former life cannot move the cursor.
-        let version = (self.cursor.0.load(Relaxed) >> SEQUENCE_BITS) + 1 & 0xFFFF;
+        let version = ((self.cursor.0.load(Relaxed) >> SEQUENCE_BITS) + 1) & 0xFFFF;
         // Release: whoever sees it must see `put` at 0 too, or it passes items before they come.
         self.cursor.0.store(version << SEQUENCE_BITS, Release);
         self.closed.store(0, Release);
@@ -248,7 +248,7 @@ impl<A: Atomics> Queue<A> {
         }
         loop {
             let cursor = self.cursor.0.load(Acquire);
-            let version = (cursor >> SEQUENCE_BITS) + 1 & 0xFFFF;
+            let version = ((cursor >> SEQUENCE_BITS) + 1) & 0xFFFF;
             let oldest = (cursor & SEQUENCE_MASK).min(sequence);
             if self.cursor.0.exchange(cursor, version << SEQUENCE_BITS | oldest) {
                 return;

@@ -131,10 +131,10 @@ impl MergeOp<u64> for AddWithFuse {
     fn merge(into: &mut u64, from: u64) {
         *into += from;
         // Half of the cell is merged by now.
-        if from == 1_000_003 {
-            if let Ok(path) = std::env::var(MERGE_FUSE) {
-                Fuse { path: path.into(), times: 1 }.burn();
-            }
+        if from == 1_000_003
+            && let Ok(path) = std::env::var(MERGE_FUSE)
+        {
+            Fuse { path: path.into(), times: 1 }.burn();
         }
     }
 }

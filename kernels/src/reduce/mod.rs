@@ -13,7 +13,7 @@ mod statistics;
 mod sum;
 
 pub use dot::{Dot, Factor};
-pub use exact::{ExactSum, SumExact};
+pub use exact::{Exact, ExactSum, SumExact};
 pub use extremes::{Max, Min};
 pub use mean::{Average, Mean};
 pub use moments::{Moments, Variance};

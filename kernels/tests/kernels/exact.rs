@@ -1,7 +1,8 @@
 //! `sum_exact` against integers of any length.
 
+use crate::data::{array, engine, length, mixed};
 use gristmill::Reduce;
-use gristmill_kernels::ExactSum;
+use gristmill_kernels::{ExactSum, SumExact};
 use num_bigint::BigInt;
 use proptest::prelude::*;
 
@@ -73,12 +74,48 @@ fn finite() -> impl Strategy<Value = f64> {
     ]
 }
 
+/// Arrays of one character: of like or of unlike magnitudes, tiny or huge, some with zeros.
+fn long() -> impl Strategy<Value = Vec<f64>> {
+    let number: [fn(u64, usize) -> f64; 7] = [
+        |seed, i| (mixed(i + seed as usize)).sin(),
+        |seed, i| mixed(i + seed as usize),
+        |seed, i| mixed(i).powi(3) * 2f64.powi(seed as i32 % 900 - 450),
+        |seed, i| f64::from_bits(mixed(i).to_bits().rotate_left(seed as u32 % 64)),
+        |_, i| mixed(i) * 1e-310,
+        |_, i| mixed(i).signum() * f64::MAX * (1.0 - 0.1 * mixed(i).sin().abs()),
+        |seed, i| if (i as u64 + seed).is_multiple_of(3) { -0.0 } else { mixed(i) },
+    ];
+    (length(), 0..number.len(), any::<u32>()).prop_map(move |(length, which, seed)| {
+        (0..length).map(|i| number[which](seed.into(), i)).collect()
+    })
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn the_kernel_sums_as_one_at_a_time_does(numbers in long()) {
+        let own = engine().run(&SumExact::new(), &array(&numbers)).unwrap().to_f64();
+        let expected = numbers.iter().copied().collect::<ExactSum>().to_f64();
+        prop_assert!(own.to_bits() == expected.to_bits() || own.is_nan() && expected.is_nan());
+        let narrow: Vec<f32> = numbers.iter().map(|x| *x as f32).collect();
+        let own = engine().run(&SumExact::new(), &array(&narrow)).unwrap().to_f32();
+        let expected = narrow.iter().map(|x| f64::from(*x)).collect::<ExactSum>().to_f32();
+        prop_assert!(own.to_bits() == expected.to_bits() || own.is_nan() && expected.is_nan());
+    }
+
     #[test]
     fn one_at_a_time(numbers in prop::collection::vec(finite(), 0..60)) {
         let sum: ExactSum = numbers.iter().copied().collect();
         check_f64(&numbers, &sum);
         check_f32(&numbers, &sum);
+    }
+
+    #[test]
+    fn the_kernel_is_exact(numbers in prop::collection::vec(-1e6f64..1e6, 0..2000)) {
+        check_f64(&numbers, &engine().run(&SumExact::new(), &array(&numbers)).unwrap());
+        let wide: Vec<f64> = numbers.iter().map(|x| x * x * x / 1e12).collect();
+        check_f64(&wide, &engine().run(&SumExact::new(), &array(&wide)).unwrap());
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::batch::{
-    ArrayMeta, At, Catalogue, CheckedJob, ElementType, InputInfo, JobErrors, KernelInfo, NamedMeta,
-    ParamInfo, ParamType, Refusal, ResultKind, check_text,
+    ArrayMeta, At, Catalogue, CheckedJob, InputInfo, JobErrors, KernelInfo, NamedMeta, ParamInfo,
+    ParamType, Refusal, ResultKind, check_text,
 };
+use crate::memory::ElementType;
 
 /// Kernels of every kind that the check tells apart.
 pub(crate) struct Kernels;

@@ -1,7 +1,9 @@
 //! Jobs that are right.
 
 use super::fixture::{Kernels, Place};
-use crate::batch::{CheckError, ElementType, Palette, Source, check_file};
+use crate::batch::{CheckError, Source, check_file};
+use crate::memory::ElementType;
+use crate::report::Palette;
 
 const JOB: &str = r#"
 format = 1

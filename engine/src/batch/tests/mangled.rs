@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::fixture::{Place, npy};
-use crate::batch::NpyHeader;
+use crate::memory::NpyHeader;
 
 const JOB: &str = r#"format = 1
 name = "t"
@@ -61,10 +61,16 @@ fn the_job_before_it_is_mangled_is_right() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn mangled_jobs_have_an_answer(edits in prop::collection::vec(any::<(usize, usize, usize)>(), 1..6)) {
+    fn mangled_jobs_have_an_answer(
+        edits in prop::collection::vec(any::<(usize, usize, usize)>(), 1..6)
+    ) {
         let place = Place::new();
         let text = mangle(JOB, &edits);
         if let Err(errors) = place.check(&text) {
@@ -72,7 +78,8 @@ proptest! {
             let drawn = format!("{errors}\n{}", errors.plain());
             prop_assert!(!drawn.is_empty());
             for error in &errors.errors {
-                prop_assert!(error.line >= 1 && error.column >= 1 && error.span.offset() <= text.len());
+                prop_assert!(error.line >= 1 && error.column >= 1);
+                prop_assert!(error.span.offset() <= text.len());
             }
         }
     }

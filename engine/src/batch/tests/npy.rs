@@ -1,7 +1,7 @@
 //! Headers of .npy files: what is read, and how the rest is refused.
 
 use super::fixture::{npy, npy_of};
-use crate::batch::{ElementType, NpyError, NpyHeader};
+use crate::memory::{ElementType, NpyError, NpyHeader};
 
 fn read(bytes: &[u8]) -> Result<NpyHeader, NpyError> {
     NpyHeader::read(&mut &bytes[..], bytes.len() as u64)

@@ -112,11 +112,6 @@ impl<'a, A: Atomics> Board<'a, A> {
         self.posts[rank].state.load(Acquire) != State::NOBODY.0
     }
 
-    /// What worker `rank` is about, for looking at.
-    pub(crate) fn blame(&self, rank: usize, serial: u64) -> Option<Blame> {
-        Note(self.posts[rank].note.load(Acquire)).read(serial)
-    }
-
     /// The chunks in the private accumulator of worker `rank`.
     pub(in crate::shared) fn pending(
         &self,

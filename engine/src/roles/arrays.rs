@@ -1,0 +1,135 @@
+//! Making arrays: their pages are made present by the workers, on their home chunks.
+
+use super::engine::Engine;
+use crate::compute::{Present, Zero};
+use crate::error::{Error, Result};
+use crate::memory::{Array, Block, Element, npy_file};
+use ndarray::{ArrayBase, Data, Dimension, IntoDimension, Ix1};
+
+impl Engine {
+    /// An array of zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], before anything is touched.
+    pub fn zeros<T: Element, S: IntoDimension>(&self, shape: S) -> Result<Array<T, S::Dim>> {
+        let dim = shape.into_dimension();
+        let array = self.array(dim, "an array of zeros")?;
+        Ok(array)
+    }
+
+    /// An array of copies of `value`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], before anything is touched.
+    pub fn filled<T: Element, S: IntoDimension>(
+        &self,
+        shape: S,
+        value: T,
+    ) -> Result<Array<T, S::Dim>> {
+        let mut array = self.array(shape.into_dimension(), "a filled array")?;
+        array.as_mut_slice().fill(value);
+        Ok(array)
+    }
+
+    /// An array whose elements are a function of their indices, computed by the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], before anything is touched.
+    pub fn from_fn<T, S, F>(&self, shape: S, mut f: F) -> Result<Array<T, S::Dim>>
+    where
+        T: Element,
+        S: IntoDimension,
+        F: FnMut(<S::Dim as Dimension>::Pattern) -> T,
+    {
+        let mut array = self.array(shape.into_dimension(), "an array made by a function")?;
+        for (index, element) in array.view_mut().indexed_iter_mut() {
+            *element = f(index);
+        }
+        Ok(array)
+    }
+
+    /// A copy of any `ndarray` array or view, whatever its memory order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], before anything is touched.
+    pub fn array_from<T, S, D>(&self, array: &ArrayBase<S, D>) -> Result<Array<T, D>>
+    where
+        T: Element,
+        S: Data<Elem = T>,
+        D: Dimension,
+    {
+        let mut copy = self.array(array.raw_dim(), "a copy of an array")?;
+        copy.view_mut().assign(array);
+        Ok(copy)
+    }
+
+    /// The array in a `.npy` file: C order, this machine's byte order, elements `T`.
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// # let folder = std::env::temp_dir().join(format!("gristmill-doc-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder).unwrap();
+    /// # let path = folder.join("x.npy");
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// engine.from_fn((2, 3), |(row, column)| (10 * row + column) as f32)?.save_npy(&path)?;
+    /// let x = engine.open_npy::<f32, ndarray::Ix2>(&path)?;
+    /// assert_eq!(x.view()[[1, 2]], 12.0);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] says what is wrong with the file, and the remedy; [`Error::OutOfMemory`].
+    pub fn open_npy<T: Element, D: Dimension>(
+        &self,
+        path: impl AsRef<std::path::Path>,
+    ) -> Result<Array<T, D>> {
+        let path = path.as_ref();
+        let (header, dim) = npy_file::shape_of::<T, D>(path)?;
+        let mut array = self.array(dim, "an array from a file")?;
+        npy_file::read(path, &header, &mut array)?;
+        Ok(array)
+    }
+
+    /// An array of zeros whose pages the workers have made present on their home chunks.
+    fn array<T: Element, D: Dimension>(
+        &self,
+        dim: D,
+        purpose: &'static str,
+    ) -> Result<Array<T, D>> {
+        let overflow = || Error::Limit {
+            what: "the number of elements of an array",
+            asked: u64::MAX,
+            limit: isize::MAX as u64,
+            remedy: "ask for a smaller shape",
+        };
+        let elements = dim.slice().iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+        let elements = elements.ok_or_else(overflow)?;
+        let bytes = elements.checked_mul(size_of::<T>()).ok_or_else(overflow)?;
+        let block = self.core.memory.allocate(purpose, bytes)?;
+        Ok(Array::new(self.zeroed(block)?, dim))
+    }
+
+    pub(super) fn zeroed(&self, block: Block) -> Result<Block> {
+        /// Smaller blocks are zeroed by the calling thread: a launch would cost more.
+        const LAUNCH_MIN: usize = 256 << 10;
+        let fresh = block.is_fresh();
+        let mut bytes = Array::<u8, Ix1>::over(block);
+        if bytes.len() < LAUNCH_MIN {
+            // Fresh pages are zero already.
+            if !fresh {
+                bytes.as_mut_slice().fill(0);
+            }
+        } else if fresh {
+            self.run(&Present, &mut bytes)?;
+        } else {
+            self.run(&Zero, &mut bytes)?;
+        }
+        Ok(bytes.into_block())
+    }
+}

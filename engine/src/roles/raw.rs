@@ -1,0 +1,66 @@
+//! Launches over arrays whose types are known at run time only: for job files.
+
+use super::engine::Engine;
+use crate::compute::{Args, Kernel, Kind, Place, Present, Value, single_at};
+use crate::error::{Error, Result};
+use crate::memory::{Array, RawArgument, RawArray};
+use ndarray::Ix1;
+
+impl Engine {
+    /// Runs a kernel over arrays whose types are known at run time only.
+    pub(crate) fn run_raw<K: Kernel>(
+        &self,
+        kernel: &K,
+        arguments: &[RawArgument<'_>],
+    ) -> Result<Value<K>> {
+        let refuse =
+            |reason: String| Error::Refused { kernel: std::any::type_name::<K>().into(), reason };
+        if arguments.len() != K::Args::SPECS.len() {
+            return Err(refuse(format!("it takes {} arrays", K::Args::SPECS.len())));
+        }
+        let mut places = vec![];
+        for (argument, spec) in arguments.iter().zip(K::Args::SPECS) {
+            let array = argument.array();
+            let written = matches!(spec.kind, Kind::Write | Kind::Update | Kind::Merge);
+            let dimensions = spec.ndim.is_none_or(|ndim| ndim == array.shape().len());
+            if array.element() != (spec.element)()
+                || !dimensions
+                || (written && !argument.is_written())
+            {
+                return Err(refuse(format!(
+                    "an array of {} with shape {:?} does not fit",
+                    array.element(),
+                    array.shape()
+                )));
+            }
+            let flat = vec![array.len()];
+            let shape = spec.ndim.map_or(flat, |_| array.shape().to_vec());
+            places.push(Place { address: array.bytes().as_ptr(), len: array.len(), shape });
+        }
+        let (mut plan, output) = single_at(self.core.region(), kernel, &places)?;
+        self.launch(&mut plan, output)
+    }
+
+    /// Whether a fresh array gets huge pages.
+    pub(crate) fn try_huge_pages(&self) -> Result<bool> {
+        let block = self.core.memory.allocate("a trial", 4 << 20)?;
+        Ok(self.run(&Present, &mut Array::<u8, Ix1>::over(block))? == 0)
+    }
+
+    /// The region, for handles of arrays.
+    pub(crate) fn region(&self) -> &crate::memory::Region {
+        self.core.region()
+    }
+
+    /// An array of zeros whose element type is known at run time only.
+    pub(crate) fn zeros_raw(
+        &self,
+        element: &'static str,
+        element_bytes: usize,
+        shape: &[usize],
+    ) -> Result<RawArray> {
+        let bytes = shape.iter().product::<usize>() * element_bytes;
+        let block = self.core.memory.allocate("an array of a job", bytes)?;
+        Ok(RawArray::new(self.zeroed(block)?, element, element_bytes, shape))
+    }
+}

@@ -1,0 +1,276 @@
+//! One joinable task queue: put, next, join, close.
+
+use super::engine::Engine;
+use super::tasks::Unordered;
+use super::worker::TaskOutcome;
+use crate::compute::{Failure, Portable, encode};
+use crate::error::{Error, Panic, Result, TaskFailure};
+use crate::memory::Block;
+use crate::shared::protocol::Hardware;
+use crate::shared::queue::{Queue, SLOTS};
+use std::collections::{BTreeMap, VecDeque};
+use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
+
+/// Bytes of parameters, and of a result, for which a slot has room without asking.
+pub(super) const INLINE: usize = 1024;
+
+/// A bounded queue of tasks that the engine's workers run, each until it has a result.
+///
+/// A worker leases a task and settles it when it is done; if the worker dies its lease returns to
+/// the queue, and another runs the task. A task that kills its worker each time fails alone.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// let engine = gristmill::Engine::builder().workers(2).build()?;
+/// let mut queue = engine.tasks().queue(|text: String| text.len())?;
+/// for word in ["a", "joinable", "queue"] {
+///     queue.put(&word.to_string())?;
+/// }
+/// queue.join(); // all tasks are done
+/// let mut lengths: Vec<usize> = queue.close().map(|(_, len)| len.unwrap()).collect();
+/// lengths.sort();
+/// assert_eq!(lengths, [1, 5, 8]);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct TaskQueue<'e, P, R> {
+    engine: &'e Engine,
+    index: usize,
+    pub(super) bound: usize,
+    name: &'static str,
+    room: Block,
+    /// Tasks that are not taken yet, with memory of their own where a slot's room is too small.
+    pub(super) waiting: BTreeMap<u64, Payload>,
+    pub(super) finished: VecDeque<(u64, Result<R>)>,
+    types: PhantomData<fn(P) -> R>,
+}
+
+/// Memory of a task beyond its slot's room.
+#[derive(Debug, Default)]
+pub(super) struct Payload {
+    _params: Option<Block>,
+    result: Option<Block>,
+}
+
+impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
+    /// The open queue number `index`; `room` is its slots' memory.
+    pub(super) fn new(
+        engine: &'e Engine,
+        index: usize,
+        bound: usize,
+        name: &'static str,
+        room: Block,
+    ) -> TaskQueue<'e, P, R> {
+        TaskQueue {
+            engine,
+            index,
+            bound,
+            name,
+            room,
+            waiting: BTreeMap::new(),
+            finished: VecDeque::new(),
+            types: PhantomData,
+        }
+    }
+
+    /// Puts a task; gives its number, counted from 0. Waits while the queue is full, which results
+    /// that come meanwhile relieve: they are kept until [`next`](TaskQueue::next) takes them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotPortable`] if the parameters cannot be sent; [`Error::OutOfMemory`].
+    pub fn put(&mut self, params: &P) -> Result<u64> {
+        let bytes = encode(params)?;
+        while self.waiting.len() >= self.bound || !self.has_free_slot() {
+            let sequence = self.wait_for_any();
+            let result = self.take(sequence);
+            self.finished.push_back((sequence, result));
+        }
+        self.put_bytes(&bytes)
+    }
+
+    /// The result of any task that is done, with the task's number; waits for one. None once all
+    /// results were taken.
+    #[allow(clippy::should_implement_trait, reason = "more tasks can be put after None")]
+    pub fn next(&mut self) -> Option<(u64, Result<R>)> {
+        if let Some(finished) = self.finished.pop_front() {
+            return Some(finished);
+        }
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let sequence = self.wait_for_any();
+        let result = self.take(sequence);
+        Some((sequence, result))
+    }
+
+    /// Waits until all tasks are done. Their results stay to be taken.
+    pub fn join(&mut self) {
+        while !self.waiting.is_empty() {
+            let sequence = self.wait_for_any();
+            let result = self.take(sequence);
+            self.finished.push_back((sequence, result));
+        }
+    }
+
+    /// Tasks whose results have not been taken.
+    pub fn len(&self) -> usize {
+        self.waiting.len() + self.finished.len()
+    }
+
+    /// Whether all results have been taken.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn words(&self) -> &Queue<Hardware> {
+        &self.engine.core.control().queues[self.index]
+    }
+
+    pub(super) fn has_free_slot(&self) -> bool {
+        // A ring: the slot of the next task is free once the task 256 before it is taken.
+        let next = self.words().count_put();
+        next.checked_sub(SLOTS as u64).is_none_or(|before| !self.waiting.contains_key(&before))
+    }
+
+    pub(super) fn put_bytes(&mut self, bytes: &[u8]) -> Result<u64> {
+        let core = &self.engine.core;
+        let next = self.words().count_put();
+        let base = self.room.offset() + next as usize % SLOTS * 2 * INLINE;
+        let mut payload = Payload::default();
+        let place = if bytes.len() <= INLINE {
+            base
+        } else {
+            let block = core.memory.allocate("the parameters of a task", bytes.len())?;
+            payload._params.insert(block).offset()
+        };
+        core.region().store_bytes(place, bytes);
+        let sequence = self.words().put(|_, slot| {
+            slot.params[0].store(place as u64, Ordering::Relaxed);
+            slot.params[1].store(bytes.len() as u64, Ordering::Relaxed);
+            slot.result[0].store((base + INLINE) as u64, Ordering::Relaxed);
+            slot.result[1].store(INLINE as u64, Ordering::Relaxed);
+        });
+        let sequence = sequence.expect("has_free_slot was asked");
+        self.waiting.insert(sequence, payload);
+        if core.control().board().anybody_asleep() {
+            core.control().ring();
+        }
+        Ok(sequence)
+    }
+
+    /// Waits until some task is done; gives its number.
+    fn wait_for_any(&mut self) -> u64 {
+        self.wait_for(|queue| {
+            let words = queue.words();
+            queue.waiting.keys().copied().find(|&sequence| words.is_done(sequence))
+        })
+    }
+
+    pub(super) fn wait_for(&mut self, done: impl Fn(&Self) -> Option<u64>) -> u64 {
+        let core = std::sync::Arc::clone(&self.engine.core);
+        core.wait_until(|| {
+            self.grant_room();
+            done(self).or_else(|| self.give_up())
+        })
+    }
+
+    /// With no worker left every task fails.
+    fn give_up(&self) -> Option<u64> {
+        self.engine.core.lock_running().no_workers.as_ref()?;
+        self.waiting.keys().next().copied()
+    }
+
+    /// Gives room to results that are larger than their slots.
+    fn grant_room(&mut self) {
+        let core = &self.engine.core;
+        let words = &core.control().queues[self.index];
+        for (&sequence, payload) in &mut self.waiting {
+            if !words.wants_room(sequence) {
+                continue;
+            }
+            let slot = words.slot(sequence);
+            let len = slot.result[2].load(Ordering::Relaxed) as usize;
+            // Without memory the result cannot be had; its task waits until some is freed.
+            if let Ok(block) = core.memory.allocate("the result of a task", len) {
+                slot.result[0].store(block.offset() as u64, Ordering::Relaxed);
+                slot.result[1].store(block.len() as u64, Ordering::Relaxed);
+                payload.result = Some(block);
+                words.grant(sequence);
+                core.control().ring();
+            }
+        }
+    }
+
+    /// Takes the result of a task that is done.
+    pub(super) fn take(&mut self, sequence: u64) -> Result<R> {
+        let payload = self.waiting.remove(&sequence);
+        let words = self.words();
+        if !words.is_done(sequence) {
+            let reason = self.engine.core.lock_running().no_workers.clone().unwrap_or_default();
+            return Err(Error::NoWorkers { reason });
+        }
+        let slot = words.slot(sequence);
+        let [offset, _, len] = slot.result.each_ref().map(|word| word.load(Ordering::Relaxed));
+        let outcome = slot.outcome.load(Ordering::Relaxed);
+        let died = outcome == TaskOutcome::Died as u64;
+        let len = if died { 0 } else { len as usize };
+        let bytes = self.engine.core.region().load_bytes(offset as usize, len);
+        words.take(sequence);
+        drop(payload);
+        let failed = |reason| Err(Error::Task { index: sequence, reason });
+        if outcome == TaskOutcome::Done as u64 {
+            return postcard::from_bytes(&bytes)
+                .or_else(|e| failed(TaskFailure::NotPortable(e.to_string())));
+        }
+        if died {
+            let mut queues = self.engine.core.lock_queues();
+            let deaths = queues[self.index].as_mut().and_then(|q| q.deaths.remove(&sequence));
+            return failed(TaskFailure::Died(deaths.unwrap_or_default()));
+        }
+        failed(match postcard::from_bytes(&bytes) {
+            Ok(Failure::Panic { message, place, backtrace }) => {
+                TaskFailure::Panicked(Box::new(Panic {
+                    kernel: self.name.into(),
+                    chunk: None,
+                    message,
+                    place,
+                    backtrace,
+                }))
+            }
+            Ok(Failure::Refused(reason)) => TaskFailure::NotPortable(reason),
+            Ok(Failure::Cancelled) => TaskFailure::NotPortable("cancelled".into()),
+            Err(e) => TaskFailure::NotPortable(e.to_string()),
+        })
+    }
+
+    /// Closes the queue: nothing more is put; gives the results that are left, as they come.
+    pub fn close(self) -> Unordered<Self> {
+        self.words().close();
+        Unordered::new(self)
+    }
+}
+
+impl<P, R> Drop for TaskQueue<'_, P, R> {
+    /// Withdraws what nobody has begun, and waits for what somebody has.
+    fn drop(&mut self) {
+        let core = &self.engine.core;
+        let control = core.control();
+        let words = &control.queues[self.index];
+        let begun: Vec<u64> =
+            self.waiting.keys().copied().filter(|&s| !words.withdraw(s)).collect();
+        core.wait_until(|| {
+            let all = begun.iter().all(|&sequence| {
+                if words.wants_room(sequence) {
+                    // Nobody wants the result.
+                    words.forgo(sequence);
+                }
+                words.is_done(sequence)
+            });
+            (all || core.lock_running().no_workers.is_some()).then_some(())
+        });
+        control.open_queues.fetch_and(!(1 << self.index), Ordering::AcqRel);
+        core.lock_queues()[self.index] = None;
+    }
+}

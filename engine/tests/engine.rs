@@ -1,0 +1,534 @@
+//! The engine as users hold it: shapes, types, errors, threads, plans and tasks.
+
+mod support;
+
+use gristmill::{
+    Array, Chunk, Engine, Error, Halo, HaloView, In, InOut, Kernel, Out, Pin, Reduce, Sum,
+    TaskFailure, Whole, with,
+};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Ix1, Ix2, IxDyn};
+use num_complex::{Complex32, Complex64};
+use serde::{Deserialize, Serialize};
+use support::engine;
+
+#[test]
+fn every_element_type_is_mapped_and_summed() {
+    macro_rules! check {
+        ($engine:expr, $($number:ty)*) => {
+            $(let x = $engine.from_fn(300, |i| (i % 100) as $number).unwrap();
+            let mut y = $engine.zeros(300).unwrap();
+            $engine.map(&x, &mut y, |v: $number| v + 1 as $number).unwrap();
+            assert_eq!($engine.sum(&y).unwrap() as f64, 3.0 * (4950.0 + 100.0));)*
+        };
+    }
+    let engine = engine(2);
+    check!(engine, f32 f64 i8 i16 i32 i64 u8 u16 u32 u64);
+    let x = engine.from_fn(50, |i| Complex64::new(i as f64, -1.0)).unwrap();
+    assert_eq!(engine.sum(&x).unwrap(), Complex64::new(1225.0, -50.0));
+    let x = engine.from_fn(50, |i| Complex32::new(i as f32, -1.0)).unwrap();
+    assert_eq!(engine.sum(&x).unwrap(), Complex32::new(1225.0, -50.0));
+}
+
+/// A struct of a user's own.
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Body {
+    place: [f64; 3],
+    mass: f64,
+}
+
+impl Reduce for Body {
+    fn identity() -> Body {
+        Body { place: [0.0; 3], mass: 0.0 }
+    }
+
+    fn combine(self, right: Body) -> Body {
+        let mass = self.mass + right.mass;
+        let mean = |i: usize| (self.mass * self.place[i] + right.mass * right.place[i]) / mass;
+        if mass == 0.0 { self } else { Body { place: [0, 1, 2].map(mean), mass } }
+    }
+}
+
+#[test]
+fn structs_of_ones_own_are_elements_and_reductions() {
+    let engine = engine(3);
+    let bodies =
+        engine.from_fn(1000, |i| Body { place: [i as f64, 1.0, -(i as f64)], mass: 1.0 }).unwrap();
+    let centre: Body = engine.reduce(&bodies, |body: Body| body).unwrap();
+    assert!((centre.place[0] - 499.5).abs() < 1e-9 && (centre.mass - 1000.0).abs() < 1e-9);
+}
+
+#[test]
+fn one_to_six_dimensions_and_dynamic_ones() {
+    let engine = engine(2);
+    macro_rules! check {
+        ($($shape:expr),*) => {
+            $(let x = engine.filled($shape, 2.0f64).unwrap();
+            let mut y = engine.zeros(x.dim()).unwrap();
+            engine.map(&x, &mut y, |v: f64| v * 3.0).unwrap();
+            assert_eq!(y.shape(), x.shape());
+            assert_eq!(y.view().sum(), 6.0 * x.len() as f64);)*
+        };
+    }
+    check!(7, (3, 4), (2, 3, 4), (2, 3, 2, 3), (1, 2, 3, 2, 2), (2, 1, 2, 1, 2, 3));
+    let x = engine.zeros::<f64, _>(IxDyn(&[2, 5])).unwrap();
+    assert_eq!(x.view().shape(), [2, 5]);
+}
+
+#[test]
+fn empty_arrays_and_arrays_smaller_than_the_workers() {
+    for workers in [1, 8] {
+        let engine = engine(workers);
+        for len in [0usize, 1, 2, 3] {
+            let x = engine.from_fn(len, |i| i as f64 + 1.0).unwrap();
+            let mut y = engine.zeros(len).unwrap();
+            engine.map(&x, &mut y, |v: f64| 2.0 * v).unwrap();
+            assert_eq!(engine.sum(&y).unwrap(), (len * (len + 1)) as f64);
+        }
+        let none = engine.zeros::<f64, _>((0, 5)).unwrap();
+        assert_eq!(engine.sum(&none).unwrap(), 0.0);
+        assert!(none.is_empty());
+    }
+}
+
+#[test]
+fn the_same_bits_for_any_number_of_workers() {
+    let run = |workers: usize| {
+        let engine = engine(workers);
+        let x = engine.from_fn(100_003, |i| ((i * 7919) as f64).sin() * 1e3).unwrap();
+        let mut y = engine.zeros(x.len()).unwrap();
+        engine.zip_map(&x, &x, &mut y, |a: f64, b: f64| a * b + 0.1).unwrap();
+        let sum = engine.sum(&y).unwrap();
+        (sum.to_bits(), y.as_slice().iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+    };
+    let one = run(1);
+    for workers in [2, 3, 5, 8] {
+        assert!(run(workers) == one, "{workers} workers");
+    }
+}
+
+#[test]
+fn an_array_of_another_engine_is_refused() {
+    let (ours, theirs) = (engine(1), engine(1));
+    let x = theirs.zeros::<f64, _>(10).unwrap();
+    let mut y = ours.zeros::<f64, _>(10).unwrap();
+    let error = ours.map(&x, &mut y, |v: f64| v).unwrap_err();
+    assert!(matches!(error, Error::ForeignArray { argument: 0, .. }), "{error}");
+    assert!(error.to_string().contains("another engine"));
+}
+
+#[test]
+fn lengths_that_differ_are_refused_with_both_numbers() {
+    let engine = engine(1);
+    let x = engine.zeros::<f64, _>(10).unwrap();
+    let mut y = engine.zeros::<f64, _>(11).unwrap();
+    let error = engine.map(&x, &mut y, |v: f64| v).unwrap_err().to_string();
+    assert!(error.contains("10") && error.contains("11"), "{error}");
+}
+
+/// Panics at one element.
+#[derive(Serialize, Deserialize)]
+struct Picky {
+    at: f64,
+}
+
+impl Kernel for Picky {
+    type Args = In<f64>;
+    type Output = Sum<f64>;
+
+    fn run(&self, _: Chunk, x: &[f64]) -> f64 {
+        assert!(!x.contains(&self.at), "found {} among {} values", self.at, x.len());
+        x.iter().sum()
+    }
+
+    fn grain(&self, _: &gristmill::Shapes) -> usize {
+        100
+    }
+}
+
+#[test]
+fn a_panic_comes_back_with_message_file_and_line_and_the_engine_goes_on() {
+    let engine = engine(2);
+    let x = engine.from_fn(1000, |i| i as f64).unwrap();
+    for _ in 0..3 {
+        let error = engine.run(&Picky { at: 345.0 }, &x).unwrap_err();
+        let Error::Panicked(panic) = &error else { panic!("{error}") };
+        assert_eq!(panic.message, "found 345 among 100 values");
+        assert!(panic.place.contains("engine.rs:"), "{}", panic.place);
+        assert!(panic.kernel.contains("Picky"));
+        let place = panic.chunk.unwrap();
+        assert_eq!((place.chunk, place.start, place.end), (3, 300, 400));
+        assert_eq!(engine.sum(&x).unwrap(), 499_500.0);
+    }
+    assert_eq!(engine.stats().deaths, 0);
+}
+
+#[test]
+fn of_several_panics_the_lowest_chunk_is_named() {
+    let engine = engine(3);
+    let x = engine.from_fn(5000, |i| (i % 200) as f64).unwrap();
+    for _ in 0..5 {
+        let Error::Panicked(panic) = engine.run(&Picky { at: 150.0 }, &x).unwrap_err() else {
+            panic!("no panic")
+        };
+        assert_eq!(panic.chunk.unwrap().chunk, 1);
+    }
+}
+
+#[test]
+fn a_launch_from_inside_a_kernel_is_refused() {
+    let engine = engine(1);
+    let words: Vec<String> = engine
+        .tasks()
+        .map(|(): ()| Engine::new().map(|_| ()).unwrap_err().to_string(), [()])
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert!(words[0].contains("worker processes"), "{}", words[0]);
+}
+
+#[test]
+fn an_engine_serves_several_threads() {
+    let engine = engine(2);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let engine = &engine;
+            scope.spawn(move || {
+                for round in 0..50 {
+                    let x = engine.from_fn(1000, |i| (i + thread + round) as f64).unwrap();
+                    let mut y = engine.zeros(1000).unwrap();
+                    engine.map(&x, &mut y, |v: f64| v + 1.0).unwrap();
+                    let expected = 499_500.0 + 1000.0 * (thread + round + 1) as f64;
+                    assert_eq!(engine.sum(&y).unwrap(), expected);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn memory_is_refused_before_anything_is_written_and_reused_after_a_drop() {
+    let engine = Engine::builder().workers(1).capacity(64 << 20).build().unwrap();
+    let error = engine.zeros::<f64, _>(16 << 20).unwrap_err();
+    let Error::OutOfMemory { requested, available, .. } = error else { panic!("{error}") };
+    assert!(requested >= 128 << 20 && available <= 64 << 20);
+    for _ in 0..20 {
+        let mut x = engine.zeros::<f64, _>(4 << 20).unwrap();
+        assert!(x.as_slice().iter().all(|v| *v == 0.0));
+        x.as_mut_slice().fill(7.0);
+    }
+    assert!(engine.zeros::<u8, _>((usize::MAX / 2, 5)).is_err());
+}
+
+#[test]
+fn nonsense_settings_are_refused() {
+    for workers in [0, 257] {
+        let error = Engine::builder().workers(workers).build().unwrap_err();
+        assert!(matches!(error, Error::Limit { .. }), "{error}");
+    }
+    // More workers than CPUs, unpinned or pinned by hand, work.
+    for pin in [Pin::No, Pin::Cpus(vec![0])] {
+        let engine = Engine::builder().workers(5).pin(pin).build().unwrap();
+        assert_eq!(engine.sum(&engine.filled(100, 1u8).unwrap()).unwrap(), 100);
+    }
+}
+
+/// Matrix times vector: rows of a, all of x.
+#[derive(Serialize, Deserialize)]
+struct MatVec;
+
+impl Kernel for MatVec {
+    type Args = (In<f64, Ix2>, Whole<f64>, Out<f64>);
+    type Output = ();
+
+    fn run(&self, _: Chunk, (a, x, y): (ArrayView2<f64>, &[f64], &mut [f64])) {
+        for (row, y) in a.rows().into_iter().zip(y) {
+            *y = row.iter().zip(x).map(|(a, x)| a * x).sum();
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Dot;
+
+impl Kernel for Dot {
+    type Args = (In<f64>, In<f64>);
+    type Output = Sum<f64>;
+
+    fn run(&self, _: Chunk, (x, y): (&[f64], &[f64])) -> f64 {
+        x.iter().zip(y).map(|(x, y)| x * y).sum()
+    }
+}
+
+/// y = x + a y or y += a x, as `onto` says.
+#[derive(Serialize, Deserialize)]
+struct Axpy {
+    a: f64,
+    onto: bool,
+}
+
+impl Kernel for Axpy {
+    type Args = (In<f64>, InOut<f64>);
+    type Output = ();
+
+    fn run(&self, _: Chunk, (x, y): (&[f64], &mut [f64])) {
+        for (x, y) in x.iter().zip(y) {
+            *y = if self.onto { *y + self.a * x } else { x + self.a * *y };
+        }
+    }
+}
+
+/// Conjugate gradients in one plan: scalars become parameters of later steps.
+fn conjugate_gradients(engine: &Engine, a: &Array<f64, Ix2>, b: &[f64]) -> (u64, f64, Vec<f64>) {
+    let n = b.len();
+    let mut x = engine.zeros(n).unwrap();
+    let mut r = engine.from_fn(n, |i| b[i]).unwrap();
+    let mut d = engine.from_fn(n, |i| b[i]).unwrap();
+    let mut q = engine.zeros(n).unwrap();
+    let (rounds, rest) = engine
+        .plan(|p| {
+            let a = p.read(a);
+            let (mut x, mut r) = (p.write(&mut x), p.write(&mut r));
+            let (mut d, mut q) = (p.write(&mut d), p.write(&mut q));
+            p.repeat(200, |p| {
+                let rho = p.step(&Dot, (&r, &r));
+                p.step(&MatVec, (&a, &d, &mut q));
+                let dq = p.step(&Dot, (&d, &q));
+                p.step(
+                    &with((rho, dq), |(rho, dq)| Axpy { a: rho / dq, onto: true }),
+                    (&d, &mut x),
+                );
+                p.step(
+                    &with((rho, dq), |(rho, dq)| Axpy { a: -rho / dq, onto: true }),
+                    (&q, &mut r),
+                );
+                let rest = p.step(&Dot, (&r, &r));
+                p.until((rest, 1e-20), |(rest, tolerance)| rest < tolerance);
+                let ratio = with((rest, rho), |(rest, rho)| Axpy { a: rest / rho, onto: false });
+                p.step(&ratio, (&r, &mut d));
+                rest
+            })
+        })
+        .unwrap();
+    (rounds, rest, x.as_slice().to_vec())
+}
+
+#[test]
+fn conjugate_gradients_in_one_plan() {
+    let n = 60;
+    let matrix = Array2::from_shape_fn((n, n), |(i, j)| match i.abs_diff(j) {
+        0 => 4.0 + i as f64 / n as f64,
+        1 => -1.0,
+        _ => 0.0,
+    });
+    let b: Vec<f64> = (0..n).map(|i| (i as f64).cos()).collect();
+    let mut first = None;
+    for workers in [1, 2, 3] {
+        let engine = engine(workers);
+        let a = engine.array_from(&matrix).unwrap();
+        let solved = conjugate_gradients(&engine, &a, &b);
+        let (rounds, rest, x) = &solved;
+        assert!(*rounds < 60 && *rest < 1e-20, "{rounds} rounds, {rest}");
+        let product = matrix.dot(&ndarray::arr1(x));
+        assert!(product.iter().zip(&b).all(|(p, b)| (p - b).abs() < 1e-9));
+        assert!(*first.get_or_insert(solved.clone()) == solved, "{workers} workers");
+    }
+}
+
+/// Shifts rows up by one.
+#[derive(Serialize, Deserialize)]
+struct Up;
+
+impl Kernel for Up {
+    type Args = (Halo<f64, Ix2>, Out<f64, Ix2>);
+    type Output = ();
+
+    fn run(&self, _: Chunk, (old, mut new): (HaloView<f64, Ix2>, ArrayViewMut2<f64>)) {
+        for (row, mut to) in new.rows_mut().into_iter().enumerate() {
+            to.iter_mut().zip(old.row(row as isize + 1)).for_each(|(to, from)| *to = *from);
+        }
+    }
+
+    fn grain(&self, _: &gristmill::Shapes) -> usize {
+        3
+    }
+}
+
+#[test]
+fn halos_reach_over_chunks_and_stop_at_edges() {
+    let engine = engine(3);
+    let x = engine.from_fn((10, 4), |(r, c)| (10 * r + c) as f64).unwrap();
+    let mut y = engine.zeros((10, 4)).unwrap();
+    engine.run(&Up, (&x, &mut y)).unwrap();
+    for ((r, c), v) in y.view().indexed_iter() {
+        assert_eq!(*v, (10 * (r + 1).min(9) + c) as f64);
+    }
+}
+
+#[test]
+fn a_plan_without_steps_and_loops_that_do_not_run() {
+    let engine = engine(2);
+    engine.plan(|_| ()).unwrap();
+    let (times, ()) = engine.plan(|p| p.repeat(5, |_| ())).unwrap();
+    assert_eq!(times, 5);
+    let x = engine.filled(10, 2.0).unwrap();
+    let never = engine.plan(|p| {
+        let x = p.read(&x);
+        p.repeat(0, |p| p.step(&Dot, (&x, &x)))
+    });
+    assert!(never.unwrap_err().to_string().contains("never computed"));
+    // A step over nothing yields its identity, wherever it stands.
+    let empty = engine.zeros::<f64, _>(0).unwrap();
+    let (nothing, some) = engine
+        .plan(|p| {
+            let (empty, x) = (p.read(&empty), p.read(&x));
+            (p.step(&Dot, (&empty, &empty)), p.step(&Dot, (&x, &x)))
+        })
+        .unwrap();
+    assert_eq!((nothing, some), (0.0, 40.0));
+}
+
+#[test]
+fn a_plan_of_many_small_steps_wraps_the_tags() {
+    let engine = engine(2);
+    let mut x = engine.filled(8, 0.0).unwrap();
+    let one = engine.filled(8, 1.0).unwrap();
+    let (times, ()) = engine
+        .plan(|p| {
+            let (mut x, one) = (p.write(&mut x), p.read(&one));
+            p.repeat(40_000, |p| {
+                p.step(&Axpy { a: 1.0, onto: true }, (&one, &mut x));
+            })
+        })
+        .unwrap();
+    assert_eq!(times, 40_000);
+    assert!(x.as_slice().iter().all(|v| *v == 40_000.0));
+}
+
+#[test]
+fn a_condition_that_panics_is_an_error() {
+    let engine = engine(2);
+    let x = engine.filled(10, 2.0).unwrap();
+    let error = engine
+        .plan(|p| {
+            let x = p.read(&x);
+            p.repeat(3, |p| {
+                let dot = p.step(&Dot, (&x, &x));
+                p.until(dot, |dot| panic!("dot is {dot}"));
+            })
+        })
+        .unwrap_err();
+    assert!(error.to_string().contains("dot is 40"), "{error}");
+    assert_eq!(engine.sum(&x).unwrap(), 20.0);
+}
+
+#[test]
+fn cancelling_ends_a_launch_with_its_own_error() {
+    let engine = engine(2);
+    let mut x = engine.filled(64, 0.0).unwrap();
+    let one = engine.filled(64, 1.0).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while engine.progress().is_none_or(|progress| progress.steps < 100) {
+                std::thread::yield_now();
+            }
+            engine.cancel();
+        });
+        let endless = engine.plan(|p| {
+            let (mut x, one) = (p.write(&mut x), p.read(&one));
+            p.repeat(u64::MAX, |p| {
+                p.step(&Axpy { a: 1.0, onto: true }, (&one, &mut x));
+            })
+        });
+        assert!(matches!(endless, Err(Error::Cancelled)));
+    });
+    assert_eq!(engine.sum(&one).unwrap(), 64.0);
+}
+
+#[test]
+fn tasks_of_any_size_in_order_and_as_they_come() {
+    let engine = engine(3);
+    let repeat = |n: usize| vec![n as u32; n];
+    let sizes = [0, 1, 10, 1000, 100_000, 3];
+    let results: Vec<Vec<u32>> =
+        engine.tasks().map(repeat, sizes).unwrap().map(Result::unwrap).collect();
+    assert!(results.iter().zip(sizes).all(|(v, n)| *v == vec![n as u32; n]));
+    let sum = |v: Vec<u32>| v.iter().map(|v| u64::from(*v)).sum::<u64>();
+    let params = (0..20).map(|n| vec![n; 5000 * n as usize]);
+    let mut sums: Vec<(u64, u64)> = engine
+        .tasks()
+        .bound(4)
+        .map(sum, params)
+        .unwrap()
+        .unordered()
+        .map(|(index, sum)| (index, sum.unwrap()))
+        .collect();
+    sums.sort();
+    assert_eq!(sums, (0..20).map(|n| (n, n * n * 5000)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_queue_is_put_joined_closed_and_dropped_half_way() {
+    let engine = engine(2);
+    let mut queue = engine.tasks().bound(3).queue(|n: u64| n + 1).unwrap();
+    for n in 0..100 {
+        assert_eq!(queue.put(&n).unwrap(), n);
+    }
+    queue.join();
+    assert_eq!(queue.len(), 100);
+    let results: Vec<_> = queue.close().map(|(n, result)| (n, result.unwrap())).collect();
+    assert_eq!(results.len(), 100);
+    assert!(results.iter().all(|(n, result)| n + 1 == *result));
+    for _ in 0..20 {
+        // More queues than there are places, one after the other, each left with work.
+        let mut queue = engine.tasks().queue(|n: usize| vec![0u8; n]).unwrap();
+        for n in [10, 100_000, 10] {
+            queue.put(&n).unwrap();
+        }
+    }
+    let open: Vec<_> = (0..8).map(|_| engine.tasks().queue(|n: u8| n).unwrap()).collect();
+    assert!(matches!(engine.tasks().queue(|n: u8| n), Err(Error::Limit { .. })));
+    drop(open);
+    assert!(engine.tasks().queue(|n: u8| n).is_ok());
+}
+
+#[test]
+fn a_panic_in_a_task_is_the_value_of_that_task() {
+    let engine = engine(2);
+    let odd = |n: u32| if n % 2 == 1 { n } else { panic!("{n} is even") };
+    for (n, result) in engine.tasks().map(odd, 0..10).unwrap().enumerate() {
+        match result {
+            Ok(value) => assert_eq!(value as usize, n),
+            Err(Error::Task { index, reason: TaskFailure::Panicked(panic) }) => {
+                assert_eq!(index as usize, n);
+                assert_eq!(panic.message, format!("{n} is even"));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Is written, but not read back.
+#[derive(Clone, Serialize, Deserialize)]
+struct Skipping {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    a: Option<u8>,
+    b: u8,
+}
+
+#[test]
+fn what_cannot_be_sent_is_an_error_at_the_sender() {
+    let engine = engine(1);
+    let params = Skipping { a: None, b: 3 };
+    let mut results = engine.tasks().map(|s: Skipping| s.b, [params]).unwrap();
+    let error = results.next().unwrap().unwrap_err();
+    assert!(matches!(&error, Error::NotPortable { what, .. } if what.contains("Skipping")));
+}
+
+#[test]
+fn arrays_outlive_their_engine() {
+    let x = engine(2).filled(10, 1.5).unwrap();
+    assert_eq!(x.view().sum(), 15.0);
+    let view: ndarray::ArrayView<'_, f64, Ix1> = x.view();
+    assert_eq!(view.len(), 10);
+}
