@@ -198,18 +198,13 @@ impl Answer {
 impl From<Output> for Answer {
     fn from(output: Output) -> Answer {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Answer {
-            status: output.status.code(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        Answer { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 }
 
 /// A .npy file of version 1.0.
 pub fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let mut header =
-        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     while !(10 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }
