@@ -124,7 +124,10 @@ fn a_kernel_that_panics_fails_the_job_with_its_place() {
     assert!(answer.err.contains("no chunk like this"), "{}", answer.err);
     assert!(answer.err.contains("own_program.rs:"), "{}", answer.err);
     let report = answer.report();
-    assert_eq!((&report["status"], &report["poisoned"]), (&"failed".into(), &serde_json::json!([])));
+    assert_eq!(
+        (&report["status"], &report["poisoned"]),
+        (&"failed".into(), &serde_json::json!([]))
+    );
     // What was finished is kept, what was not is absent.
     assert!(answer.folder.path().join("o/copy.npy").exists());
     assert!(!answer.folder.path().join("o/own.npy").exists());

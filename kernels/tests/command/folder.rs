@@ -108,7 +108,10 @@ fn links_are_not_written_through() {
 fn what_stands_in_the_way_is_named() {
     let place = Place::with_steps(SLOPE);
     place.file("o", "a file");
-    place.gristmill("run job.toml --out o").ends_with(2).says("o is there already and is no folder");
+    place
+        .gristmill("run job.toml --out o")
+        .ends_with(2)
+        .says("o is there already and is no folder");
     std::fs::create_dir_all(place.path("p/slope.npy")).unwrap();
     place.gristmill("run job.toml --out p").ends_with(2).says("is no regular file");
     place.file("p/.gristmill-unfinished", "not ours\n");
@@ -154,10 +157,7 @@ fn a_full_disk_is_an_error_and_leaves_no_half_file() {
         .says("the disk is full")
         .says("slope.npy");
     // The picture has room, the array has not.
-    assert_eq!(
-        place.names("disk/o"),
-        [".gristmill-unfinished", "report.json", "slope.png"]
-    );
+    assert_eq!(place.names("disk/o"), [".gristmill-unfinished", "report.json", "slope.png"]);
     assert_eq!(place.report("disk/o")["status"], "failed");
     place.gristmill("run job.toml --out disk/o").ends_with(2).says("--fresh");
 }

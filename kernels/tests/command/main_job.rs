@@ -44,7 +44,8 @@ fn the_main_job_makes_its_maps_and_its_report() {
         .says_nothing();
     assert_eq!(place.names("out/terrain"), FILES);
 
-    let map = |name: &str| -> Array2<f64> { read_npy(place.path("out/terrain").join(name)).unwrap() };
+    let map =
+        |name: &str| -> Array2<f64> { read_npy(place.path("out/terrain").join(name)).unwrap() };
     let (slope, hillshade, sky) = (map("slope.npy"), map("hillshade.npy"), map("sky_view.npy"));
     for map in [&slope, &hillshade, &sky] {
         assert_eq!(map.dim(), (344, 403));

@@ -136,7 +136,8 @@ fn wrong_values() {
     refused(&sky("{ radius = 0 }"), "7:8", &["azimuths 32 and radius 0 must be at least 1"]);
     refused(&sky("{ radius = -1 }"), "9:21", &["does not fit"]);
     refused(&sky("{ radius = 99999999999 }"), "9:21", &["does not fit"]);
-    let counts = |params: &str| format!("[steps.histogram]\nin = \"elevation\"\nparams = {params}\n");
+    let counts =
+        |params: &str| format!("[steps.histogram]\nin = \"elevation\"\nparams = {params}\n");
     refused(&counts("{ bins = 2 }"), "7:8", &["lacks its parameter `range`"]);
     refused(&counts("{ range = [1] }"), "9:20", &["a list of 1", "expected a list of 2"]);
     refused(&counts("{ range = [1, 0] }"), "7:8", &["range"]);
@@ -284,10 +285,7 @@ fn what_is_no_job_file() {
     place.gristmill("run empty.toml").ends_with(2).says("empty.toml:1:1: `format` is missing");
     place.file("broken.toml", "format = \n");
     place.gristmill("run broken.toml").ends_with(2).says("broken.toml:1:10: this is not TOML");
-    assert_eq!(
-        place.names("."),
-        ["broken.toml", "empty.toml", "long.toml", "terrain.npy"]
-    );
+    assert_eq!(place.names("."), ["broken.toml", "empty.toml", "long.toml", "terrain.npy"]);
 }
 
 #[test]

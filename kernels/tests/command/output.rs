@@ -2,7 +2,8 @@
 
 use super::place::{Place, SHORT};
 
-const SLOPE: &str = "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n[steps.summary]\nin = \"slope\"\n";
+const SLOPE: &str =
+    "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n[steps.summary]\nin = \"slope\"\n";
 
 #[test]
 fn json_is_the_report_and_nothing_else() {

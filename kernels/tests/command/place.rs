@@ -16,7 +16,7 @@ cell = [92.6, 74.4]
 ";
 
 /// The main job, in the repository.
-pub fn main_job() -> PathBuf {
+pub(crate) fn main_job() -> PathBuf {
     data("jobs/terrain.toml")
 }
 
@@ -25,7 +25,7 @@ fn data(name: &str) -> PathBuf {
 }
 
 /// All of the main job's steps, with a horizon that is near enough for unoptimised builds.
-pub const SHORT: &str = "[steps.slope]
+pub(crate) const SHORT: &str = "[steps.slope]
 in = \"elevation\"
 save = \"slope.npy\"
 picture = \"viridis\"
@@ -46,7 +46,7 @@ in = [\"slope\", \"hillshade\", \"sky_view\"]
 ";
 
 /// A sky view of some seconds.
-pub const SECONDS: &str = if cfg!(debug_assertions) {
+pub(crate) const SECONDS: &str = if cfg!(debug_assertions) {
     "[steps.sky_view]
 in = \"elevation\"
 params = { azimuths = 24, radius = 60 }
@@ -63,7 +63,7 @@ picture = \"grey\"
 };
 
 /// A sky view of minutes at least, in chunks of less than a second.
-pub const MINUTES: &str = "[steps.slope]
+pub(crate) const MINUTES: &str = "[steps.slope]
 in = \"elevation\"
 save = \"slope.npy\"
 [steps.sky_view]
@@ -73,38 +73,38 @@ save = \"sky_view.npy\"
 picture = \"grey\"
 ";
 
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    pub fn new() -> Place {
+    pub(crate) fn new() -> Place {
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(data("terrain.npy"), folder.path().join("terrain.npy")).unwrap();
         Place { folder }
     }
 
     /// A place with `job.toml`: a good start, then `steps`.
-    pub fn with_steps(steps: &str) -> Place {
+    pub(crate) fn with_steps(steps: &str) -> Place {
         let place = Place::new();
         place.file("job.toml", START.to_string() + steps);
         place
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), content).unwrap();
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.path(name).symlink_metadata().is_ok()
     }
 
     /// The names in a folder, hidden ones too, without the lock that stays.
-    pub fn names(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.path(folder)).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = names.filter(|name| name != ".gristmill.lock").collect();
@@ -113,7 +113,7 @@ impl Place {
     }
 
     /// The command, to be run in this place; no color and no backtrace whatever the tester likes.
-    pub fn command(&self, words: &[impl AsRef<OsStr>]) -> Command {
+    pub(crate) fn command(&self, words: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
         command.args(words).current_dir(self.folder.path()).stdin(Stdio::null());
         command.env_remove("GRISTMILL_WORKER").env_remove("RUST_BACKTRACE");
@@ -121,12 +121,12 @@ impl Place {
     }
 
     /// Runs it to its end; words are split at blanks.
-    pub fn gristmill(&self, words: &str) -> Answer {
+    pub(crate) fn gristmill(&self, words: &str) -> Answer {
         Answer::of(&mut self.command(&words.split_whitespace().collect::<Vec<_>>()))
     }
 
     /// The same, by a shell that sets something up first.
-    pub fn gristmill_after(&self, setup: &str, words: &str) -> Answer {
+    pub(crate) fn gristmill_after(&self, setup: &str, words: &str) -> Answer {
         let program = self.command(&[""; 0]);
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(format!("{setup}\nexec \"$0\" \"$@\""));
@@ -136,13 +136,13 @@ impl Place {
         Answer::of(&mut shell)
     }
 
-    pub fn report(&self, folder: &str) -> Value {
+    pub(crate) fn report(&self, folder: &str) -> Value {
         let text = std::fs::read_to_string(self.path(folder).join("report.json")).unwrap();
         serde_json::from_str(&text).unwrap()
     }
 
     /// Paths and hashes as the report has them.
-    pub fn hashes(&self, folder: &str) -> Vec<(String, String)> {
+    pub(crate) fn hashes(&self, folder: &str) -> Vec<(String, String)> {
         let text = |output: &Value, key: &str| output[key].as_str().unwrap().to_string();
         let report = self.report(folder);
         let outputs = report["outputs"].as_array().unwrap();
@@ -152,10 +152,10 @@ impl Place {
 
 /// What a command answered.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     status: Option<i32>,
-    pub out: String,
-    pub err: String,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Answer {
@@ -164,32 +164,32 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn ends_with(self, status: i32) -> Answer {
+    pub(crate) fn ends_with(self, status: i32) -> Answer {
         assert_eq!(self.status, Some(status), "{self:#?}");
         assert!(!self.err.contains("panicked"), "{self:#?}");
         self
     }
 
     #[track_caller]
-    pub fn prints(self, part: &str) -> Answer {
+    pub(crate) fn prints(self, part: &str) -> Answer {
         assert!(self.out.contains(part), "{part:?} is not in the output of {self:#?}");
         self
     }
 
     #[track_caller]
-    pub fn prints_nothing(self) -> Answer {
+    pub(crate) fn prints_nothing(self) -> Answer {
         assert_eq!(self.out, "", "{self:#?}");
         self
     }
 
     #[track_caller]
-    pub fn says(self, part: &str) -> Answer {
+    pub(crate) fn says(self, part: &str) -> Answer {
         assert!(self.err.contains(part), "{part:?} is not in the messages of {self:#?}");
         self
     }
 
     #[track_caller]
-    pub fn says_nothing(self) -> Answer {
+    pub(crate) fn says_nothing(self) -> Answer {
         assert_eq!(self.err, "", "{self:#?}");
         self
     }
@@ -198,18 +198,13 @@ impl Answer {
 impl From<Output> for Answer {
     fn from(output: Output) -> Answer {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Answer {
-            status: output.status.code(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        Answer { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 }
 
 /// A .npy file of version 1.0.
-pub fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let mut header =
-        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+pub(crate) fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
     while !(10 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }

@@ -23,10 +23,7 @@ fn once_ends_the_job_in_order() {
         assert!(job.messages().contains("interrupted: finishing"), "{}", job.messages());
         all_end(&workers);
         // What was done is whole, what was not is absent, and the report says so.
-        assert_eq!(
-            place.names("o"),
-            [".gristmill-unfinished", "report.json", "slope.npy"]
-        );
+        assert_eq!(place.names("o"), [".gristmill-unfinished", "report.json", "slope.npy"]);
         assert_eq!(place.report("o")["status"], "interrupted");
         let slope: ndarray::Array2<f64> = ndarray_npy::read_npy(place.path("o/slope.npy")).unwrap();
         assert_eq!(slope.dim(), (344, 403));

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks again and again until it is so.
 #[track_caller]
-pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     let started = Instant::now();
     while !so() {
         assert!(started.elapsed() < PATIENCE, "{what}: waited in vain");
@@ -24,18 +24,18 @@ pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 /// A command that runs in the background; killed when dropped.
-pub struct Started {
+pub(crate) struct Started {
     child: Child,
     messages: PathBuf,
 }
 
 impl Started {
     /// The command, on two workers unless the words say otherwise.
-    pub fn new(place: &Place, words: &str) -> Started {
+    pub(crate) fn new(place: &Place, words: &str) -> Started {
         Started::of(place, Path::new(env!("CARGO_BIN_EXE_gristmill")), words)
     }
 
-    pub fn of(place: &Place, program: &Path, words: &str) -> Started {
+    pub(crate) fn of(place: &Place, program: &Path, words: &str) -> Started {
         let messages = place.path("messages.txt");
         let mut command = Command::new(program);
         command.args(words.split_whitespace()).current_dir(place.path("."));
@@ -47,16 +47,16 @@ impl Started {
         Started { child: command.spawn().unwrap(), messages }
     }
 
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.child.id() as i32
     }
 
-    pub fn messages(&self) -> String {
+    pub(crate) fn messages(&self) -> String {
         std::fs::read_to_string(&self.messages).unwrap()
     }
 
     /// Its workers, once there are as many as this and each has computed for a while.
-    pub fn computing_workers(&mut self, count: usize) -> Vec<i32> {
+    pub(crate) fn computing_workers(&mut self, count: usize) -> Vec<i32> {
         let mut workers = vec![];
         wait_until("workers that compute", || {
             assert_eq!(self.child.try_wait().unwrap(), None, "it ended: {}", self.messages());
@@ -66,12 +66,12 @@ impl Started {
         workers
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         send(self.pid(), signal);
     }
 
     /// How it ended.
-    pub fn end(&mut self) -> ExitStatus {
+    pub(crate) fn end(&mut self) -> ExitStatus {
         let mut ended = None;
         wait_until("the end of the command", || {
             ended = self.child.try_wait().unwrap();
@@ -88,12 +88,12 @@ impl Drop for Started {
     }
 }
 
-pub fn send(pid: i32, signal: Signal) {
+pub(crate) fn send(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }
 
 /// The workers among the children of a process.
-pub fn workers_of(pid: i32) -> Vec<i32> {
+pub(crate) fn workers_of(pid: i32) -> Vec<i32> {
     let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return vec![] };
     let children = tasks.flatten().flat_map(|task| {
         let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
@@ -119,13 +119,13 @@ fn cpu_ticks(pid: i32) -> u64 {
 }
 
 /// Waits until all are dead. Who their new parent is, and when it reaps them, is not ours.
-pub fn all_end(pids: &[i32]) {
+pub(crate) fn all_end(pids: &[i32]) {
     let dead = |pid: &i32| stat(*pid).first().is_none_or(|state| state == "Z" || state == "X");
     wait_until("the end of the workers", || pids.iter().all(dead));
 }
 
 /// Whether the process has anything of /dev/shm open or mapped.
-pub fn uses_shm(pid: i32) -> bool {
+pub(crate) fn uses_shm(pid: i32) -> bool {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let files = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     let open = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
