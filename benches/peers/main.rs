@@ -1,0 +1,89 @@
+//! Side-by-side measurements against the peers that a user would take instead, in one run.
+//!
+//! ```text
+//! cargo bench --bench peers                    all rows
+//! cargo bench --bench peers -- triad sum       rows whose name contains one of these
+//! cargo bench --bench peers -- --quick         3 rounds each
+//! ```
+//!
+//! Ours and theirs take turns, round by round, so that what else the machine does hits both. A
+//! row's figures are medians; its ratio is the median of the rounds' own ratios, above 1 where we
+//! are ahead, and "noisy" where the quartiles of the ratio lie over 10 % apart. It prints a table
+//! and writes target/gristmill/peers.json. It fails no build: figures are for people to read.
+
+mod arrays;
+mod measure;
+mod starts;
+mod steps;
+mod table;
+mod terrain;
+
+use gristmill::{Engine, Pin};
+use measure::{Bench, Row};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+/// A row's name, and what measures it.
+type Entry = (&'static str, fn(&Bench) -> Vec<Row>);
+
+const ENTRIES: &[Entry] = &[
+    ("triad", arrays::triad),
+    ("sum", arrays::sum),
+    ("map_sin", arrays::map_sin),
+    ("zeros", arrays::zeros),
+    ("start", starts::start),
+    ("launch", steps::launch),
+    ("plan_step", steps::plan_step),
+    ("sky_view", terrain::sky_view),
+];
+
+fn main() {
+    let mut bench = Bench::default();
+    let mut filters = vec![];
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            // Cargo says so itself.
+            "--bench" => {}
+            "--quick" => bench.quick = true,
+            option if option.starts_with('-') => {
+                eprintln!("unknown option {option}; there are names of rows, and --quick");
+                std::process::exit(2);
+            }
+            filter => filters.push(filter.to_owned()),
+        }
+    }
+    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|f| name.contains(f));
+    let mut rows = vec![];
+    for (name, measure) in ENTRIES.iter().filter(|(name, _)| wanted(name)) {
+        eprintln!("measuring {name} …");
+        rows.extend(measure(&bench));
+    }
+    table::print(&rows);
+    if let Err(error) = table::write_json(&rows) {
+        eprintln!("target/gristmill/peers.json cannot be written: {error}");
+        std::process::exit(1);
+    }
+}
+
+/// The CPUs that this process may use.
+fn cpus() -> Vec<usize> {
+    use nix::sched::{CpuSet, sched_getaffinity};
+    let allowed = sched_getaffinity(nix::unistd::Pid::from_raw(0)).expect("a process has a mask");
+    (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false)).collect()
+}
+
+/// Worker counts for rows that are worth measuring alone and together: 1, and one per CPU.
+fn alone_and_together() -> Vec<usize> {
+    let all = cpus().len();
+    if all == 1 { vec![1] } else { vec![1, all] }
+}
+
+/// An engine with one pinned worker per CPU for as many as there are. Several such engines share
+/// their CPUs, of which all but one are idle at any time.
+fn engine(workers: usize) -> Engine {
+    let started = Engine::builder().workers(workers).pin(Pin::Cpus(cpus())).build();
+    started.expect("the engine starts")
+}
+
+fn pool(threads: usize) -> ThreadPool {
+    ThreadPoolBuilder::new().num_threads(threads).build().expect("rayon starts")
+}

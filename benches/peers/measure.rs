@@ -1,0 +1,163 @@
+//! Rounds, medians and ratios.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// What is to be measured, and by how many rounds.
+#[derive(Debug, Default)]
+pub(crate) struct Bench {
+    pub(crate) quick: bool,
+}
+
+/// What a row's times are shown as.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Unit {
+    /// 10^9 bytes per second, of these bytes.
+    GigabytesPerSecond(f64),
+    /// Milliseconds each, of so many.
+    Milliseconds(f64),
+    /// Microseconds each, of so many.
+    Microseconds(f64),
+}
+
+/// One side of a comparison: its name, and one timed go at the work.
+pub(crate) struct Side<'a> {
+    name: &'static str,
+    run: Box<dyn FnMut() -> Duration + 'a>,
+}
+
+/// A measured row.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) workers: usize,
+    pub(crate) ours: f64,
+    pub(crate) peers: BTreeMap<String, f64>,
+    pub(crate) unit: &'static str,
+    /// To the first peer; above 1 is ahead.
+    pub(crate) ratio: f64,
+    /// Quartiles of the ratio.
+    pub(crate) quartiles: [f64; 2],
+    pub(crate) noisy: bool,
+    /// What the ratio is meant to reach, if anything.
+    pub(crate) target: Option<f64>,
+    pub(crate) rounds: usize,
+    /// The peers in their order, with their ratios: median and quartiles.
+    #[serde(skip)]
+    pub(crate) ratios: Vec<(&'static str, [f64; 3])>,
+}
+
+/// Times the work itself.
+pub(crate) fn timed<'a, T>(name: &'static str, mut work: impl FnMut() -> T + 'a) -> Side<'a> {
+    let run = move || {
+        let start = Instant::now();
+        black_box(work());
+        start.elapsed()
+    };
+    Side { name, run: Box::new(run) }
+}
+
+/// For work that knows itself which part of it counts.
+pub(crate) fn times<'a>(name: &'static str, run: impl FnMut() -> Duration + 'a) -> Side<'a> {
+    Side { name, run: Box::new(run) }
+}
+
+impl Bench {
+    /// Measures ours against peers in turns.
+    pub(crate) fn compare(
+        &self,
+        name: &str,
+        workers: usize,
+        unit: Unit,
+        target: Option<f64>,
+        mut sides: Vec<Side<'_>>,
+    ) -> Row {
+        // Pages, caches and branch predictors warm up; and this says how many rounds fit.
+        let warm: Duration = sides.iter_mut().map(Side::go).sum();
+        let rounds = self.rounds(warm);
+        let mut seconds = vec![vec![]; sides.len()];
+        for _ in 0..rounds {
+            for (side, seconds) in sides.iter_mut().zip(&mut seconds) {
+                seconds.push(side.go().as_secs_f64());
+            }
+        }
+        let value = |side: usize| unit.show(quartiles(seconds[side].clone())[1]);
+        let ratio = |side: usize| {
+            let pairs = seconds[0].iter().zip(&seconds[side]);
+            quartiles(pairs.map(|(ours, theirs)| theirs / ours).collect())
+        };
+        let ratios: Vec<_> = (1..sides.len()).map(|side| (sides[side].name, ratio(side))).collect();
+        let [low, middle, high] = ratios[0].1;
+        Row {
+            name: name.into(),
+            workers,
+            ours: value(0),
+            peers: (1..sides.len()).map(|s| (sides[s].name.into(), value(s))).collect(),
+            unit: unit.name(),
+            ratio: middle,
+            quartiles: [low, high],
+            noisy: is_noisy([low, middle, high]),
+            target,
+            rounds,
+            ratios,
+        }
+    }
+
+    fn rounds(&self, round: Duration) -> usize {
+        const LONG: Duration = Duration::from_secs(3);
+        const ENOUGH: Duration = Duration::from_secs(4);
+        match round {
+            _ if self.quick => 3,
+            round if round > LONG => 5,
+            round => (ENOUGH.as_secs_f64() / round.as_secs_f64()).clamp(9.0, 51.0) as usize,
+        }
+    }
+}
+
+impl Side<'_> {
+    /// Counts each go so many times: for sides that do a part of the work, as all would take long.
+    pub(crate) fn times(self, many: u32) -> Self {
+        let mut run = self.run;
+        Side { name: self.name, run: Box::new(move || run() * many) }
+    }
+
+    /// One go, once whoever still spins after the one before has gone to sleep.
+    fn go(&mut self) -> Duration {
+        std::thread::sleep(Duration::from_millis(2));
+        (self.run)()
+    }
+}
+
+impl Unit {
+    fn show(self, seconds: f64) -> f64 {
+        match self {
+            Unit::GigabytesPerSecond(bytes) => bytes / seconds / 1e9,
+            Unit::Milliseconds(many) => seconds * 1e3 / many,
+            Unit::Microseconds(many) => seconds * 1e6 / many,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Unit::GigabytesPerSecond(_) => "GB/s",
+            Unit::Milliseconds(_) => "ms",
+            Unit::Microseconds(_) => "us",
+        }
+    }
+}
+
+/// Whether the quartiles lie over 10 % of the median apart.
+pub(crate) fn is_noisy([low, middle, high]: [f64; 3]) -> bool {
+    high - low > 0.1 * middle
+}
+
+fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [0.25, 0.5, 0.75].map(|part| {
+        let at = part * (values.len() - 1) as f64;
+        let (below, above) = (values[at.floor() as usize], values[at.ceil() as usize]);
+        below + (above - below) * at.fract()
+    })
+}
