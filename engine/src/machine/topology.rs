@@ -52,43 +52,66 @@ pub(crate) struct Machine {
     pub(crate) notes: Vec<String>,
 }
 
+impl OtherCounts {
+    fn here() -> OtherCounts {
+        OtherCounts {
+            num_cpus: Some(num_cpus::get()),
+            available_parallelism: std::thread::available_parallelism().ok().map(usize::from),
+        }
+    }
+}
+
 impl Machine {
     /// This machine, as the calling thread may use it. Call it before pinning: a pinned thread is
     /// allowed one CPU.
     pub(crate) fn here() -> Machine {
         let root = Path::new("/");
-        let counts = OtherCounts {
-            num_cpus: Some(num_cpus::get()),
-            available_parallelism: std::thread::available_parallelism().ok().map(usize::from),
-        };
-        let affinity = affinity(&Tree::new(root));
-        Machine::read(root, &affinity.iter().collect::<Vec<_>>(), counts)
+        Machine::read(root, &affinity(&Tree::new(root)), OtherCounts::here())
+    }
+
+    /// The same without what an engine's start does not depend on (caches, huge pages, the kernel's
+    /// version, notes), which takes as many files again.
+    pub(crate) fn for_start() -> Machine {
+        let tree = Tree::new(Path::new("/"));
+        Machine::read_for_start(&tree, &affinity(&tree), OtherCounts::here())
     }
 
     /// The machine whose `proc` and `sys` lie below `root`, as a process with this affinity mask
     /// may use it.
     pub(crate) fn read(root: &Path, affinity: &[usize], counts: OtherCounts) -> Machine {
         let tree = Tree::new(root);
-        let cgroups = Cgroups::read(&tree);
-        let restrictions = Restrictions::read(&tree, &cgroups, affinity);
-        let memory = Memory::read(&tree, &cgroups);
-        let nodes = nodes::read(&tree, &restrictions.online, memory.physical_bytes());
+        let machine = Machine::read_for_start(&tree, affinity, counts);
+        let allowed = machine.cpus.iter().map(|cpu| cpu.number).collect();
         Machine {
-            cpus: cpus::read(&tree, &restrictions.allowed, &nodes),
-            caches: caches::read(&tree, &restrictions.allowed),
+            caches: caches::read(&tree, &allowed),
+            huge_pages: HugePages::read(&tree),
+            kernel: kernel::version(&tree),
+            notes: tree.into_notes(),
+            ..machine
+        }
+    }
+
+    fn read_for_start(tree: &Tree, affinity: &[usize], counts: OtherCounts) -> Machine {
+        let cgroups = Cgroups::read(tree);
+        let restrictions = Restrictions::read(tree, &cgroups, affinity);
+        let memory = Memory::read(tree, &cgroups);
+        let nodes = nodes::read(tree, &restrictions.online, memory.physical_bytes());
+        Machine {
+            cpus: cpus::read(tree, &restrictions.allowed, &nodes),
+            caches: vec![],
             nodes,
             worker_bounds: workers::bounds(
-                &tree,
+                tree,
                 &cgroups,
                 &restrictions,
                 counts.num_cpus,
                 counts.available_parallelism,
             ),
             memory,
-            huge_pages: HugePages::read(&tree),
-            kernel: kernel::version(&tree),
+            huge_pages: HugePages::default(),
+            kernel: None,
             online: restrictions.online,
-            notes: tree.into_notes(),
+            notes: vec![],
         }
     }
 
@@ -135,14 +158,15 @@ impl Machine {
 }
 
 /// The calling thread's mask; empty if it is not to be had.
-fn affinity(tree: &Tree) -> CpuList {
+fn affinity(tree: &Tree) -> Vec<usize> {
     match sched_getaffinity(Pid::from_raw(0)) {
         Ok(set) => (0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false)).collect(),
         // A kernel for more CPUs than the C library's set holds; its own list has no such bound.
         Err(_) => {
             let status = tree.text("/proc/thread-self/status").unwrap_or_default();
             let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-            list.and_then(|list| list.parse().ok()).unwrap_or_default()
+            let list: Option<CpuList> = list.and_then(|list| list.parse().ok());
+            list.unwrap_or_default().iter().collect()
         }
     }
 }

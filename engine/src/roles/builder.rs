@@ -106,7 +106,7 @@ impl Builder {
             return Err(Error::InsideWorker);
         }
         process::refuse_inherited_handover()?;
-        let machine = Machine::here();
+        let machine = Machine::for_start();
         let workers = self.workers.unwrap_or_else(|| machine.worker_count().workers);
         if workers == 0 || workers > WORKERS_MAX {
             return Err(Error::Limit {

@@ -12,7 +12,7 @@ use crate::process::{self, Child, Handover};
 use crate::shared::cell::{self, CellHost, Owner, Record};
 use crate::shared::lock::RobustLock;
 use crate::shared::protocol::{Culprit, Hardware, Point, Quiet, Surroundings};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
 use std::convert::Infallible;
 use std::os::fd::AsFd;
@@ -64,7 +64,7 @@ impl Supervisor {
         if !failed && told.is_ok() {
             let watching = AssertUnwindSafe(|| {
                 while !self.handle.stop.load(Ordering::Acquire) {
-                    self.watch(self.timeout());
+                    self.watch(self.recovering.map(patience));
                     self.recover();
                 }
             });
@@ -92,9 +92,11 @@ impl Supervisor {
 
     /// The first start is not forgiving: a worker that ends now would end each time.
     fn wait_until_all_are_ready(&mut self) -> Result<()> {
+        let since = Instant::now();
         while self.quiet() == Quiet::No {
-            self.pump(PollTimeout::from(1u8));
-            if let Some(death) = (0..self.posts.len()).find_map(|rank| self.reap(rank)) {
+            if self.pump(Some(patience(since)))
+                && let Some(death) = (0..self.posts.len()).find_map(|rank| self.reap(rank))
+            {
                 return Err(Error::Start {
                     reason: format!(
                         "{death}; a worker is this same executable, so what runs before `main` \
@@ -106,17 +108,8 @@ impl Supervisor {
         Ok(())
     }
 
-    fn timeout(&self) -> PollTimeout {
-        match self.recovering {
-            None => PollTimeout::NONE,
-            // Idle workers do not announce themselves: look often at first, then less.
-            Some(since) if since.elapsed() < Duration::from_millis(20) => PollTimeout::ZERO,
-            Some(_) => PollTimeout::from(1u8),
-        }
-    }
-
-    /// Waits for news, and passes on what the workers print.
-    fn pump(&mut self, timeout: PollTimeout) {
+    /// Waits for news, and passes on what the workers print; false if none came.
+    fn pump(&mut self, timeout: Option<Duration>) -> bool {
         let mut fds = vec![PollFd::new(self.handle.event.as_fd(), PollFlags::POLLIN)];
         for child in self.posts.iter().filter_map(|post| post.child.as_ref()) {
             fds.push(PollFd::new(child.pidfd(), PollFlags::POLLIN));
@@ -124,17 +117,19 @@ impl Supervisor {
             fds.extend(pipes.map(|pipe| PollFd::new(pipe, PollFlags::POLLIN)));
         }
         // An interrupted wait is as good as news.
-        let _ = poll(&mut fds, timeout);
-        if timeout == PollTimeout::ZERO {
-            std::thread::sleep(Duration::from_micros(20));
+        if ppoll(&mut fds, timeout.map(Into::into), None) == Ok(0) {
+            return false;
         }
         for child in self.posts.iter_mut().filter_map(|post| post.child.as_mut()) {
             child.relays.iter_mut().for_each(process::Relay::pump);
         }
+        true
     }
 
-    fn watch(&mut self, timeout: PollTimeout) {
-        self.pump(timeout);
+    fn watch(&mut self, timeout: Option<Duration>) {
+        if !self.pump(timeout) {
+            return;
+        }
         for rank in 0..self.posts.len() {
             if let Some(death) = self.reap(rank) {
                 self.core.counters.deaths.fetch_add(1, Ordering::Relaxed);
@@ -303,13 +298,21 @@ impl Supervisor {
     /// Kills is how workers stop: nothing they could be about outlives the engine.
     fn stop_all(&mut self) {
         self.posts.iter().filter_map(|post| post.child.as_ref()).for_each(Child::kill);
+        // Left readable, it would keep this loop from waiting, and so the dying from their CPUs.
+        let _ = self.handle.event.read();
         while self.posts.iter().any(|post| post.child.is_some()) {
-            self.pump(PollTimeout::from(10u8));
+            self.pump(Some(Duration::from_millis(10)));
             for rank in 0..self.posts.len() {
                 self.reap(rank);
             }
         }
     }
+}
+
+/// How long to wait for workers to become idle, which they do not announce, before the next look:
+/// little at first, then more.
+fn patience(since: Instant) -> Duration {
+    Duration::from_micros(if since.elapsed() < Duration::from_millis(20) { 20 } else { 1000 })
 }
 
 /// The coordinator as the repairer of a cell.
