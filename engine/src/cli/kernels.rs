@@ -1,7 +1,7 @@
 //! `gristmill kernels`: what steps can name.
 
 use super::args::{ExitStatus, KernelsArgs};
-use super::{print, say};
+use super::{print, say, width};
 use crate::batch::{Catalogue, KernelInfo, Registry, ResultKind, unknown};
 use crate::report::listing;
 
@@ -13,7 +13,7 @@ pub(super) fn kernels(args: &KernelsArgs, registry: &Registry) -> ExitStatus {
             let (name, summary) = (kernel.name.clone(), kernel.summary.clone());
             vec![name, inputs.join(", "), result(kernel).into(), summary]
         });
-        let table = listing(&["kernel", "inputs", "result", "what"], rows);
+        let table = listing(&["kernel", "inputs", "result", "what"], rows, width());
         return print(&format!("{table}\n\nOne in full: gristmill kernels NAME\n"));
     };
     match kernels.iter().find(|kernel| kernel.name == *name) {
@@ -41,14 +41,14 @@ fn explained(kernel: &KernelInfo) -> String {
         let axes = input.ndim.map_or("any".into(), |ndim| ndim.to_string());
         vec![input.name.clone(), input.access.into(), axes, elements.join(", ")]
     });
-    let inputs = listing(&["input", "access", "axes", "elements"], rows);
+    let inputs = listing(&["input", "access", "axes", "elements"], rows, width());
     let rows = kernel.params.iter().map(|param| {
         let default = param.default.as_ref().map_or("must be given".into(), ToString::to_string);
         vec![param.name.clone(), param.ty.describe(), default, param.doc.clone()]
     });
     let params = match kernel.params.is_empty() {
         true => "no parameters".into(),
-        false => listing(&["parameter", "type", "default", "meaning"], rows),
+        false => listing(&["parameter", "type", "default", "meaning"], rows, width()),
     };
     let (name, summary, result) = (&kernel.name, &kernel.summary, result(kernel));
     format!("{name}: {summary}\n\n{inputs}\n\nresult: {result}\n\n{params}\n")

@@ -8,11 +8,11 @@ mod init;
 mod kernels;
 mod run;
 
-use crate::batch::{CheckError, Registry};
+use crate::batch::{CheckError, JobErrors, Registry};
 use crate::memory::NpyHeader;
 use args::{Args, Command, ExitStatus, InitArgs};
 use clap::Parser;
-use miette::Diagnostic;
+use miette::{Diagnostic, ReportHandler};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -93,10 +93,18 @@ fn show_mistakes(error: &CheckError) {
     if !std::io::stderr().is_terminal() {
         return show(&mistakes.plain());
     }
-    let mut text = String::new();
-    let handler = miette::GraphicalReportHandler::new();
-    if handler.render_report(&mut text, mistakes).is_err() {
-        text = mistakes.plain();
+    /// Drawn as wide as the terminal is, in colours if it has them.
+    struct Drawn<'m>(&'m JobErrors);
+    impl std::fmt::Display for Drawn<'_> {
+        fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            miette::MietteHandlerOpts::new().build().debug(self.0, formatter)
+        }
     }
-    show(&text);
+    show(&Drawn(mistakes).to_string());
+}
+
+/// The columns of the terminal that standard output is, if it is one.
+fn width() -> Option<u16> {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map(|(terminal_size::Width(columns), _)| columns)
 }

@@ -82,7 +82,7 @@ fn run_in(
             engine.workers()
         ));
     }
-    signals.cancel_on_signal(&engine);
+    signals.cancel_on_signal(&engine, progress.clone());
     let ended = batch::run(job, registry, &engine, &folder, progress, &signals.interrupted);
     let Ended { report, failures } = ended.map_err(|e| e.to_string())?;
     failures.iter().for_each(|failure| say(failure));
@@ -126,6 +126,8 @@ fn tables(report: &Report, folder: &std::path::Path) -> String {
     }
     if report.status == Status::Done {
         text += "With a file of your own: gristmill init FILE.npy > job.toml\n";
+    } else {
+        text += "The run is unfinished: `--fresh` starts it anew in this folder\n";
     }
     text
 }
@@ -150,7 +152,7 @@ impl Interrupts {
     }
 
     /// Starts a thread that waits for signals as long as the process lives.
-    fn cancel_on_signal(&self, engine: &Arc<Engine>) {
+    fn cancel_on_signal(&self, engine: &Arc<Engine>, progress: Progress) {
         let signals = self.signals.lock().ok().and_then(|mut signals| signals.take());
         let Some(mut signals) = signals else { return };
         let (interrupted, signal) = (Arc::clone(&self.interrupted), Arc::clone(&self.signal));
@@ -162,7 +164,9 @@ impl Interrupts {
                     std::process::exit(128 + number);
                 }
                 signal.store(number, Ordering::Relaxed);
-                say("interrupted: finishing the chunks in flight (again to stop at once)");
+                progress.end_with(
+                    "gristmill: interrupted: finishing the chunks in flight (again to stop at once)",
+                );
                 if let Some(engine) = engine.upgrade() {
                     engine.cancel();
                 }

@@ -65,8 +65,20 @@ fn init_writes_a_job_that_is_right() {
         place.gristmill("check jobs/job.toml").ends_with(0).prints("nothing to refuse");
         place.gristmill("run jobs/job.toml --out o --quiet").ends_with(0).prints_nothing();
     }
-    place.gristmill("init terrain.npy").ends_with(0).prints("344 x 403 i16").prints("slope");
+    place.gristmill("init terrain.npy").ends_with(0).prints("344 x 403 i16");
     place.gristmill("init complex.npy").ends_with(0).prints("2 x 2 complex");
+}
+
+#[test]
+fn init_shows_what_a_map_could_be_used_for() {
+    let place = Place::new();
+    let answer = place.gristmill("init terrain.npy").ends_with(0).prints("# [steps.slope]");
+    let job = answer.out.replace("# cell", "cell").replace("# nodata", "nodata");
+    let commented_in = ["[steps.slope]", "in = ", "save = \"slope", "picture"];
+    let job = commented_in.iter().fold(job, |job, line| job.replace(&format!("# {line}"), line));
+    place.file("job.toml", &job);
+    place.gristmill("run job.toml --out o --quiet").ends_with(0).says_nothing();
+    assert!(place.has("o/slope.npy") && place.has("o/slope.png"), "{job}");
 }
 
 #[test]
@@ -75,7 +87,7 @@ fn init_without_a_file_is_an_example_to_fill_in() {
     let job = place.gristmill("init").ends_with(0).says_nothing();
     place.file("job.toml", &job.out);
     place.gristmill("check job.toml").ends_with(2).says("there is no file data.npy");
-    std::fs::copy(place.path("terrain.npy"), place.path("data.npy")).unwrap();
+    place.file("data.npy", npy("<f8", "(3, 4)", &[0; 96]));
     place.gristmill("check job.toml").ends_with(0);
 }
 
