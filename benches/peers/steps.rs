@@ -78,7 +78,11 @@ pub(crate) fn plan_step(bench: &Bench) -> Vec<Row> {
             sides.push(
                 timed("std::sync::Barrier", || {
                     let barrier = Barrier::new(workers);
-                    let wait = || (0..TIMES / 10).for_each(|_| drop(black_box(barrier.wait())));
+                    let wait = || {
+                        (0..TIMES / 10).for_each(|_| {
+                            black_box(barrier.wait());
+                        })
+                    };
                     std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(wait))));
                 })
                 .times(10),

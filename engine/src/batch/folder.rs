@@ -20,10 +20,10 @@ use std::path::Path;
 
 use nix::fcntl::OFlag;
 
-use super::directory::Directory;
+use super::directory::{Directory, Found};
 use super::folder_error::FolderError;
 use super::marker::{self, MARKER};
-use super::output_path::OutputPath;
+use super::output_path::{OutputPath, REPORT};
 use super::whole_file::WholeFile;
 
 /// The lock's name in the output folder.
@@ -47,6 +47,7 @@ impl OutputFolder {
     pub(crate) fn open(path: &Path, job: &str, fresh: bool) -> Result<OutputFolder, FolderError> {
         let directory = Directory::create(path)?;
         let lock = lock(&directory)?;
+        look_for_report(&directory)?;
         if let Some(earlier) = marker::read(&directory)? {
             if !fresh {
                 let path = path.to_path_buf();
@@ -64,10 +65,12 @@ impl OutputFolder {
     /// touching it: a lock that another job holds is not looked at, since it may be gone by then.
     pub(crate) fn look(path: &Path, fresh: bool) -> Result<(), FolderError> {
         let path = Directory::look(path)?;
-        if fresh || path.symlink_metadata().is_err() {
+        if path.symlink_metadata().is_err() {
             return Ok(());
         }
-        match marker::read(&Directory::open(&path)?)? {
+        let directory = Directory::open(&path)?;
+        look_for_report(&directory)?;
+        match marker::read(&directory)?.filter(|_| !fresh) {
             Some(earlier) => Err(FolderError::Unfinished { path, job: earlier.job }),
             None => Ok(()),
         }
@@ -107,6 +110,16 @@ impl Drop for OutputFolder {
         {
             let _ = self.directory.remove(MARKER);
         }
+    }
+}
+
+/// Refuses what could not be replaced by the report when all the work is done.
+fn look_for_report(directory: &Directory) -> Result<(), FolderError> {
+    let path = directory.path_of(REPORT);
+    match directory.find(REPORT)? {
+        Found::Nothing | Found::File { .. } => Ok(()),
+        Found::Link => Err(FolderError::Link { path }),
+        Found::Folder | Found::Other => Err(FolderError::InTheWay { path, wanted: "regular file" }),
     }
 }
 

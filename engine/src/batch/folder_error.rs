@@ -59,6 +59,11 @@ fn of_job(job: &Option<String>) -> String {
 }
 
 impl FolderError {
+    /// Whether the machine is at fault, rather than the folder that was chosen.
+    pub(crate) fn is_the_systems(&self) -> bool {
+        matches!(self, FolderError::Full { .. } | FolderError::Io { .. })
+    }
+
     /// Sorts what the system said while we tried to `action` the `path`.
     pub(crate) fn system(
         action: &'static str,

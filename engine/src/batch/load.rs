@@ -86,6 +86,15 @@ fn decode(element: ElementType, bytes: &[u8]) -> Value {
     }
 }
 
+/// An element as f64, its imaginary part left out.
+pub(crate) fn real(element: ElementType, bytes: &[u8]) -> f64 {
+    match decode(element, bytes) {
+        Value::Integer(value) => value as f64,
+        Value::Real(value) => value,
+        Value::Complex(value) => value.re,
+    }
+}
+
 /// Writes a value as an element. The check has refused casts that would lose more than digits.
 fn encode(element: ElementType, value: Value, bytes: &mut [u8]) {
     let real = match value {

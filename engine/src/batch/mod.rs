@@ -41,9 +41,7 @@ pub(crate) use check::{CheckError, check_file};
 pub(crate) use checked::CheckedJob;
 #[cfg(test)]
 pub(crate) use checked::Source;
-#[cfg(test)]
-pub(crate) use diagnose::JobErrors;
-pub(crate) use diagnose::unknown;
+pub(crate) use diagnose::{JobErrors, unknown};
 pub(crate) use folder::OutputFolder;
 #[cfg(test)]
 pub(crate) use folder_error::FolderError;

@@ -104,7 +104,7 @@ impl Run<'_> {
                 return Err(Error::Cancelled);
             }
             let bar = progress.step(&step.name, width);
-            self.step(step, &bar, progress.is_shown())?;
+            self.step(step, &bar, progress.is_shown(), interrupted)?;
             bar.finish();
             self.put_files(step, files)?;
         }
@@ -112,13 +112,19 @@ impl Run<'_> {
     }
 
     /// Runs one step, and notes what it took.
-    fn step(&mut self, step: &CheckedStep, bar: &StepBar, shown: bool) -> Result<()> {
+    fn step(
+        &mut self,
+        step: &CheckedStep,
+        bar: &StepBar,
+        shown: bool,
+        interrupted: &AtomicBool,
+    ) -> Result<()> {
         let before = self.engine.stats();
         let started = Instant::now();
         let ended = AtomicBool::new(false);
         let made = std::thread::scope(|scope| {
             if shown {
-                scope.spawn(|| self.show(step, bar, &ended));
+                scope.spawn(|| self.show(step, bar, [&ended, interrupted]));
             }
             let made = self.launch(step);
             ended.store(true, Ordering::Release);
@@ -195,12 +201,13 @@ impl Run<'_> {
     }
 
     /// Keeps the bar up to date while the step runs. A list's runs count in turn.
-    fn show(&self, step: &CheckedStep, bar: &StepBar, ended: &AtomicBool) {
+    fn show(&self, step: &CheckedStep, bar: &StepBar, until: [&AtomicBool; 2]) {
         let runs = step.runs.len().max(1) as f64;
         let first = self.engine.stats().launches;
         bar.follow(Duration::from_millis(50), || {
-            if ended.load(Ordering::Acquire) {
-                return Some(1.0);
+            if until.iter().any(|flag| flag.load(Ordering::Acquire)) {
+                // Whether it is full is for whoever knows how the step ended.
+                return None;
             }
             let begun = self.engine.stats().launches.saturating_sub(first + 1) as f64;
             let part = self

@@ -1,5 +1,6 @@
 //! Output files as tasks: the workers write and hash them, while later steps compute.
 
+use super::load::real;
 use super::output_path::OutputPath;
 use super::whole_file::WholeFile;
 use crate::memory::{ElementType, RawArray, RawHandle, Region};
@@ -136,12 +137,12 @@ fn write_picture(
         Some(ElementType::F64) => {
             report::draw(bytemuck::cast_slice(bytes), [rows, columns], palette)
         }
-        Some(ElementType::F32) => {
+        Some(element) if !element.is_complex() => {
             let values: Vec<f64> =
-                bytemuck::cast_slice::<u8, f32>(bytes).iter().map(|&x| x.into()).collect();
+                bytes.chunks(element.size_bytes()).map(|bytes| real(element, bytes)).collect();
             report::draw(&values, [rows, columns], palette)
         }
-        _ => return Err(format!("pictures are drawn of f64 and f32, not of {}", task.element)),
+        _ => return Err(format!("pictures are drawn of real numbers, not of {}", task.element)),
     };
     let picture = picture.map_err(|e| e.to_string())?;
     file.write_all(&picture.png).map_err(|e| e.to_string())

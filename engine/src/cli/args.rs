@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-/// Workers at most: more is a slip of the finger.
-const WORKERS_MAX: i64 = 4096;
+/// Workers at most.
+const WORKERS_MAX: i64 = crate::compute::WORKERS_MAX as i64;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,11 +26,9 @@ Examples:
   gristmill run my.toml --workers 4 --out /scratch/results
   gristmill run my.toml --json | python3 -m json.tool
 
-Results are the same to the last bit for any number of workers. Files of an earlier, finished run
-in the folder are replaced, each as a whole; a run that was cut off is not mixed with: see --fresh.
+Results are the same to the last bit for any number of workers. Files of an earlier, finished run in the folder are replaced, each as a whole; a run that was cut off is not mixed with: see --fresh.
 
-Exit status: 0 done, 1 the job failed, 2 the job file or the command line is wrong,
-130 interrupted by Ctrl-C (SIGINT), 143 terminated (SIGTERM).";
+Exit status: 0 done, 1 the job failed, 2 the job file or the command line is wrong, 130 interrupted by Ctrl-C (SIGINT), 143 terminated (SIGTERM).";
 
 const CHECK_EXAMPLES: &str = "\
 Example:
@@ -47,8 +45,7 @@ Examples:
   gristmill init elevation.npy > my.toml
   gristmill init > my.toml
 
-The job file goes to standard output, so nothing is ever overwritten. File names in it are
-relative to the folder that the job file lies in.";
+The job file goes to standard output, so nothing is ever overwritten. File names in it are relative to the folder that the job file lies in.";
 
 const KERNELS_EXAMPLES: &str = "\
 Examples:
@@ -59,15 +56,14 @@ const INFO_EXAMPLES: &str = "\
 Example:
   gristmill info
 
-Shows the CPUs that may be used and what limits their number, caches, memory and its limits, huge
-pages, and which features of the Linux kernel are missing and what is done instead.";
+Shows the CPUs that may be used and what limits their number, caches, memory and its limits, huge pages, and which features of the Linux kernel are missing and what is done instead.";
 
 /// Parallel computations on arrays, described in a job file, run by worker processes.
 ///
 /// A job file names input arrays (.npy files), steps that compute with them, and what to save. A
 /// step that crashes is tried again; results are the same to the last bit whatever happens.
 #[derive(Debug, Parser)]
-#[command(name = "gristmill", version, verbatim_doc_comment, after_help = EXAMPLES)]
+#[command(name = "gristmill", version, verbatim_doc_comment, after_help = EXAMPLES, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     /// What to do.
@@ -198,7 +194,7 @@ mod tests {
             "gristmill run",
             "gristmill run a.toml b.toml",
             "gristmill run a.toml --workers 0",
-            "gristmill run a.toml --workers 5000",
+            "gristmill run a.toml --workers 257",
             "gristmill run a.toml --workers many",
             "gristmill run a.toml --frsh",
             "gristmill check",

@@ -1,7 +1,7 @@
 //! `gristmill info`: what the engine finds on this machine, and what it makes of it.
 
 use super::args::ExitStatus;
-use super::say;
+use super::{print, say, width};
 use crate::machine::{CacheKind, KERNEL_MIN, Machine};
 use crate::report::{bytes, listing};
 use crate::roles::Engine;
@@ -12,8 +12,9 @@ pub(super) fn info() -> ExitStatus {
     let mut row = |name: &str, text: String| rows.push(vec![name.into(), text]);
     row("gristmill", format!("{} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH));
     row("CPUs allowed", cpus(&machine));
-    row("workers", machine.worker_count().to_string());
-    for bound in &machine.worker_bounds {
+    let decided = machine.worker_count();
+    row("workers", decided.to_string());
+    for bound in machine.worker_bounds.iter().filter(|bound| **bound != decided) {
         row("", format!("bound: {bound}"));
     }
     row("caches of a core", caches(&machine));
@@ -40,8 +41,7 @@ pub(super) fn info() -> ExitStatus {
     for note in &machine.notes {
         row("note", note.clone());
     }
-    println!("{}", listing(&[], rows.into_iter()));
-    ExitStatus::Done
+    print(&format!("{}\n", listing(&[], rows.into_iter(), width())))
 }
 
 fn cpus(machine: &Machine) -> String {

@@ -27,12 +27,36 @@ pub(crate) fn starting_job(file: Option<(&str, &NpyHeader)>, catalogue: &dyn Cat
          name = \"{array}\"  # results go to out/{array}\n"
     );
     text.push_str(&input_table(file, &array, on_disk, &meta));
-    let fitting: Vec<(&KernelInfo, toml::Table)> = kernels
-        .iter()
-        .filter_map(|kernel| Some((kernel, defaults_if_fitting(kernel, &array, &meta, catalogue)?)))
-        .collect();
-    text.push_str(&step_tables(&fitting, &array, &meta));
+    let fitting = |meta: &ArrayMeta| -> Vec<(&KernelInfo, toml::Table)> {
+        let with_defaults =
+            |kernel| Some((kernel, defaults_if_fitting(kernel, &array, meta, catalogue)?));
+        kernels.iter().filter_map(with_defaults).collect()
+    };
+    let now = fitting(&meta);
+    text.push_str(&step_tables(&now, &array, &meta));
+    if meta.shape.len() == 2 && meta.element.is_float() {
+        let mut once_a_map = fitting(&ArrayMeta { cell: Some([30.0, 30.0]), ..meta });
+        once_a_map.retain(|(kernel, _)| now.iter().all(|(other, _)| other.name != kernel.name));
+        text.push_str(&step_of_a_map(&once_a_map, &array));
+    }
     text
+}
+
+/// The first kernel that needs the size of the cells, as a comment, and the names of the others.
+fn step_of_a_map(fitting: &[(&KernelInfo, toml::Table)], array: &str) -> String {
+    let Some(((first, _), others)) = fitting.split_first() else { return String::new() };
+    let name = &first.name;
+    let others: Vec<&str> = others.iter().map(|(kernel, _)| kernel.name.as_str()).collect();
+    let others = match others.is_empty() {
+        true => String::new(),
+        false => format!(" Others: {}.", others.join(", ")),
+    };
+    format!(
+        "\n# If it is a map and you give `cell` above, this works as well.{others}\n\
+         # [steps.{name}]  # {}\n# in = \"{array}\"\n# save = \"{name}.npy\"\n\
+         # picture = \"viridis\"\n",
+        one_line(&first.summary)
+    )
 }
 
 /// A name for the array: the file's, if it can be one and no step wants it.
@@ -60,9 +84,14 @@ fn input_table(
         Some((path, header)) => {
             let shape = ArrayMeta { shape: header.shape.clone(), element: on_disk, cell: None };
             let path = toml::Value::String(path.to_string());
-            text += &format!("  # {}\nfile = {path}  # relative to this file\n", shape.describe());
+            text += &format!(
+                "  # {}\nfile = {path}  # absolute, or relative to this job file\n",
+                shape.describe()
+            );
         }
-        None => text += "\nfile = \"data.npy\"  # your array, relative to this file\n",
+        None => {
+            text += "\nfile = \"data.npy\"  # your array; absolute, or relative to this job file\n"
+        }
     }
     if meta.element != on_disk {
         text += &format!(

@@ -1,7 +1,7 @@
 //! `gristmill kernels`: what steps can name.
 
 use super::args::{ExitStatus, KernelsArgs};
-use super::say;
+use super::{print, say, width};
 use crate::batch::{Catalogue, KernelInfo, Registry, ResultKind, unknown};
 use crate::report::listing;
 
@@ -13,19 +13,15 @@ pub(super) fn kernels(args: &KernelsArgs, registry: &Registry) -> ExitStatus {
             let (name, summary) = (kernel.name.clone(), kernel.summary.clone());
             vec![name, inputs.join(", "), result(kernel).into(), summary]
         });
-        println!("{}", listing(&["kernel", "inputs", "result", "what"], rows));
-        println!("\nOne in full: gristmill kernels NAME");
-        return ExitStatus::Done;
+        let table = listing(&["kernel", "inputs", "result", "what"], rows, width());
+        return print(&format!("{table}\n\nOne in full: gristmill kernels NAME\n"));
     };
     match kernels.iter().find(|kernel| kernel.name == *name) {
-        Some(kernel) => {
-            explain(kernel);
-            ExitStatus::Done
-        }
+        Some(kernel) => print(&explained(kernel)),
         None => {
             let names = kernels.iter().map(|kernel| &kernel.name[..]);
-            let (message, expected) = unknown("kernel", name, names);
-            say(&format!("{message} {expected}"));
+            let (message, _) = unknown("kernel", name, names);
+            say(&format!("{message}\n  `gristmill kernels` lists them"));
             ExitStatus::Wrong
         }
     }
@@ -39,21 +35,21 @@ fn result(kernel: &KernelInfo) -> &'static str {
     }
 }
 
-fn explain(kernel: &KernelInfo) {
-    println!("{}: {}\n", kernel.name, kernel.summary);
+fn explained(kernel: &KernelInfo) -> String {
     let rows = kernel.inputs.iter().map(|input| {
         let elements: Vec<&str> = input.elements.iter().map(|element| element.name()).collect();
         let axes = input.ndim.map_or("any".into(), |ndim| ndim.to_string());
         vec![input.name.clone(), input.access.into(), axes, elements.join(", ")]
     });
-    println!("{}", listing(&["input", "access", "axes", "elements"], rows));
-    println!("\nresult: {}", result(kernel));
-    if kernel.params.is_empty() {
-        return println!("\nno parameters");
-    }
+    let inputs = listing(&["input", "access", "axes", "elements"], rows, width());
     let rows = kernel.params.iter().map(|param| {
         let default = param.default.as_ref().map_or("must be given".into(), ToString::to_string);
         vec![param.name.clone(), param.ty.describe(), default, param.doc.clone()]
     });
-    println!("\n{}", listing(&["parameter", "type", "default", "meaning"], rows));
+    let params = match kernel.params.is_empty() {
+        true => "no parameters".into(),
+        false => listing(&["parameter", "type", "default", "meaning"], rows, width()),
+    };
+    let (name, summary, result) = (&kernel.name, &kernel.summary, result(kernel));
+    format!("{name}: {summary}\n\n{inputs}\n\nresult: {result}\n\n{params}\n")
 }

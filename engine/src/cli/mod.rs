@@ -8,11 +8,12 @@ mod init;
 mod kernels;
 mod run;
 
-use crate::batch::{CheckError, Registry};
+use crate::batch::{CheckError, JobErrors, Registry};
 use crate::memory::NpyHeader;
 use args::{Args, Command, ExitStatus, InitArgs};
 use clap::Parser;
-use std::io::IsTerminal;
+use miette::{Diagnostic, ReportHandler};
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// The command line with these kernels: what a program's `main` returns.
@@ -38,14 +39,12 @@ pub fn main(registry: &Registry) -> ExitCode {
 
 fn init(args: &InitArgs, registry: &Registry) -> ExitStatus {
     let Some(file) = &args.file else {
-        print!("{}", init::starting_job(None, registry));
-        return ExitStatus::Done;
+        return print(&init::starting_job(None, registry));
     };
     match NpyHeader::of_file(file) {
         Ok(header) => {
             let path = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-            print!("{}", init::starting_job(Some((&path.to_string_lossy(), &header)), registry));
-            ExitStatus::Done
+            print(&init::starting_job(Some((&path.to_string_lossy(), &header)), registry))
         }
         Err(error) => {
             say(&format!("{}: {}\n  {}", file.display(), error.message, error.help));
@@ -54,25 +53,58 @@ fn init(args: &InitArgs, registry: &Registry) -> ExitStatus {
     }
 }
 
-/// Shows an error on standard error.
+/// Shows text on standard output. A reader that has gone has read enough; any other failure is
+/// the command's.
+fn print(text: &str) -> ExitStatus {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            say(&format!("cannot write to standard output: {error}"));
+            ExitStatus::Failed
+        }
+        _ => ExitStatus::Done,
+    }
+}
+
+/// Shows a message on standard error.
 fn say(message: &str) {
-    eprintln!("gristmill: {message}");
+    show(&format!("gristmill: {message}\n"));
+}
+
+/// Puts text on standard error; there is nowhere to say that this failed.
+fn show(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// An error and its remedy, for [`say`].
+fn described(error: &dyn Diagnostic) -> String {
+    match error.help() {
+        Some(help) => format!("{error}\n  {help}"),
+        None => error.to_string(),
+    }
 }
 
 /// Shows the mistakes of a job: with the lines that they are in on a terminal, one a line in a
 /// pipe.
 fn show_mistakes(error: &CheckError) {
     let CheckError::Mistakes(mistakes) = error else {
-        return say(&error.to_string());
+        return say(&described(error));
     };
     if !std::io::stderr().is_terminal() {
-        return eprint!("{}", mistakes.plain());
+        return show(&mistakes.plain());
     }
-    let mut text = String::new();
-    let handler = miette::GraphicalReportHandler::new();
-    if handler.render_report(&mut text, mistakes).is_ok() {
-        eprint!("{text}");
-    } else {
-        eprint!("{}", mistakes.plain());
+    /// Drawn as wide as the terminal is, in colours if it has them.
+    struct Drawn<'m>(&'m JobErrors);
+    impl std::fmt::Display for Drawn<'_> {
+        fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            miette::MietteHandlerOpts::new().build().debug(self.0, formatter)
+        }
     }
+    show(&Drawn(mistakes).to_string());
+}
+
+/// The columns of the terminal that standard output is, if it is one.
+fn width() -> Option<u16> {
+    let size = terminal_size::terminal_size_of(std::io::stdout());
+    size.map(|(terminal_size::Width(columns), _)| columns)
 }

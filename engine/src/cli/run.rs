@@ -1,7 +1,7 @@
 //! `gristmill run` and `gristmill check`.
 
 use super::args::{CheckArgs, ExitStatus, RunArgs};
-use super::{say, show_mistakes};
+use super::{described, print, say, show_mistakes};
 use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry};
 use crate::report::{self, Look, Progress, Report, Status};
 use crate::roles::Engine;
@@ -20,17 +20,20 @@ pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
         }
     };
     if let Err(error) = OutputFolder::look(&job.folder, false) {
-        say(&error.to_string());
+        say(&described(&error));
         return ExitStatus::Wrong;
     }
-    println!(
-        "{}: {} inputs, {} steps, {} output files: nothing to refuse",
+    let counted = |count: usize, what: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {what}{plural}")
+    };
+    print(&format!(
+        "{}: {}, {}, {}: nothing to refuse\n",
         args.job.display(),
-        job.inputs.len(),
-        job.steps.len(),
-        job.outputs.len()
-    );
-    ExitStatus::Done
+        counted(job.inputs.len(), "input"),
+        counted(job.steps.len(), "step"),
+        counted(job.outputs.len(), "output file"),
+    ))
 }
 
 pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
@@ -44,8 +47,8 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
     let folder = match OutputFolder::open(&job.folder, &job.name, args.fresh) {
         Ok(folder) => folder,
         Err(error) => {
-            say(&error.to_string());
-            return ExitStatus::Wrong;
+            say(&described(&error));
+            return if error.is_the_systems() { ExitStatus::Failed } else { ExitStatus::Wrong };
         }
     };
     let progress = Progress::new(args.quiet || args.json);
@@ -79,36 +82,36 @@ fn run_in(
             engine.workers()
         ));
     }
-    signals.cancel_on_signal(&engine);
+    signals.cancel_on_signal(&engine, progress.clone());
     let ended = batch::run(job, registry, &engine, &folder, progress, &signals.interrupted);
     let Ended { report, failures } = ended.map_err(|e| e.to_string())?;
     failures.iter().for_each(|failure| say(failure));
     let json = report.to_json().map_err(|e| e.to_string())?;
-    let mut file = folder.create(&OutputPath::report()).map_err(|e| e.to_string())?;
+    let mut file = folder.create(&OutputPath::report()).map_err(|e| described(&e))?;
     file.write_all(json.as_bytes()).map_err(|e| e.to_string())?;
-    file.finish().map_err(|e| e.to_string())?;
+    file.finish().map_err(|e| described(&e))?;
     let path = folder.path().to_path_buf();
     if report.status == Status::Done {
-        folder.finish().map_err(|e| e.to_string())?;
+        folder.finish().map_err(|e| described(&e))?;
     }
-    if args.json {
-        print!("{json}");
-    } else if !args.quiet {
-        show(&report, &path);
-    }
+    let printed = match (args.json, args.quiet) {
+        (true, _) => print(&json),
+        (false, true) => ExitStatus::Done,
+        (false, false) => print(&tables(&report, &path)),
+    };
     Ok(match report.status {
-        Status::Done => ExitStatus::Done,
+        Status::Done => printed,
         Status::Failed => ExitStatus::Failed,
         Status::Interrupted => signals.exit_status(),
     })
 }
 
 /// The tables at the end, where the results lie, and how to go on.
-fn show(report: &Report, folder: &std::path::Path) {
+fn tables(report: &Report, folder: &std::path::Path) -> String {
     let look = if std::io::stdout().is_terminal() { Look::Terminal } else { Look::Plain };
-    println!("{}", report::steps(&report.steps, look));
+    let mut text = report::steps(&report.steps, look);
     for (step, numbers) in &report.scalars.0 {
-        println!("\n{step}\n{}", report::scalars(numbers, look));
+        text += &format!("\n\n{step}\n{}", report::scalars(numbers, look));
     }
     let pictures: Vec<&str> = report
         .outputs
@@ -116,13 +119,17 @@ fn show(report: &Report, folder: &std::path::Path) {
         .map(|output| output.path.as_str())
         .filter(|path| path.ends_with(".png"))
         .collect();
-    println!("\n{} files and report.json in {}", report.outputs.len(), folder.display());
+    text +=
+        &format!("\n\n{} files and report.json in {}\n", report.outputs.len(), folder.display());
     if !pictures.is_empty() {
-        println!("pictures: {}", pictures.join(", "));
+        text += &format!("pictures: {}\n", pictures.join(", "));
     }
     if report.status == Status::Done {
-        println!("With a file of your own: gristmill init FILE.npy > job.toml");
+        text += "With a file of your own: gristmill init FILE.npy > job.toml\n";
+    } else {
+        text += "The run is unfinished: `--fresh` starts it anew in this folder\n";
     }
+    text
 }
 
 /// SIGINT and SIGTERM end the job: once, in order; twice, at once.
@@ -145,7 +152,7 @@ impl Interrupts {
     }
 
     /// Starts a thread that waits for signals as long as the process lives.
-    fn cancel_on_signal(&self, engine: &Arc<Engine>) {
+    fn cancel_on_signal(&self, engine: &Arc<Engine>, progress: Progress) {
         let signals = self.signals.lock().ok().and_then(|mut signals| signals.take());
         let Some(mut signals) = signals else { return };
         let (interrupted, signal) = (Arc::clone(&self.interrupted), Arc::clone(&self.signal));
@@ -157,7 +164,9 @@ impl Interrupts {
                     std::process::exit(128 + number);
                 }
                 signal.store(number, Ordering::Relaxed);
-                say("interrupted: finishing the chunks in flight (again to stop at once)");
+                progress.end_with(
+                    "gristmill: interrupted: finishing the chunks in flight (again to stop at once)",
+                );
                 if let Some(engine) = engine.upgrade() {
                     engine.cancel();
                 }

@@ -3,7 +3,7 @@
 //! Bars go to standard error, so that standard output holds results alone. How far a step is, is
 //! for the caller to say.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,8 +11,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Bars have this resolution: a step's done part in thousandths.
 const PARTS: u64 = 1000;
 
-/// The bars of one run.
-#[derive(Debug)]
+/// The bars of one run; a clone is the same bars.
+#[derive(Debug, Clone)]
 pub(crate) struct Progress {
     bars: MultiProgress,
     shown: bool,
@@ -36,10 +36,9 @@ impl Progress {
     /// flush.
     pub(crate) fn step(&self, name: &str, name_width: usize) -> StepBar {
         let bar = self.bars.add(ProgressBar::new(PARTS));
-        let template = "{prefix} {bar:32} {percent:>3} %  {elapsed}";
-        // The template is constant, so it is right or a test fails; the default style serves
-        // otherwise.
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        let template = template(columns(), name_width);
+        // A test says that the template is right; the default style serves otherwise.
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("━╸ "));
         }
         bar.set_prefix(format!("{name:name_width$}"));
@@ -50,12 +49,35 @@ impl Progress {
         StepBar { bar }
     }
 
+    /// Leaves the bars as they are, draws them no more, and prints a line below.
+    pub(crate) fn end_with(&self, line: &str) {
+        self.bars.set_draw_target(ProgressDrawTarget::hidden());
+        // The cursor is at a bar's end, where the terminal may have shown a key such as ^C as well.
+        let newline = if self.shown { "\n" } else { "" };
+        let _ = writeln!(std::io::stderr(), "{newline}{line}");
+    }
+
     /// Prints a line above the bars, as warnings are; without bars, to standard error all the same.
     pub(crate) fn note(&self, line: &str) {
         if !self.shown || self.bars.println(line).is_err() {
-            eprintln!("{line}");
+            // Nowhere to say that standard error cannot be written to.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
+}
+
+/// The columns of the terminal that standard error is; 80 if it does not say.
+fn columns() -> usize {
+    let size = terminal_size::terminal_size_of(std::io::stderr());
+    size.map_or(80, |(terminal_size::Width(columns), _)| columns.into())
+}
+
+/// A line: name, bar, part, time. The bar is as long as the terminal lets it, within reason.
+fn template(columns: usize, name_width: usize) -> String {
+    // Blanks, "100 %" and a time such as "12m".
+    let others = name_width + 14;
+    let bar = columns.saturating_sub(others).clamp(4, 32);
+    format!("{{prefix}} {{bar:{bar}}} {{percent:>3}} %  {{elapsed}}")
 }
 
 /// The bar of one step. It stays, full, when the step is done; dropped before, it stays where it
@@ -125,8 +147,10 @@ mod tests {
 
     #[test]
     fn the_template_is_right() {
-        assert!(
-            ProgressStyle::with_template("{prefix} {bar:32} {percent:>3} %  {elapsed}").is_ok()
-        );
+        for (columns, bar) in [(200, "{bar:32}"), (40, "{bar:17}"), (0, "{bar:4}")] {
+            let template = template(columns, 9);
+            assert!(template.contains(bar), "{template}");
+            assert!(ProgressStyle::with_template(&template).is_ok());
+        }
     }
 }

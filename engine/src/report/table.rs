@@ -4,7 +4,7 @@
 //! Nothing is printed here, and there are no colours: a table in a log looks as it does on the
 //! terminal.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::report::StepReport;
 use super::scalar::{Ordered, Scalar};
@@ -60,9 +60,18 @@ pub(crate) fn scalars(by_array: &Ordered<Ordered<Scalar>>, look: Look) -> String
     draw(&header, rows, 1, look)
 }
 
-/// Columns of text; no header if it is empty.
-pub(crate) fn listing(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    draw(header, rows, usize::MAX, Look::Plain)
+/// Columns of text; no header if it is empty. Where lines are longer than `width`, long cells are
+/// broken within their column.
+pub(crate) fn listing(
+    header: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+    width: Option<u16>,
+) -> String {
+    let mut table = table(header, rows, Look::Plain);
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    trimmed(&table)
 }
 
 /// The first `texts` columns are flush left, the others, numbers, flush right.
@@ -72,6 +81,14 @@ fn draw(
     texts: usize,
     look: Look,
 ) -> String {
+    let mut table = table(header, rows, look);
+    for column in table.column_iter_mut().skip(texts) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    trimmed(&table)
+}
+
+fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>, look: Look) -> Table {
     let mut table = Table::new();
     table.load_style(match look {
         Look::Terminal => presets::UTF8_FULL_CONDENSED,
@@ -81,9 +98,11 @@ fn draw(
         table.set_header(header.to_vec());
     }
     table.add_rows(rows);
-    for column in table.column_iter_mut().skip(texts) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    table
+}
+
+/// Without the blanks that fill the last column.
+fn trimmed(table: &Table) -> String {
     let lines: Vec<String> =
         table.to_string().lines().map(|line| line.trim_end().to_string()).collect();
     lines.join("\n")

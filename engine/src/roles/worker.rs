@@ -87,11 +87,9 @@ impl Worker {
             std::hint::spin_loop();
         }
         let bell = self.control.bell.0.load(Ordering::Acquire);
-        board.set_asleep(self.rank, true);
-        if !news() {
+        board.doze(self.rank, news, || {
             futex::wait(&self.control.bell.0, bell, Some(LOOK_UP));
-        }
-        board.set_asleep(self.rank, false);
+        });
         nix::unistd::getppid().as_raw() == parent
     }
 

@@ -69,6 +69,19 @@ pub(crate) trait CellHost<A: Atomics>: Surroundings {
 }
 
 impl<A: Atomics> Record<A> {
+    /// A record of the given words, for the model.
+    #[cfg(test)]
+    pub(crate) fn with(zero: impl Fn() -> A::U64, chunks: A::Pending) -> Record<A> {
+        Record {
+            state: zero(),
+            contents: zero(),
+            contents_before: zero(),
+            serial: zero(),
+            len: zero(),
+            chunks,
+        }
+    }
+
     /// Whether the data holds chunks of the step `serial`.
     pub(crate) fn holds(&self, serial: u64) -> bool {
         self.contents.load(Acquire) == serial

@@ -106,6 +106,23 @@ pub(crate) struct Lease {
 }
 
 impl<A: Atomics> Queue<A> {
+    /// A queue of the given words, for the model.
+    #[cfg(test)]
+    pub(crate) fn with(
+        zero: impl Fn() -> A::U64,
+        slots: impl FnOnce(&mut dyn FnMut() -> Line<Slot<A>>) -> A::Slots<Line<Slot<A>>>,
+    ) -> Queue<A> {
+        let mut slot = || {
+            Line(Slot {
+                state: zero(),
+                params: [zero(), zero()],
+                result: [zero(), zero(), zero()],
+                outcome: zero(),
+            })
+        };
+        Queue { put: Line(zero()), cursor: Line(zero()), closed: zero(), slots: slots(&mut slot) }
+    }
+
     /// The slot of an item.
     pub(crate) fn slot(&self, sequence: u64) -> &Slot<A> {
         let slots = self.slots.as_ref();
@@ -263,10 +280,17 @@ impl<A: Atomics> Queue<A> {
 
     /// Ends a dead worker's lease; false if somebody else has, who forwent the result it wanted.
     fn end_lease(&self, sequence: u64, phase: Phase) -> bool {
-        let state = self.state(sequence);
-        let leased = matches!(state.phase, Phase::Leased | Phase::Wants);
-        let ended = State { phase, owner: 0, sequence };
-        leased && state.sequence == sequence && self.change(state, ended)
+        loop {
+            let state = self.state(sequence);
+            let leased = matches!(state.phase, Phase::Leased | Phase::Wants);
+            if !leased || state.sequence != sequence {
+                return false;
+            }
+            // It fails if the dead worker's wish for room is granted or forgone meanwhile.
+            if self.change(state, State { phase, owner: 0, sequence }) {
+                return true;
+            }
+        }
     }
 
     /// Takes an item back that nobody has leased yet; it is done then.

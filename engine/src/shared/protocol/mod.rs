@@ -7,6 +7,8 @@
 mod atomics;
 mod claim;
 mod coordinator;
+#[cfg(test)]
+mod model;
 mod words;
 mod worker;
 

@@ -93,9 +93,19 @@ impl<'a, A: Atomics> Board<'a, A> {
         self.heart.count.0.load(Relaxed)
     }
 
+    /// Worker `rank` goes to sleep in `wait`, unless there is news. `wait` returns at once if
+    /// anybody has rung since the caller looked at the bell, which was before this.
+    pub(crate) fn doze(&self, rank: usize, news: impl Fn() -> bool, wait: impl FnOnce()) {
+        self.set_asleep(rank, true);
+        if !news() {
+            wait();
+        }
+        self.set_asleep(rank, false);
+    }
+
     /// Worker `rank` says that it may go to sleep (or no longer will). Whoever publishes looks at
-    /// this after its store; the sleeper must look at what it waits for after this.
-    pub(crate) fn set_asleep(&self, rank: usize, asleep: bool) {
+    /// this after its store; the sleeper looks at what it waits for after this.
+    fn set_asleep(&self, rank: usize, asleep: bool) {
         self.posts[rank].asleep.store(asleep.into(), Release);
         A::fence_seq_cst();
     }

@@ -1,0 +1,54 @@
+//! The protocol under two checkers. `README.md` one folder up says what was searched.
+//!
+//! The workers run the real `take_part`, the coordinator the real `issue`, `bury`, `poison`,
+//! `quiet` and cell repair; only what a host supplies (frames, kernels, copies, the lock, waiting)
+//! is the model's, in race-checked cells. [`exhaustive`] is loom: all schedules and all weak-memory
+//! outcomes up to a number of preemptions. [`seeded`] draws schedules, weak-memory outcomes and
+//! deaths at any access from a seed, with as many workers and deaths as one likes.
+
+mod coordinate;
+mod exhaustive;
+mod host;
+mod queue;
+mod scenarios;
+mod schedule;
+mod seeded;
+mod weak;
+mod world;
+
+use super::Atomics;
+use std::fmt::Debug;
+
+/// What the model needs of a checker beside atomics.
+trait Checker: Atomics {
+    /// Plain memory: every race on it is an error.
+    type Cell: Debug + Send + Sync;
+    /// A word to sleep on, as futexes are.
+    type Bell: Debug + Send + Sync;
+    type Thread;
+    fn atomic(value: u64) -> Self::U64;
+    fn pending() -> Self::Pending;
+    fn slots<T: Debug + Send + Sync>(make: impl FnMut() -> T) -> Self::Slots<T>;
+    fn cell(value: u64) -> Self::Cell;
+    fn read(cell: &Self::Cell) -> u64;
+    fn write(cell: &Self::Cell, value: u64);
+    fn bell() -> Self::Bell;
+    /// Its value, Acquire.
+    fn look(bell: &Self::Bell) -> u64;
+    /// Changes the value and wakes all who wait.
+    fn ring(bell: &Self::Bell);
+    /// Sleeps while the value is `seen`, until woken.
+    fn wait(bell: &Self::Bell, seen: u64);
+    fn fence_acquire();
+    fn fence_release();
+    /// A worker process, which may die and rings `obituary` when it ends, however that is; or,
+    /// without an obituary, another thread of the coordinator.
+    fn spawn(
+        obituary: Option<&std::sync::Arc<Self::Bell>>,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Self::Thread;
+    /// Whether it has ended; if so all that it stored is visible.
+    fn reap(thread: &Self::Thread) -> bool;
+    /// Waits for its end.
+    fn join(thread: Self::Thread);
+}

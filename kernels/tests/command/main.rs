@@ -1,0 +1,14 @@
+//! The `gristmill` command as its users meet it, the naive and the hostile ones.
+//!
+//! Nothing here is timed: waits have generous ends, and only say that something comes at all.
+
+mod deaths;
+mod folder;
+mod main_job;
+mod mistakes;
+mod output;
+mod place;
+mod signals;
+mod started;
+mod surroundings;
+mod words;

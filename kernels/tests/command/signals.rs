@@ -1,0 +1,57 @@
+//! SIGINT and SIGTERM: once, in order; twice, at once.
+
+use nix::sys::signal::Signal::{SIGINT, SIGTERM};
+
+use super::place::{MINUTES, Place};
+use super::started::{Started, all_end, wait_until};
+
+/// One chunk of this takes minutes: nothing that waits for it comes to an end.
+const LONG_CHUNKS: &str = "[steps.sky_view]
+in = \"elevation\"
+params = { azimuths = 200000, radius = 800 }
+save = \"sky_view.npy\"
+";
+
+#[test]
+fn once_ends_the_job_in_order() {
+    for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
+        let place = Place::with_steps(MINUTES);
+        let mut job = Started::new(&place, "run job.toml --out o");
+        let workers = job.computing_workers(2);
+        job.signal(signal);
+        assert_eq!(job.end().code(), Some(status), "{}", job.messages());
+        assert!(job.messages().contains("interrupted: finishing"), "{}", job.messages());
+        all_end(&workers);
+        // What was done is whole, what was not is absent, and the report says so.
+        assert_eq!(place.names("o"), [".gristmill-unfinished", "report.json", "slope.npy"]);
+        assert_eq!(place.report("o")["status"], "interrupted");
+        let slope: ndarray::Array2<f64> = ndarray_npy::read_npy(place.path("o/slope.npy")).unwrap();
+        assert_eq!(slope.dim(), (344, 403));
+    }
+}
+
+#[test]
+fn twice_stops_at_once() {
+    let place = Place::with_steps(LONG_CHUNKS);
+    let mut job = Started::new(&place, "run job.toml --out o");
+    let workers = job.computing_workers(2);
+    job.signal(SIGINT);
+    wait_until("an answer to the first", || job.messages().contains("again to stop at once"));
+    job.signal(SIGINT);
+    assert_eq!(job.end().code(), Some(130), "{}", job.messages());
+    all_end(&workers);
+    assert_eq!(place.names("o"), [".gristmill-unfinished"]);
+}
+
+#[test]
+fn workers_leave_signals_to_the_coordinator() {
+    // As a terminal does it: to all processes of the group.
+    let place = Place::with_steps(MINUTES);
+    let mut job = Started::new(&place, "run job.toml --out o");
+    let workers = job.computing_workers(2);
+    workers.iter().for_each(|&worker| super::started::send(worker, SIGINT));
+    workers.iter().for_each(|&worker| super::started::send(worker, SIGTERM));
+    job.signal(SIGINT);
+    assert_eq!(job.end().code(), Some(130), "{}", job.messages());
+    assert_eq!(place.report("o")["steps"][1]["deaths"], 0);
+}

@@ -1,0 +1,113 @@
+//! Strange environments: inherited variables, closed descriptors, low limits.
+
+use super::place::{MINUTES, Place};
+use super::started::Started;
+
+const SLOPE: &str = "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n";
+
+#[test]
+fn a_hand_over_that_is_not_for_this_process_is_refused() {
+    let place = Place::with_steps(SLOPE);
+    for value in ["", "x", "0", "0 1 abc -", "-1 0 0 0", "0 $$ 1234 -", "0 $PPID 1234 0"] {
+        place
+            .gristmill_after(&format!("export GRISTMILL_WORKER=\"{value}\""), "run job.toml")
+            .ends_with(1)
+            .prints_nothing()
+            .says("GRISTMILL_WORKER is set, but this process did not become a worker")
+            .says("unset it");
+    }
+    // What starts no worker works all the same.
+    let garbage = "export GRISTMILL_WORKER=x";
+    place.gristmill_after(garbage, "check job.toml").ends_with(0);
+    place.gristmill_after(garbage, "kernels").ends_with(0);
+    place.gristmill_after(garbage, "info").ends_with(0).says("GRISTMILL_WORKER");
+}
+
+#[test]
+fn a_hand_over_copied_from_a_worker_is_refused() {
+    let place = Place::with_steps(MINUTES);
+    let mut job = Started::new(&place, "run job.toml --out o");
+    let workers = job.computing_workers(2);
+    let variables = std::fs::read(format!("/proc/{}/environ", workers[0])).unwrap();
+    let text = String::from_utf8_lossy(&variables).into_owned();
+    let value = text.split('\0').find_map(|entry| entry.strip_prefix("GRISTMILL_WORKER="));
+    let value = value.expect("a worker was started with it");
+    place
+        .gristmill_after(&format!("export GRISTMILL_WORKER='{value}'"), "run job.toml --out p")
+        .ends_with(1)
+        .says("GRISTMILL_WORKER is set");
+    // Even with the region on standard input.
+    let region = format!("export GRISTMILL_WORKER='{value}'; exec </proc/{}/fd/0", workers[0]);
+    place.gristmill_after(&region, "run job.toml --out p").ends_with(1);
+}
+
+#[test]
+fn closed_standard_descriptors_do_no_harm() {
+    let place = Place::with_steps(SLOPE);
+    place.gristmill("run job.toml --out whole").ends_with(0);
+    for closed in ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"] {
+        place.gristmill_after(&format!("exec {closed}"), "run job.toml --out o").ends_with(0);
+        assert_eq!(place.hashes("o"), place.hashes("whole"), "{closed}");
+    }
+    place.gristmill_after("exec <&- >&- 2>&-", "run none.toml").ends_with(2);
+}
+
+#[test]
+fn few_descriptors_are_a_clear_error_or_enough() {
+    let place = Place::with_steps(SLOPE);
+    let mut refused = 0;
+    for limit in [6, 8, 10, 12, 14, 16, 20, 40] {
+        let words = "run job.toml --out o --workers 2 --quiet";
+        let answer = place.gristmill_after(&format!("ulimit -n {limit}"), words);
+        if answer.err.is_empty() {
+            answer.ends_with(0);
+            continue;
+        }
+        refused += 1;
+        answer.ends_with(1).prints_nothing().says("Too many open files");
+        // A start that failed left nothing unfinished.
+        place.gristmill(words).ends_with(0);
+    }
+    assert!((1..8).contains(&refused), "{refused}");
+}
+
+#[test]
+fn a_tight_limit_of_address_space_is_a_clear_error() {
+    let place = Place::with_steps(SLOPE);
+    place
+        .gristmill_after("ulimit -v 60000", "run job.toml")
+        .ends_with(1)
+        .prints_nothing()
+        .says("gristmill: ")
+        .says("ulimit -v");
+}
+
+/// The region takes the whole limit, and then the rest of the process has no room left.
+#[test]
+#[ignore = "an engine does not start under RLIMIT_AS unless it is above the machine's memory"]
+fn a_generous_limit_of_address_space_is_enough() {
+    let place = Place::with_steps(SLOPE);
+    place.gristmill_after("ulimit -v 4000000", "run job.toml").ends_with(0);
+}
+
+#[test]
+fn an_environment_without_anything_is_enough() {
+    let place = Place::with_steps(SLOPE);
+    let mut command = place.command(&["run", "job.toml", "--out", "o", "--quiet"]);
+    let status = command.env_clear().status().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn the_program_may_be_replaced_while_it_runs() {
+    // Workers are started from /proc/self/exe, so also those that replace dead ones.
+    let place = Place::with_steps(super::place::SECONDS);
+    let own = place.path("gristmill");
+    std::fs::copy(env!("CARGO_BIN_EXE_gristmill"), &own).unwrap();
+    let mut job = Started::of(&place, &own, "run job.toml --out o");
+    let workers = job.computing_workers(2);
+    std::fs::remove_file(&own).unwrap();
+    super::started::send(workers[0], nix::sys::signal::Signal::SIGKILL);
+    assert_eq!(job.end().code(), Some(0), "{}", job.messages());
+    assert_eq!(place.report("o")["steps"][0]["deaths"], 1);
+}

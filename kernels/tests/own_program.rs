@@ -1,0 +1,164 @@
+//! A program with kernels of its own, used through the command line that the engine gives it: they
+//! print, panic and crash.
+//!
+//! Without a harness: started again by itself with a variable set, this program is the command.
+
+use std::process::{Command, ExitCode};
+
+use gristmill::{Chunk, In, JobKernel, Kernel, Out, Param};
+use serde::{Deserialize, Serialize};
+
+const AS_COMMAND: &str = "OWN_PROGRAM_IS_THE_COMMAND";
+
+/// A copy, and what else happens in one chunk.
+#[derive(Serialize, Deserialize)]
+struct Eventful {
+    what: String,
+}
+
+impl Kernel for Eventful {
+    type Args = (In<f64>, Out<f64>);
+    type Output = ();
+
+    fn run(&self, chunk: Chunk, (from, to): (&[f64], &mut [f64])) {
+        to.copy_from_slice(from);
+        match self.what.as_str() {
+            "print" => println!("{{ \"chunk\": {} }}", chunk.index()),
+            "panic" if chunk.index() == 1 => panic!("no chunk like this"),
+            "abort" if chunk.index() == 1 => std::process::abort(),
+            "exit" if chunk.index() == 1 => std::process::exit(7),
+            _ => {}
+        }
+    }
+
+    fn grain(&self, _: &gristmill::Shapes) -> usize {
+        1000
+    }
+}
+
+impl JobKernel for Eventful {
+    const SUMMARY: &'static str = "a copy, and an event";
+    const ARRAYS: &'static [&'static str] = &["x"];
+
+    fn params() -> Vec<Param> {
+        vec![Param::choice("what", &["print", "panic", "abort", "exit"], "the event")]
+    }
+}
+
+fn main() -> ExitCode {
+    if std::env::var_os(AS_COMMAND).is_some() {
+        let registry = gristmill_kernels::registry().add::<Eventful>("eventful");
+        return gristmill::cli::main(&registry);
+    }
+    what_a_kernel_prints_is_not_in_the_json();
+    what_a_kernel_prints_goes_to_standard_error_even_when_quiet();
+    a_kernel_that_panics_fails_the_job_with_its_place();
+    a_chunk_that_kills_its_workers_is_given_up_and_named();
+    own_kernels_are_listed_among_the_others();
+    println!("own_program: 5 scenarios passed");
+    ExitCode::SUCCESS
+}
+
+struct Answer {
+    folder: tempfile::TempDir,
+    status: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Answer {
+    fn report(&self) -> serde_json::Value {
+        let text = std::fs::read_to_string(self.folder.path().join("o/report.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+/// Runs a job with a good step, then the event.
+fn run(what: &str, options: &[&str]) -> Answer {
+    let folder = tempfile::tempdir().unwrap();
+    let terrain = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/terrain.npy");
+    let job = format!(
+        "format = 1\nname = \"own\"\n[inputs.e]\nfile = \"{terrain}\"\ncast = \"f64\"\n\
+         [steps.copy]\nin = \"e\"\nsave = \"copy.npy\"\n\
+         [steps.eventful]\nin = \"copy\"\nparams = {{ what = \"{what}\" }}\nsave = \"own.npy\"\n"
+    );
+    std::fs::write(folder.path().join("job.toml"), job).unwrap();
+    let mut words = vec!["run", "job.toml", "--out", "o", "--workers", "2"];
+    words.extend(options);
+    let (status, out, err) = command(folder.path(), &words);
+    Answer { folder, status, out, err }
+}
+
+fn command(folder: &std::path::Path, words: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(words).current_dir(folder).env(AS_COMMAND, "1").env_remove("RUST_BACKTRACE");
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn what_a_kernel_prints_is_not_in_the_json() {
+    let answer = run("print", &["--json"]);
+    assert_eq!(answer.status, Some(0), "{}", answer.err);
+    let document: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!(document, answer.report());
+    let chunks = document["steps"][1]["chunks"].as_u64().unwrap();
+    assert_eq!(chunks, (344u64 * 403).div_ceil(1000));
+    for chunk in 0..chunks {
+        let printed = format!("] {{ \"chunk\": {chunk} }}");
+        let line = answer.err.lines().find(|line| line.ends_with(&printed));
+        assert!(line.is_some_and(|line| line.starts_with("[worker ")), "{chunk}: {}", answer.err);
+    }
+    assert_eq!(answer.err.lines().count() as u64, chunks);
+}
+
+fn what_a_kernel_prints_goes_to_standard_error_even_when_quiet() {
+    let answer = run("print", &["--quiet"]);
+    assert_eq!((answer.status, answer.out.as_str()), (Some(0), ""), "{}", answer.err);
+    assert!(answer.err.contains("[worker "));
+}
+
+fn a_kernel_that_panics_fails_the_job_with_its_place() {
+    let answer = run("panic", &[]);
+    assert_eq!(answer.status, Some(1), "{}", answer.err);
+    assert!(answer.err.contains("no chunk like this"), "{}", answer.err);
+    assert!(answer.err.contains("own_program.rs:"), "{}", answer.err);
+    let report = answer.report();
+    assert_eq!(
+        (&report["status"], &report["poisoned"]),
+        (&"failed".into(), &serde_json::json!([]))
+    );
+    // What was finished is kept, what was not is absent.
+    assert!(answer.folder.path().join("o/copy.npy").exists());
+    assert!(!answer.folder.path().join("o/own.npy").exists());
+    assert_eq!(report["outputs"].as_array().unwrap().len(), 1);
+}
+
+fn a_chunk_that_kills_its_workers_is_given_up_and_named() {
+    for (what, death) in [("abort", "SIGABRT"), ("exit", "7")] {
+        let answer = run(what, &["--json"]);
+        assert_eq!(answer.status, Some(1), "{}", answer.err);
+        let report: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+        assert_eq!(report["status"], "failed");
+        let poisoned = &report["poisoned"].as_array().unwrap()[..];
+        assert_eq!(poisoned.len(), 1, "{report}");
+        assert_eq!(poisoned[0]["step"], "eventful");
+        assert_eq!(poisoned[0]["chunk"], 1);
+        assert_eq!(poisoned[0]["range"], serde_json::json!([1000, 2000]));
+        let attempts = poisoned[0]["attempts"].as_array().unwrap();
+        assert_eq!(attempts.len(), 3);
+        assert!(attempts[0]["death"].as_str().unwrap().contains(death), "{attempts:?}");
+        let step = &report["steps"][1];
+        assert_eq!((&step["deaths"], &step["retries"]), (&3.into(), &2.into()));
+        assert!(answer.err.contains("eventful") || answer.err.contains("Eventful"));
+        assert!(!answer.folder.path().join("o/own.npy").exists());
+    }
+}
+
+fn own_kernels_are_listed_among_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, out, _) = command(folder.path(), &["kernels"]);
+    assert!(status == Some(0) && out.contains("a copy, and an event") && out.contains("sky_view"));
+    let (status, out, _) = command(folder.path(), &["kernels", "eventful"]);
+    assert!(status == Some(0) && out.contains("must be given"), "{out}");
+}
