@@ -31,7 +31,7 @@ pub mod cli;
 mod compute;
 mod error;
 #[cfg_attr(
-    not(feature = "cli"),
+    all(not(feature = "cli"), not(test)),
     expect(dead_code, reason = "`gristmill info` shows more of the machine than the engine uses")
 )]
 mod machine;

@@ -23,13 +23,13 @@ mod captured;
 #[cfg(test)]
 mod trees;
 
-#[cfg(any(test, feature = "cli"))]
+#[cfg(feature = "cli")]
 pub(crate) use caches::CacheKind;
 #[cfg(test)]
 pub(crate) use cpulist::CpuList;
 #[cfg(test)]
 pub(crate) use cpus::CoreKind;
-#[cfg(feature = "cli")]
+#[cfg(any(test, feature = "cli"))]
 pub(crate) use kernel::KERNEL_MIN;
 #[cfg(test)]
 pub(crate) use kernel::KernelVersion;

@@ -241,7 +241,14 @@ impl Supervisor {
         let control = self.core.control();
         let quiet = self.quiet();
         // Read after looking for quiet: an unfinished step in which all are idle cannot move.
-        let (current, Some(frame)) = control.current() else { return };
+        let (current, frame) = control.current();
+        let Some(frame) = frame else {
+            let reason = "the control block was written over: the frame of the step makes no sense";
+            self.core.lock_running().no_workers = Some(reason.into());
+            control.announce_finish();
+            self.recovering = None;
+            return;
+        };
         let at_rest = matches!(frame.issued, Issued::Rest(_));
         if quiet != Quiet::In(current) {
             // A plan that ended meanwhile needs no recovery.
