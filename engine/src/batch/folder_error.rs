@@ -42,7 +42,6 @@ pub(crate) enum FolderError {
     Denied { action: &'static str, path: PathBuf, source: io::Error },
     /// Anything else that the system says.
     #[error("cannot {action} {path}: {source}", path = path.display())]
-    #[diagnostic(help("the message above is the system's own"))]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     /// Not a path below the folder.
     #[error(transparent)]

@@ -203,6 +203,12 @@ impl<K: JobKernel> Operation for Typed<K> {
         let shapes = Shapes::new(K::Args::SPECS, shapes).map_err(refuse)?;
         kernel.check(&shapes).map_err(refuse)?;
         let spec = Self::result();
+        if let Some((spec, shape)) = spec.zip(result.as_ref()) {
+            let bytes = shape.iter().try_fold(spec.element_bytes, |bytes, n| bytes.checked_mul(*n));
+            if bytes.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+                return Err(refuse(format!("its result would be of {shape:?} elements")));
+            }
+        }
         Ok(spec.zip(result).map(|(spec, shape)| {
             let element = ElementType::of_rust((spec.element)());
             // The cell's size travels on with maps of the same shape.

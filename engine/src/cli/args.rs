@@ -26,16 +26,19 @@ Examples:
   gristmill run my.toml --workers 4 --out /scratch/results
   gristmill run my.toml --json | python3 -m json.tool
 
-Results are the same to the last bit for any number of workers. Files of an earlier, finished run in the folder are replaced, each as a whole; a run that was cut off is not mixed with: see --fresh.
+Results are the same to the last bit for any number of workers. Files of an earlier, finished \
+run in the folder are replaced, each as a whole; a run that was cut off is not mixed with: see \
+--fresh.
 
-Exit status: 0 done, 1 the job failed, 2 the job file or the command line is wrong, 130 interrupted by Ctrl-C (SIGINT), 143 terminated (SIGTERM).";
+Exit status: 0 done, 1 the job failed, 2 the job file or the command line is wrong, 130 \
+interrupted by Ctrl-C (SIGINT), 143 terminated (SIGTERM).";
 
 const CHECK_EXAMPLES: &str = "\
 Example:
   gristmill check my.toml
 
-Looks at the job file and at the headers of its input files: names, types, shapes, outputs. No
-worker is started and nothing is written. All mistakes are shown at once, each with line and
+Looks at the job file and at the headers of its input files: names, types, shapes, outputs. No \
+worker is started and nothing is written. All mistakes are shown at once, each with line and \
 column.
 
 Exit status: 0 the job is right, 2 it is not.";
@@ -45,7 +48,8 @@ Examples:
   gristmill init elevation.npy > my.toml
   gristmill init > my.toml
 
-The job file goes to standard output, so nothing is ever overwritten. File names in it are relative to the folder that the job file lies in.";
+The job file goes to standard output, so nothing is ever overwritten. File names in it are \
+relative to the folder that the job file lies in.";
 
 const KERNELS_EXAMPLES: &str = "\
 Examples:
@@ -56,7 +60,8 @@ const INFO_EXAMPLES: &str = "\
 Example:
   gristmill info
 
-Shows the CPUs that may be used and what limits their number, caches, memory and its limits, huge pages, and which features of the Linux kernel are missing and what is done instead.";
+Shows the CPUs that may be used and what limits their number, caches, memory and its limits, \
+huge pages, and which features of the Linux kernel are missing and what is done instead.";
 
 /// Parallel computations on arrays, described in a job file, run by worker processes.
 ///

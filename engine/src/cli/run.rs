@@ -23,10 +23,6 @@ pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
         say(&described(&error));
         return ExitStatus::Wrong;
     }
-    let counted = |count: usize, what: &str| {
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {what}{plural}")
-    };
     print(&format!(
         "{}: {}, {}, {}: nothing to refuse\n",
         args.job.display(),
@@ -106,6 +102,12 @@ fn run_in(
     })
 }
 
+/// "1 step", "2 steps".
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 /// The tables at the end, where the results lie, and how to go on.
 fn tables(report: &Report, folder: &std::path::Path) -> String {
     let look = if std::io::stdout().is_terminal() { Look::Terminal } else { Look::Plain };
@@ -119,8 +121,11 @@ fn tables(report: &Report, folder: &std::path::Path) -> String {
         .map(|output| output.path.as_str())
         .filter(|path| path.ends_with(".png"))
         .collect();
-    text +=
-        &format!("\n\n{} files and report.json in {}\n", report.outputs.len(), folder.display());
+    text += &format!(
+        "\n\n{} and report.json in {}\n",
+        counted(report.outputs.len(), "file"),
+        folder.display()
+    );
     if !pictures.is_empty() {
         text += &format!("pictures: {}\n", pictures.join(", "));
     }

@@ -141,6 +141,8 @@ fn wrong_values() {
     refused(&counts("{ bins = 2 }"), "7:8", &["lacks its parameter `range`"]);
     refused(&counts("{ range = [1] }"), "9:20", &["a list of 1", "expected a list of 2"]);
     refused(&counts("{ range = [1, 0] }"), "7:8", &["range"]);
+    let too_many = "{ bins = 4611686018427387904, range = [0, 1] }";
+    refused(&counts(too_many), "7:8", &["its result would be of [4611686018427387904] elements"]);
     refused(
         "[steps.slope]\nin = \"elevation\"\npicture = \"viridiss\"\n",
         "9:11",

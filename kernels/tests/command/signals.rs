@@ -2,13 +2,16 @@
 
 use nix::sys::signal::Signal::{SIGINT, SIGTERM};
 
-use super::place::{MINUTES, Place};
+use super::place::{MINUTES, Place, npy};
 use super::started::{Started, all_end, wait_until};
 
-/// One chunk of this takes minutes: nothing that waits for it comes to an end.
-const LONG_CHUNKS: &str = "[steps.sky_view]
-in = \"elevation\"
-params = { azimuths = 200000, radius = 800 }
+/// On a grid of 2000 x 2000, a chunk of this takes minutes: nobody waits for its end.
+const LONG_CHUNKS: &str = "[inputs.plain]
+file = \"plain.npy\"
+cell = [1, 1]
+[steps.sky_view]
+in = \"plain\"
+params = { azimuths = 3600, radius = 1000 }
 save = \"sky_view.npy\"
 ";
 
@@ -33,6 +36,9 @@ fn once_ends_the_job_in_order() {
 #[test]
 fn twice_stops_at_once() {
     let place = Place::with_steps(LONG_CHUNKS);
+    place.file("plain.npy", npy("<f8", "(2000, 2000)", &[]));
+    let plain = std::fs::OpenOptions::new().append(true).open(place.path("plain.npy")).unwrap();
+    plain.set_len(plain.metadata().unwrap().len() + 8 * 2000 * 2000).unwrap();
     let mut job = Started::new(&place, "run job.toml --out o");
     let workers = job.computing_workers(2);
     job.signal(SIGINT);

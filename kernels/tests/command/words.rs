@@ -66,7 +66,7 @@ fn init_writes_a_job_that_is_right() {
         place.gristmill("run jobs/job.toml --out o --quiet").ends_with(0).prints_nothing();
     }
     place.gristmill("init terrain.npy").ends_with(0).prints("344 x 403 i16");
-    place.gristmill("init complex.npy").ends_with(0).prints("2 x 2 complex");
+    place.gristmill("init complex.npy").ends_with(0).prints("2 x 2 c64");
 }
 
 #[test]
