@@ -10,11 +10,16 @@ use loom::thread::JoinHandle;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst};
 
-/// Executions after which a search is cut off, unless GRISTMILL_MODEL_TIMES says more; 0 is none.
-const EXECUTIONS_MAX: usize = 2_000;
+/// Executions after which a search with a death is cut off, unless `GRISTMILL_MODEL_TIMES` says
+/// more; 0 is no limit.
+pub(super) const EXECUTIONS_MAX: usize = 2_000;
 
-/// Checks `body`; gives the number of executions.
-pub(super) fn check(preemptions: usize, body: impl Fn() + Send + Sync + 'static) -> usize {
+/// Checks `body`, cut off after so many executions if that is not 0; gives their number.
+pub(super) fn check(
+    preemptions: usize,
+    executions_max: usize,
+    body: impl Fn() + Send + Sync + 'static,
+) -> usize {
     let executions = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = Arc::clone(&executions);
     let mut builder = loom::model::Builder::new();
@@ -23,7 +28,7 @@ pub(super) fn check(preemptions: usize, body: impl Fn() + Send + Sync + 'static)
     // The limit is looked at this often.
     builder.checkpoint_interval = 500;
     let times = std::env::var("GRISTMILL_MODEL_TIMES").ok().and_then(|times| times.parse().ok());
-    let executions_max = EXECUTIONS_MAX * times.unwrap_or(1usize);
+    let executions_max = executions_max * times.unwrap_or(1usize);
     builder.max_permutations = Some(executions_max).filter(|&max| max > 0);
     builder.check(move || {
         counted.fetch_add(1, Relaxed);

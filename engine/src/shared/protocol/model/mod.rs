@@ -11,6 +11,7 @@ mod exhaustive;
 mod host;
 mod queue;
 mod scenarios;
+mod schedule;
 mod seeded;
 mod weak;
 mod world;

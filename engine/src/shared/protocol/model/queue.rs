@@ -5,8 +5,9 @@ use super::super::words::Board;
 use super::super::worker::{Point, Surroundings};
 use super::super::{Heart, Line, Post, Word64};
 use super::Checker;
-use super::exhaustive::{Loom, check};
-use super::seeded::{Seeded, explore};
+use super::exhaustive::{EXECUTIONS_MAX, Loom, check};
+use super::schedule::explore;
+use super::seeded::Seeded;
 use crate::shared::queue::{Lease, Queue};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -371,12 +372,12 @@ fn seeds_a_task_that_kills() {
 fn loom_a_queue() {
     for fate in [None, Some(Point::LeaseTaken), Some(Point::LeaseSettled)] {
         let how = Use { items: 2, lives: 1, fate, ..PLAIN };
-        println!("{} executions, {fate:?}", check(1, move || run::<Loom>(how)));
+        println!("{} executions, {fate:?}", check(1, EXECUTIONS_MAX, move || run::<Loom>(how)));
     }
 }
 
 #[test]
 fn loom_a_queue_used_again() {
     let how = Use { items: 1, lives: 2, ..PLAIN };
-    println!("{} executions", check(1, move || run::<Loom>(how)));
+    println!("{} executions", check(1, EXECUTIONS_MAX, move || run::<Loom>(how)));
 }

@@ -2,8 +2,9 @@
 
 use super::super::worker::Point::{self, *};
 use super::coordinate::{Coordinator, Ended};
-use super::exhaustive::{Loom, check};
-use super::seeded::{Seeded, explore};
+use super::exhaustive::{EXECUTIONS_MAX, Loom, check};
+use super::schedule::explore;
+use super::seeded::Seeded;
 use super::world::Kind::{Cell, InPlace, Map};
 use super::world::{FOLD_DIED, Fate, Kind, Plan, Spec};
 
@@ -44,8 +45,9 @@ fn exhaust(preemptions: usize, plan: Plan, points: &[Point], then: fn(&Ended)) {
         let plan = plan.clone();
         let died = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let saw = std::sync::Arc::clone(&died);
+        let executions_max = if fate.is_some() { EXECUTIONS_MAX } else { 0 };
         let start = std::time::Instant::now();
-        let executions = check(preemptions, move || {
+        let executions = check(preemptions, executions_max, move || {
             let fates: Vec<Fate> = fate.into_iter().collect();
             let ended = Coordinator::<Loom>::run(plan.clone(), &fates);
             saw.fetch_or(ended.deaths > 0, std::sync::atomic::Ordering::Relaxed);

@@ -6,7 +6,7 @@
 //! join one common view. Vector clocks in the views find races on plain cells. Stores are appended
 //! to the modification order.
 
-use super::seeded::Run;
+use super::schedule::Run;
 use std::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 pub(super) const LOCATIONS: usize = 96;
