@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use std::hint::black_box;
 use std::sync::Barrier;
 
+/// Bytes per chunk: two cache lines, so that no two chunks share one.
+const LINE: usize = 128;
+
 /// Writes one byte per chunk.
 #[derive(Debug, Serialize, Deserialize)]
 struct Tiny;
@@ -21,8 +24,13 @@ impl Kernel for Tiny {
     }
 
     fn grain(&self, _: &Shapes) -> usize {
-        1
+        LINE
     }
+}
+
+/// The same with rayon, which is free to do it all on one thread.
+fn write_pieces(bytes: &mut [u8]) {
+    bytes.par_chunks_mut(LINE).for_each(|bytes| bytes[0] = black_box(1));
 }
 
 /// A step of as many chunks as workers, launched from outside and waited for.
@@ -30,15 +38,15 @@ pub(crate) fn launch(bench: &Bench) -> Vec<Row> {
     const TIMES: usize = 500;
     let rows = alone_and_together().into_iter().map(|workers| {
         let (engine, pool) = (engine(workers), pool(workers));
-        let mut bytes = engine.zeros(workers).expect("memory");
-        let mut their_bytes = vec![0u8; workers];
+        let mut bytes = engine.zeros(workers * LINE).expect("memory");
+        let mut their_bytes = vec![0u8; workers * LINE];
         let sides = vec![
             timed("ours", || {
                 (0..TIMES).for_each(|_| engine.run(&Tiny, &mut bytes).expect("runs"));
             }),
             timed("rayon, install", || {
                 for _ in 0..TIMES {
-                    pool.install(|| their_bytes.par_iter_mut().for_each(|b| *b = black_box(1)));
+                    pool.install(|| write_pieces(&mut their_bytes));
                 }
             }),
         ];
@@ -54,8 +62,8 @@ pub(crate) fn plan_step(bench: &Bench) -> Vec<Row> {
     let workers = crate::cpus().len();
     let (engine, pool) = (engine(workers), pool(workers));
     let rows = [workers, 64].into_iter().map(|chunks| {
-        let mut bytes = engine.zeros(chunks).expect("memory");
-        let mut their_bytes = vec![0u8; chunks];
+        let mut bytes = engine.zeros(chunks * LINE).expect("memory");
+        let mut their_bytes = vec![0u8; chunks * LINE];
         let mut sides = vec![
             timed("ours", || {
                 let plan = engine.plan(|p| {
@@ -69,7 +77,7 @@ pub(crate) fn plan_step(bench: &Bench) -> Vec<Row> {
             timed("rayon, inside", || {
                 pool.install(|| {
                     for _ in 0..TIMES {
-                        their_bytes.par_iter_mut().for_each(|byte| *byte = black_box(1));
+                        write_pieces(&mut their_bytes);
                     }
                 });
             }),
