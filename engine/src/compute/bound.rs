@@ -15,20 +15,21 @@ use std::time::{Duration, Instant};
 pub(crate) struct Loaded {
     pub(crate) plan: u64,
     pub(crate) program: Program,
-    /// Runners of steps that depend on their parameters alone.
-    runners: Vec<Option<Box<dyn Runner>>>,
+    /// One per step, kept from issue to issue: binding again allocates nothing.
+    steps: Vec<Bound>,
 }
 
-/// A step in a worker, for one issue.
-pub(crate) struct Bound {
-    step: usize,
+/// A step in a worker, as it was bound last.
+struct Bound {
     window: Window,
     chunks: usize,
     at: Vec<Located>,
     /// The scalars that the kernel is made of.
     scalars: Vec<u8>,
-    /// Runner of a step that depends on scalars, for this issue.
+    /// Made by the first chunk: that is user code, and somebody must be to blame for it.
     runner: Option<Box<dyn Runner>>,
+    /// The runner is yet to be made, of these scalars.
+    stale: bool,
 }
 
 /// Private accumulators of a worker, one behind the other in one buffer.
@@ -59,52 +60,30 @@ impl Loaded {
     pub(crate) fn new(plan: u64, image: &[u64]) -> Result<Loaded, Failure> {
         let program: Program = postcard::from_bytes(bytemuck::cast_slice(image))
             .map_err(|e| Failure::Refused(format!("the plan's image cannot be read: {e}")))?;
-        let runners = program.steps.iter().map(|_| None).collect();
-        Ok(Loaded { plan, program, runners })
+        let steps = program.steps.iter().map(Bound::nowhere).collect();
+        Ok(Loaded { plan, program, steps })
     }
 
-    /// Binds the step of a frame. Runs no user code: nobody could be blamed for it yet.
+    /// Binds a step to the arrays and scalars that the state gives it. Runs no user code: nobody
+    /// could be blamed for it yet.
     pub(crate) fn bind(
-        &self,
+        &mut self,
         region: &Region,
-        frame: &Frame,
+        state: &State,
         step: usize,
-    ) -> Result<Bound, Failure> {
-        let spec = &self.program.steps[step];
-        let scalars = self.program.gather(&frame.state, &spec.inputs).map_err(Failure::Refused)?;
-        let at = spec.args.iter().map(|arg| self.locate(region, &frame.state, arg)).collect();
-        let window = Window { range: 0..0, halo: spec.halo };
-        Ok(Bound { step, window, chunks: frame.chunks, at, scalars, runner: None })
-    }
-
-    fn locate(&self, region: &Region, state: &State, arg: &ArgSpec) -> Located {
-        let place = &self.program.arrays[state.order[arg.array]];
-        Located {
-            base: region.bytes(place.offset, place.len * arg.element_bytes).as_ptr(),
-            len: place.len,
-            shape: place.shape.clone(),
-            stride: arg.stride,
+    ) -> Result<(), Failure> {
+        let (spec, bound) = (&self.program.steps[step], &mut self.steps[step]);
+        if !spec.inputs.is_empty() {
+            bound.scalars = self.program.gather(state, &spec.inputs).map_err(Failure::Refused)?;
+            bound.stale = true;
         }
-    }
-
-    /// Makes the kernel from its parameters or scalars, once: user code.
-    fn load(&mut self, bound: &mut Bound) -> Result<(), Failure> {
-        let spec = &self.program.steps[bound.step];
-        let runner =
-            if spec.inputs.is_empty() { &mut self.runners[bound.step] } else { &mut bound.runner };
-        if runner.is_none() {
-            *runner = Some(load(spec, &bound.scalars)?);
+        for (at, arg) in bound.at.iter_mut().zip(&spec.args) {
+            let place = &self.program.arrays[state.order[arg.array]];
+            at.base = region.bytes(place.offset, place.len * arg.element_bytes).as_ptr();
+            at.len = place.len;
+            at.shape.clone_from(&place.shape);
         }
         Ok(())
-    }
-
-    fn runner<'a>(&'a self, bound: &'a Bound) -> &'a dyn Runner {
-        let own = bound.runner.as_ref().or(self.runners[bound.step].as_ref());
-        own.expect("bound steps have a runner").as_ref()
-    }
-
-    fn spec(&self, bound: &Bound) -> &StepSpec {
-        &self.program.steps[bound.step]
     }
 
     /// Runs a claimed chunk; its partial result goes to its slot.
@@ -113,18 +92,18 @@ impl Loaded {
         &mut self,
         _: &Permit,
         region: &Region,
-        bound: &mut Bound,
+        step: usize,
         private: &mut Private,
         chunk: usize,
     ) -> Result<(), Failure> {
-        self.load(bound)?;
-        let spec = &self.program.steps[bound.step];
+        let (spec, bound) = (&self.program.steps[step], &mut self.steps[step]);
+        bound.load(spec)?;
         bound.window.range = spec.partition.range(chunk);
         if cfg!(debug_assertions) {
-            self.spoil_outputs(bound, spec);
+            bound.spoil_outputs(spec);
         }
         if spec.cell {
-            self.prepare_private(bound, spec, private);
+            bound.prepare_private(spec, private);
         }
         let at = if spec.cell { &private.at } else { &bound.at };
         let extent = spec.partition.extent();
@@ -134,36 +113,11 @@ impl Loaded {
         let slot = region.bytes(offset, spec.slot_bytes).as_ptr();
         // SAFETY: the chunk's own slot, which only the holder of its claim writes (the permit).
         let slot = unsafe { std::slice::from_raw_parts_mut(slot, spec.slot_bytes) };
-        let runner = self.runner(bound);
+        let runner = bound.runner();
         // SAFETY: located arrays lie in the region, with the element types that the launch checked
         // against the kernel's; the claim (the permit) makes the chunk's pieces ours alone, and
         // what is read whole is written by no chunk of this step (the launch's borrows).
         guarded(|| unsafe { runner.run(piece, &bound.window, at, slot) })
-    }
-
-    /// Fills what a kernel is to write with a pattern, so that reading it shows.
-    fn spoil_outputs(&self, bound: &Bound, spec: &StepSpec) {
-        for (at, arg) in bound.at.iter().zip(&spec.args).filter(|(_, a)| a.kind == Kind::Write) {
-            let stride = at.stride * arg.element_bytes;
-            let Range { start, end } = bound.window.range;
-            // SAFETY: the pieces of a claimed chunk, which are ours to write.
-            unsafe { at.base.add(start * stride).write_bytes(0xA5, (end - start) * stride) }
-        }
-    }
-
-    /// What a chunk updates in place, as ranges of the region.
-    fn updated(&self, region: &Region, bound: &Bound, chunk: usize) -> Vec<Range<usize>> {
-        let spec = self.spec(bound);
-        let range = spec.partition.range(chunk);
-        let updated = bound.at.iter().zip(&spec.args).filter(|(_, a)| a.kind == Kind::Update);
-        updated
-            .map(|(at, arg)| {
-                let stride = at.stride * arg.element_bytes;
-                let all = at.len * arg.element_bytes;
-                let base = region.offset_of(at.base, all).expect("arrays lie in the region");
-                base + range.start * stride..base + range.end * stride
-            })
-            .collect()
     }
 
     /// Copies what the chunk will update to the worker's undo block.
@@ -171,60 +125,31 @@ impl Loaded {
         &self,
         permit: &Permit,
         region: &Region,
-        bound: &Bound,
+        step: usize,
         rank: usize,
         chunk: usize,
     ) {
-        let ranges = self.updated(region, bound, chunk);
+        let ranges = self.steps[step].updated(&self.program.steps[step], region, chunk);
         region.keep(permit, self.program.areas.undo_of(rank), &ranges);
     }
 
-    fn merged<'a>(&'a self, bound: &'a Bound) -> impl Iterator<Item = (&'a Located, &'a ArgSpec)> {
-        let args = &self.spec(bound).args;
-        bound.at.iter().zip(args).filter(|(_, arg)| arg.kind == Kind::Merge)
-    }
-
     /// Copies the cell's data to its pre-image.
-    pub(crate) fn keep_pre_image(&self, permit: &Permit, region: &Region, bound: &Bound) {
+    pub(crate) fn keep_pre_image(&self, permit: &Permit, region: &Region, step: usize) {
         let range = |(at, arg): (&Located, &ArgSpec)| {
             let bytes = at.len * arg.element_bytes;
             let base = region.offset_of(at.base, bytes).expect("arrays lie in the region");
             base..base + bytes
         };
-        let ranges: Vec<_> = self.merged(bound).map(range).collect();
+        let ranges: Vec<_> =
+            self.steps[step].merged(&self.program.steps[step]).map(range).collect();
         region.keep(permit, self.program.areas.pre_image(), &ranges);
     }
 
-    /// Lays out private accumulators for the bound step, and resets them if they are stale.
-    fn prepare_private(&self, bound: &Bound, spec: &StepSpec, private: &mut Private) {
-        if private.state != Accumulated::Stale {
-            return;
-        }
-        let bytes = |(at, arg): (&Located, &ArgSpec)| {
-            (at.len * arg.element_bytes).next_multiple_of(size_of::<Aligned>())
-        };
-        let total: usize = self.merged(bound).map(bytes).sum();
-        let lines = total / size_of::<Aligned>();
-        if private.buffer.len() < lines {
-            private.buffer.resize(lines, Aligned([0; 128]));
-        }
-        private.at = bound.at.clone();
-        let mut used = 0;
-        for (at, arg) in private.at.iter_mut().zip(&spec.args) {
-            if arg.kind == Kind::Merge {
-                at.base = private.buffer[used..].as_mut_ptr().cast();
-                used += bytes((at, arg)) / size_of::<Aligned>();
-            }
-        }
-        // SAFETY: accumulators lie one behind the other in a buffer of this process alone.
-        unsafe { self.runner(bound).reset(&private.at) };
-        private.state = Accumulated::Since(Instant::now());
-    }
-
     /// Merges the private accumulator into the cell, which holds nothing of this step if `first`.
-    pub(crate) fn merge(&self, _: &Permit, bound: &Bound, private: &mut Private, first: bool) {
+    pub(crate) fn merge(&self, _: &Permit, step: usize, private: &mut Private, first: bool) {
         let started = Instant::now();
-        let runner = self.runner(bound);
+        let bound = &self.steps[step];
+        let runner = bound.runner();
         // SAFETY: the permit says that the cell's lock is held, so its arrays are ours alone; the
         // accumulators are this process's own.
         unsafe {
@@ -238,9 +163,10 @@ impl Loaded {
     }
 
     /// Fills the cell's arrays with the identity: for a step that merged nothing.
-    fn clear_cell(&self, _: &Permit, bound: &Bound) {
+    fn clear_cell(&self, _: &Permit, step: usize) {
+        let bound = &self.steps[step];
         // SAFETY: the step has ended, and its leader alone touches its arrays.
-        unsafe { self.runner(bound).reset(&bound.at) };
+        unsafe { bound.runner().reset(&bound.at) };
     }
 
     /// Folds the ended step, goes on to the next one, and describes its issue. Runs user code.
@@ -253,7 +179,7 @@ impl Loaded {
     ) -> Result<Frame, Failure> {
         let mut state = frame.state.clone();
         if let Issued::Step(step) = frame.issued {
-            self.finish_step(permit, region, frame, &mut state, step, cell_is_empty)?;
+            self.finish_step(permit, region, &mut state, step, cell_is_empty)?;
         }
         loop {
             match self.program.advance(&mut state) {
@@ -268,7 +194,7 @@ impl Loaded {
                         state.position = if holds { exit } else { state.position + 1 };
                     }
                     Op::Step(step) => {
-                        self.finish_step(permit, region, frame, &mut state, step, true)?;
+                        self.finish_step(permit, region, &mut state, step, true)?;
                     }
                     other => unreachable!("{other:?} needs no user code"),
                 },
@@ -281,26 +207,24 @@ impl Loaded {
         &mut self,
         permit: &Permit,
         region: &Region,
-        frame: &Frame,
         state: &mut State,
         step: usize,
         cell_is_empty: bool,
     ) -> Result<(), Failure> {
-        let at_frame = Frame { state: state.clone(), chunks: 0, ..frame.clone() };
-        let mut bound = self.bind(region, &at_frame, step)?;
-        self.load(&mut bound)?;
-        let spec = self.spec(&bound);
-        let (chunks, output) = (spec.partition.chunks(), spec.output);
+        // A step without chunks has not been bound before.
+        self.bind(region, state, step)?;
+        let spec = &self.program.steps[step];
+        self.steps[step].load(spec)?;
         if spec.cell && cell_is_empty {
-            guarded(|| self.clear_cell(permit, &bound))?;
+            guarded(|| self.clear_cell(permit, step))?;
         }
-        let len = chunks * slot_stride(spec.slot_bytes);
+        let bound = &self.steps[step];
+        let len = bound.chunks * slot_stride(spec.slot_bytes);
         let slots = region.bytes(self.program.areas.slots, len).as_ptr();
         // SAFETY: all chunks are counted, so nobody writes their slots any more (the permit).
         let slots = unsafe { std::slice::from_raw_parts(slots, len) };
-        let mut value = vec![0; spec.slot_bytes];
-        guarded(|| self.runner(&bound).fold(chunks, slots, &mut value))?;
-        self.program.scalar_mut(state, output).copy_from_slice(&value);
+        let value = self.program.scalar_mut(state, spec.output);
+        guarded(|| bound.runner().fold(bound.chunks, slots, value))?;
         state.position += 1;
         Ok(())
     }
@@ -312,8 +236,99 @@ impl Loaded {
             Issued::Start => 1,
             Issued::Rest(_) => 0,
         };
-        let serial = frame.serial + 1;
-        Frame { serial, issued, reissue: false, chunks, state, ..frame.clone() }
+        let Frame { plan, serial, image_words, .. } = *frame;
+        Frame { plan, serial: serial + 1, issued, reissue: false, chunks, image_words, state }
+    }
+}
+
+impl Bound {
+    /// A step that has not been bound yet.
+    fn nowhere(spec: &StepSpec) -> Bound {
+        let nowhere = |arg: &ArgSpec| Located {
+            base: std::ptr::null_mut(),
+            len: 0,
+            shape: vec![],
+            stride: arg.stride,
+        };
+        Bound {
+            window: Window { range: 0..0, halo: spec.halo },
+            chunks: spec.partition.chunks(),
+            at: spec.args.iter().map(nowhere).collect(),
+            scalars: vec![],
+            runner: None,
+            stale: true,
+        }
+    }
+
+    /// Makes the kernel from its parameters or scalars, if that is to be done: user code.
+    #[inline]
+    fn load(&mut self, spec: &StepSpec) -> Result<(), Failure> {
+        if self.stale {
+            self.runner = Some(load(spec, &self.scalars)?);
+            self.stale = false;
+        }
+        Ok(())
+    }
+
+    fn runner(&self) -> &dyn Runner {
+        self.runner.as_deref().expect("loaded before it is run")
+    }
+
+    /// Fills what a kernel is to write with a pattern, so that reading it shows.
+    fn spoil_outputs(&self, spec: &StepSpec) {
+        for (at, arg) in self.at.iter().zip(&spec.args).filter(|(_, a)| a.kind == Kind::Write) {
+            let stride = at.stride * arg.element_bytes;
+            let Range { start, end } = self.window.range;
+            // SAFETY: the pieces of a claimed chunk, which are ours to write.
+            unsafe { at.base.add(start * stride).write_bytes(0xA5, (end - start) * stride) }
+        }
+    }
+
+    /// What a chunk updates in place, as ranges of the region.
+    fn updated(&self, spec: &StepSpec, region: &Region, chunk: usize) -> Vec<Range<usize>> {
+        let range = spec.partition.range(chunk);
+        let updated = self.at.iter().zip(&spec.args).filter(|(_, a)| a.kind == Kind::Update);
+        updated
+            .map(|(at, arg)| {
+                let stride = at.stride * arg.element_bytes;
+                let all = at.len * arg.element_bytes;
+                let base = region.offset_of(at.base, all).expect("arrays lie in the region");
+                base + range.start * stride..base + range.end * stride
+            })
+            .collect()
+    }
+
+    fn merged<'a>(
+        &'a self,
+        spec: &'a StepSpec,
+    ) -> impl Iterator<Item = (&'a Located, &'a ArgSpec)> {
+        self.at.iter().zip(&spec.args).filter(|(_, arg)| arg.kind == Kind::Merge)
+    }
+
+    /// Lays out private accumulators for the bound step, and resets them if they are stale.
+    fn prepare_private(&self, spec: &StepSpec, private: &mut Private) {
+        if private.state != Accumulated::Stale {
+            return;
+        }
+        let bytes = |(at, arg): (&Located, &ArgSpec)| {
+            (at.len * arg.element_bytes).next_multiple_of(size_of::<Aligned>())
+        };
+        let total: usize = self.merged(spec).map(bytes).sum();
+        let lines = total / size_of::<Aligned>();
+        if private.buffer.len() < lines {
+            private.buffer.resize(lines, Aligned([0; 128]));
+        }
+        private.at = self.at.clone();
+        let mut used = 0;
+        for (at, arg) in private.at.iter_mut().zip(&spec.args) {
+            if arg.kind == Kind::Merge {
+                at.base = private.buffer[used..].as_mut_ptr().cast();
+                used += bytes((at, arg)) / size_of::<Aligned>();
+            }
+        }
+        // SAFETY: accumulators lie one behind the other in a buffer of this process alone.
+        unsafe { self.runner().reset(&private.at) };
+        private.state = Accumulated::Since(Instant::now());
     }
 }
 

@@ -96,6 +96,12 @@ impl Control {
         }
     }
 
+    /// Whether `plan` seems to have ended: a look that costs next to nothing, and may be wrong while
+    /// frames move. [`current`](Control::current) tells for sure.
+    pub(crate) fn seems_at_rest(&self, plan: u64) -> bool {
+        Frame::seems_at_rest(self.frame(self.board().epoch()), plan)
+    }
+
     /// Wakes all workers that may be asleep.
     pub(crate) fn ring(&self) {
         self.bell.0.fetch_add(1, Ordering::AcqRel);

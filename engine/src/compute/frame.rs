@@ -15,11 +15,13 @@
 
 use crate::memory::{Region, Shareable};
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Words of a frame.
 pub(crate) const FRAME_WORDS: usize = 2048;
 const HEAD: usize = 8;
+/// From this on word 2 says that no plan is running.
+const REST: u64 = 2;
 
 /// A frame in the region.
 #[derive(Debug)]
@@ -102,14 +104,14 @@ impl Frame {
         let (issued, step) = match self.issued {
             Issued::Start => (0, 0),
             Issued::Step(step) => (1, step),
-            Issued::Rest(Ending::Finished) => (2, 0),
+            Issued::Rest(Ending::Finished) => (REST, 0),
             Issued::Rest(Ending::Failed) => (3, 0),
             Issued::Rest(Ending::FoldDied) => (4, 0),
             Issued::Rest(Ending::GivenUp) => (5, 0),
         };
         let state = self.state.encode();
         // Whoever sees a word of this frame must see the epoch that moved away from the old one.
-        std::sync::atomic::fence(std::sync::atomic::Ordering::Release);
+        std::sync::atomic::fence(Ordering::Release);
         let head: [u64; HEAD] = [
             self.plan,
             self.serial,
@@ -127,32 +129,43 @@ impl Frame {
     /// Reads a frame that cannot change meanwhile, or whose change the caller will notice; none if
     /// it makes no sense, which is torn or scribbled over.
     pub(crate) fn read(frame: &FrameWords) -> Option<Frame> {
+        let mut read = Frame::at_rest();
+        read.read_again(frame)?;
+        Some(read)
+    }
+
+    /// The same into this frame, whose parts then need not be allocated again; where it gives none,
+    /// what is in them is unspecified.
+    pub(crate) fn read_again(&mut self, frame: &FrameWords) -> Option<()> {
         let mut head = [0; HEAD];
         Region::load_words(&frame.0[..HEAD], &mut head);
         let [plan, serial, issued, reissue, chunks, step, image_words, words] = head;
-        if words as usize > FRAME_WORDS - HEAD {
-            return None;
-        }
-        let mut state = vec![0; words as usize];
-        Region::load_words(&frame.0[HEAD..], &mut state);
+        let state = frame.0[HEAD..].get(..words as usize)?;
+        self.state.decode(state.iter().map(|word| word.load(Ordering::Relaxed)))?;
         let issued = match issued {
             0 => Issued::Start,
             1 => Issued::Step(step as usize),
-            2 => Issued::Rest(Ending::Finished),
+            REST => Issued::Rest(Ending::Finished),
             3 => Issued::Rest(Ending::Failed),
             4 => Issued::Rest(Ending::FoldDied),
             5 => Issued::Rest(Ending::GivenUp),
             _ => return None,
         };
-        Some(Frame {
+        *self = Frame {
             plan,
             serial,
             issued,
             reissue: reissue != 0,
             chunks: chunks as usize,
             image_words: image_words as usize,
-            state: State::decode(&state)?,
-        })
+            state: std::mem::take(&mut self.state),
+        };
+        Some(())
+    }
+
+    /// Whether a frame, which may change meanwhile, looks like the end of a plan.
+    pub(crate) fn seems_at_rest(frame: &FrameWords, plan: u64) -> bool {
+        frame.0[0].load(Ordering::Relaxed) == plan && frame.0[2].load(Ordering::Relaxed) >= REST
     }
 }
 
@@ -160,8 +173,10 @@ impl State {
     /// One word of position, one of four lengths, then each part in whole words.
     fn encode(&self) -> Vec<u64> {
         let lengths = [self.counters.len(), self.order.len(), self.set.len(), self.scalars.len()];
-        let lengths = lengths.iter().fold(0, |word, &len| word << 16 | len as u64);
-        let mut words = vec![self.position as u64, lengths];
+        let len = 4 + self.counters.len() + self.order.len() + self.scalars.len().div_ceil(8);
+        let mut words = Vec::with_capacity(len + self.set.len() / 64);
+        words.push(self.position as u64);
+        words.push(lengths.iter().fold(0, |word, &len| word << 16 | len as u64));
         words.extend_from_slice(&self.counters);
         words.extend(self.order.iter().map(|&slot| slot as u64));
         words.extend(
@@ -177,21 +192,27 @@ impl State {
         words
     }
 
-    fn decode(words: &[u64]) -> Option<State> {
-        let [position, lengths, rest @ ..] = words else { return None };
+    /// Reads it into the parts that are there.
+    fn decode(&mut self, mut words: impl Iterator<Item = u64>) -> Option<()> {
+        self.position = words.next()? as usize;
+        let lengths = words.next()?;
         let len = |place: u32| (lengths >> (16 * place) & 0xFFFF) as usize;
-        let (counters, rest) = rest.split_at_checked(len(3))?;
-        let (order, rest) = rest.split_at_checked(len(2))?;
-        let (set, scalars) = rest.split_at_checked(len(1).div_ceil(64))?;
-        let mut scalars: Vec<u8> = scalars.iter().flat_map(|word| word.to_ne_bytes()).collect();
-        scalars.truncate(len(0));
-        (scalars.len() == len(0)).then(|| State {
-            position: *position as usize,
-            counters: counters.to_vec(),
-            order: order.iter().map(|&slot| slot as usize).collect(),
-            set: (0..len(1)).map(|bit| set[bit / 64] >> (bit % 64) & 1 == 1).collect(),
-            scalars,
-        })
+        self.counters.clear();
+        self.counters.extend(words.by_ref().take(len(3)));
+        self.order.clear();
+        self.order.extend(words.by_ref().take(len(2)).map(|slot| slot as usize));
+        self.set.clear();
+        for word in words.by_ref().take(len(1).div_ceil(64)) {
+            let bits = (len(1) - self.set.len()).min(64);
+            self.set.extend((0..bits).map(|bit| word >> bit & 1 == 1));
+        }
+        self.scalars.clear();
+        for word in words {
+            self.scalars.extend_from_slice(&word.to_ne_bytes());
+        }
+        self.scalars.truncate(len(0));
+        let read = [self.scalars.len(), self.set.len(), self.order.len(), self.counters.len()];
+        (read == [len(0), len(1), len(2), len(3)]).then_some(())
     }
 }
 

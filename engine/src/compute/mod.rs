@@ -21,7 +21,7 @@ pub use access::{
     Access, AccessSpec, Add, Args, BitOr, Flat, Halo, HaloView, In, InOut, Kind, Largest, Merge,
     MergeOp, Out, Smallest, Whole,
 };
-pub(crate) use bound::{Bound, Loaded, Private};
+pub(crate) use bound::{Loaded, Private};
 pub use chunk::Chunk;
 pub(crate) use control::{Control, IMAGE_WORDS, QUEUES, WORKERS_MAX};
 pub(crate) use failure::{Failure, guarded, install_panic_hook};

@@ -1,6 +1,6 @@
 //! Starting an engine.
 
-use super::coordinator::{Core, Counters, Running};
+use super::coordinator::{Core, Counters, Running, SPINS_SHARED};
 use super::engine::Engine;
 use super::launch::Launchpad;
 use super::supervisor::{Handle, Supervisor};
@@ -131,8 +131,8 @@ impl Builder {
             running: Mutex::new(Running::default()),
             queues: Mutex::default(),
             counters: Counters::default(),
-            // The coordinator's own spinning takes a CPU from a worker when all are taken.
-            spins: if workers < machine.cpus.len() { spins } else { spins.min(200) },
+            spins: if workers < machine.cpus.len() { spins } else { spins.min(SPINS_SHARED) },
+            cpus,
         });
         let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|e| Error::system("making the supervisor's event", e))?;
@@ -141,7 +141,6 @@ impl Builder {
             core: Arc::clone(&core),
             handle: Arc::clone(&handle),
             nonce,
-            cpus,
             posts: vec![],
             recovering: None,
         };

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Turns to spin where a worker may want the CPU: as long as a tiny step takes.
+pub(crate) const SPINS_SHARED: u32 = 200;
+
 /// Shared by the coordinator's threads.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -23,6 +26,8 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// Turns that a waiting thread spins before it sleeps.
     pub(crate) spins: u32,
+    /// The CPU of each worker, if they are pinned.
+    pub(crate) cpus: Vec<Option<usize>>,
 }
 
 /// What is known of the plan that runs, or ran last.
@@ -127,9 +132,20 @@ impl Core {
         })
     }
 
+    /// The same for a thread that runs where it does: on a worker's CPU it keeps that worker from
+    /// its work.
+    fn spins(&self) -> u32 {
+        let cpu = nix::sched::sched_getcpu().ok();
+        if cpu.is_some() && self.cpus.contains(&cpu) {
+            self.spins.min(SPINS_SHARED)
+        } else {
+            self.spins
+        }
+    }
+
     /// Waits until `done` gives something; it is asked again at every end of a plan or task.
     pub(crate) fn wait_until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
-        for _ in 0..self.spins {
+        for _ in 0..self.spins() {
             if let Some(value) = done() {
                 return value;
             }

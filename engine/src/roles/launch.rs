@@ -127,8 +127,8 @@ impl Launchpad {
 
 /// The frame that ended the plan, if it has ended.
 fn end_of(core: &Core, plan: u64) -> Option<Result<Frame>> {
-    let (_, frame) = core.control().current();
-    if let Some(frame) = frame
+    if core.control().seems_at_rest(plan)
+        && let (_, Some(frame)) = core.control().current()
         && frame.plan == plan
         && matches!(frame.issued, Issued::Rest(_))
     {

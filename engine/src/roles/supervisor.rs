@@ -40,8 +40,6 @@ pub(crate) struct Supervisor {
     pub(crate) core: Arc<Core>,
     pub(crate) handle: Arc<Handle>,
     pub(crate) nonce: u64,
-    /// The CPU of each worker, if they are pinned.
-    pub(crate) cpus: Vec<Option<usize>>,
     pub(crate) posts: Vec<Post>,
     /// A death has happened and the step has not been issued again yet.
     pub(crate) recovering: Option<Instant>,
@@ -85,7 +83,7 @@ impl Supervisor {
 
     fn start(&mut self, rank: usize) -> Result<()> {
         let parent = std::process::id() as i32;
-        let handover = Handover { rank, parent, nonce: self.nonce, cpu: self.cpus[rank] };
+        let handover = Handover { rank, parent, nonce: self.nonce, cpu: self.core.cpus[rank] };
         self.posts[rank].child = Some(process::spawn(&handover, self.core.region())?);
         Ok(())
     }

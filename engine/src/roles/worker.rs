@@ -1,7 +1,7 @@
 //! A worker's life: wait for an issue or a task, take part, wait again.
 
 use crate::compute::{
-    Bound, Control, Ending, Failure, Frame, Issued, Loaded, Named, Private, Serve, guarded,
+    Control, Ending, Failure, Frame, Issued, Loaded, Named, Private, Serve, guarded,
     install_panic_hook,
 };
 use crate::machine::futex;
@@ -52,7 +52,7 @@ struct Worker {
     loaded: Option<Loaded>,
     /// The frame of the issue that was bound last, and its step: none for a start.
     frame: Frame,
-    bound: Result<Option<Bound>, Failure>,
+    bound: Result<Option<usize>, Failure>,
     marks: &'static [AtomicU64],
     private: Private,
     /// Whether the frame that this worker wrote last ends its plan.
@@ -152,9 +152,9 @@ impl Worker {
     }
 
     /// Reads the frame of an issue, its plan if that is new, and binds its step.
-    fn read_issue(&mut self, issue: u64) -> Result<Option<Bound>, Failure> {
-        let frame = Frame::read(self.control.frame(issue));
-        self.frame = frame.ok_or_else(|| Failure::Refused("the frame makes no sense".into()))?;
+    fn read_issue(&mut self, issue: u64) -> Result<Option<usize>, Failure> {
+        let read = self.frame.read_again(self.control.frame(issue));
+        read.ok_or_else(|| Failure::Refused("the frame makes no sense".into()))?;
         if self.loaded.as_ref().is_none_or(|loaded| loaded.plan != self.frame.plan) {
             let mut image = vec![0; self.frame.image_words.min(self.control.image.len())];
             Region::load_words(&self.control.image, &mut image);
@@ -164,7 +164,10 @@ impl Worker {
         let areas = loaded.program.areas;
         self.marks = self.region.slice(areas.marks, areas.marks_len);
         match self.frame.issued {
-            Issued::Step(step) => loaded.bind(self.region, &self.frame, step).map(Some),
+            Issued::Step(step) => {
+                loaded.bind(self.region, &self.frame.state, step)?;
+                Ok(Some(step))
+            }
             _ => Ok(None),
         }
     }
@@ -178,10 +181,10 @@ impl Worker {
     }
 
     /// The loaded plan and the bound step: there whenever the protocol calls for them.
-    fn parts(&mut self) -> (&mut Loaded, &mut Bound, &mut Private) {
+    fn parts(&mut self) -> (&mut Loaded, usize, &mut Private) {
         let loaded = self.loaded.as_mut().expect("a bound step has a plan");
-        let bound = self.bound.as_mut().ok().and_then(Option::as_mut);
-        (loaded, bound.expect("a step is bound"), &mut self.private)
+        let step = self.bound.as_ref().ok().copied().flatten();
+        (loaded, step.expect("a step is bound"), &mut self.private)
     }
 }
 
@@ -217,8 +220,8 @@ impl Surroundings for Worker {
 impl Host<Hardware> for Worker {
     fn bind(&mut self, issue: u64) -> Step {
         self.bound = self.read_issue(issue);
-        let spec = match (&self.bound, self.frame.issued, &self.loaded) {
-            (Ok(Some(_)), Issued::Step(step), Some(loaded)) => Some(&loaded.program.steps[step]),
+        let spec = match (&self.bound, &self.loaded) {
+            (Ok(Some(step)), Some(loaded)) => Some(&loaded.program.steps[*step]),
             _ => None,
         };
         Step {
@@ -236,18 +239,18 @@ impl Host<Hardware> for Worker {
 
     fn keep_undo(&mut self, permit: &Permit, chunk: usize) {
         let (region, rank) = (self.region, self.rank);
-        let (loaded, bound, _) = self.parts();
-        loaded.keep_undo(permit, region, bound, rank, chunk);
+        let (loaded, step, _) = self.parts();
+        loaded.keep_undo(permit, region, step, rank, chunk);
     }
 
     #[inline]
     fn run(&mut self, permit: &Permit, chunk: usize) -> Outcome {
         let cancelled = self.is_cancelled();
-        let result = match &mut self.bound {
+        let result = match &self.bound {
             _ if cancelled => Err(Failure::Cancelled),
-            Ok(Some(bound)) => {
+            Ok(Some(step)) => {
                 let loaded = self.loaded.as_mut().expect("a bound step has a plan");
-                loaded.run(permit, self.region, bound, &mut self.private, chunk)
+                loaded.run(permit, self.region, *step, &mut self.private, chunk)
             }
             Ok(None) => Ok(()),
             Err(failure) => Err(failure.clone()),
@@ -316,8 +319,8 @@ impl CellHost<Hardware> for Worker {
 
     fn keep_pre_image(&mut self, permit: &Permit) {
         let region = self.region;
-        let (loaded, bound, _) = self.parts();
-        loaded.keep_pre_image(permit, region, bound);
+        let (loaded, step, _) = self.parts();
+        loaded.keep_pre_image(permit, region, step);
     }
 
     fn put_pre_image_back(&mut self, permit: &Permit) {
@@ -327,8 +330,8 @@ impl CellHost<Hardware> for Worker {
     }
 
     fn merge(&mut self, permit: &Permit, first: bool) {
-        let (loaded, bound, private) = self.parts();
-        loaded.merge(permit, bound, private, first);
+        let (loaded, step, private) = self.parts();
+        loaded.merge(permit, step, private, first);
     }
 
     fn commit_is_due(&self) -> bool {
