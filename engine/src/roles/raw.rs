@@ -60,7 +60,7 @@ impl Engine {
         shape: &[usize],
     ) -> Result<RawArray> {
         let all = shape.iter().try_fold(element_bytes, |product, &n| product.checked_mul(n));
-        let bytes = all.ok_or_else(|| Error::Limit {
+        let bytes = all.ok_or(Error::Limit {
             what: "the number of bytes of an array",
             asked: u64::MAX,
             limit: isize::MAX as u64,
