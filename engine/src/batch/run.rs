@@ -122,15 +122,16 @@ impl Run<'_> {
         let before = self.engine.stats();
         let started = Instant::now();
         let ended = AtomicBool::new(false);
-        let made = std::thread::scope(|scope| {
-            if shown {
-                scope.spawn(|| self.show(step, bar, [&ended, interrupted]));
-            }
+        let (made, seconds) = std::thread::scope(|scope| {
+            let shower = shown.then(|| scope.spawn(|| self.show(step, bar, [&ended, interrupted])));
             let made = self.launch(step);
+            let seconds = started.elapsed().as_secs_f64();
             ended.store(true, Ordering::Release);
-            made
+            if let Some(shower) = shower {
+                shower.thread().unpark();
+            }
+            (made, seconds)
         });
-        let seconds = started.elapsed().as_secs_f64();
         let after = self.engine.stats();
         let mut report = StepReport {
             name: step.name.clone(),

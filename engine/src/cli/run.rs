@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
     let job = match batch::check_file(&args.job, None, registry) {
@@ -40,6 +40,14 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
             return ExitStatus::Wrong;
         }
     };
+    // Before there is anything that a signal could leave behind.
+    let signals = match Interrupts::watch() {
+        Ok(signals) => signals,
+        Err(reason) => {
+            say(&reason);
+            return ExitStatus::Failed;
+        }
+    };
     let folder = match OutputFolder::open(&job.folder, &job.name, args.fresh) {
         Ok(folder) => folder,
         Err(error) => {
@@ -48,7 +56,7 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
         }
     };
     let progress = Progress::new(args.quiet || args.json);
-    match run_in(args, registry, &job, folder, &progress) {
+    match run_in(args, registry, &job, folder, &progress, &signals) {
         Ok(status) => status,
         Err(reason) => {
             say(&reason);
@@ -63,13 +71,21 @@ fn run_in(
     job: &CheckedJob,
     folder: OutputFolder,
     progress: &Progress,
+    signals: &Interrupts,
 ) -> Result<ExitStatus, String> {
-    let signals = Interrupts::watch()?;
     let mut builder = Engine::builder();
     if let Some(workers) = args.workers {
         builder = builder.workers(workers as usize);
     }
-    let engine = Arc::new(builder.build().map_err(|e| e.to_string())?);
+    let engine = match builder.build() {
+        Ok(engine) => Arc::new(engine),
+        // Ctrl-C goes to all processes of the group: it ends workers that have just been started.
+        Err(_) if signals.is_pending() => {
+            say("interrupted before anything was computed");
+            return Ok(signals.exit_status());
+        }
+        Err(error) => return Err(error.to_string()),
+    };
     let allowed = crate::machine::Machine::here().cpus.len();
     if engine.workers() > allowed {
         progress.note(&format!(
@@ -154,6 +170,13 @@ impl Interrupts {
             signal: Arc::new(AtomicI32::new(0)),
             signals: Mutex::new(Some(signals)),
         })
+    }
+
+    /// Whether a signal has come that nobody has heeded yet.
+    fn is_pending(&self) -> bool {
+        let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = signals.as_mut().and_then(|signals| signals.pending().next());
+        first.inspect(|number| self.signal.store(*number, Ordering::Relaxed)).is_some()
     }
 
     /// Starts a thread that waits for signals as long as the process lives.

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 /// What can be sent to a worker: anything serde can write and read again.
 ///
-/// Nothing else reaches a worker: statics, environment and open files are not inherited.
+/// Of the program's state nothing else reaches a worker: statics start anew, open files are not
+/// inherited. (The environment is the coordinator's, at the time when the worker was started.)
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to worker processes",
     note = "derive `serde::Serialize` and `serde::Deserialize` for it"

@@ -63,13 +63,12 @@ pub(crate) struct Feature {
 const NO_FALLBACK: &str = "none: kernel 5.4 or newer is needed";
 
 /// Name, first kernel, fallback.
-const FEATURES: [(&str, u32, u32, &str); 6] = [
+const FEATURES: [(&str, u32, u32, &str); 5] = [
     ("futex", 2, 6, NO_FALLBACK),
     ("memfd_create with seals", 3, 17, NO_FALLBACK),
     ("pidfd_open", 5, 3, NO_FALLBACK),
     ("waitid(P_PIDFD)", 5, 4, NO_FALLBACK),
-    ("MADV_POPULATE_WRITE", 5, 14, "touching pages"),
-    ("MADV_COLLAPSE", 6, 1, "fallocate, then touching pages"),
+    ("MADV_COLLAPSE", 6, 1, "touching pages one by one, without huge pages"),
 ];
 
 /// What `kernel` has; of an unknown kernel nothing is taken for granted.
@@ -161,7 +160,7 @@ mod tests {
         };
         let minimum = ["futex", "memfd_create with seals", "pidfd_open", "waitid(P_PIDFD)"];
         assert_eq!(present(5, 4), minimum);
-        assert_eq!(present(5, 15), [&minimum[..], &["MADV_POPULATE_WRITE"]].concat());
+        assert_eq!(present(5, 15), minimum);
         assert_eq!(present(6, 1).len(), FEATURES.len());
         assert!(features(None).iter().all(|feature| !feature.present));
     }

@@ -33,9 +33,9 @@ pub(crate) use cpus::CoreKind;
 pub(crate) use kernel::KERNEL_MIN;
 #[cfg(test)]
 pub(crate) use kernel::KernelVersion;
-pub(crate) use memory::Memory;
 #[cfg(feature = "cli")]
 pub(crate) use memory::MemoryBound;
+pub(crate) use memory::{Memory, MemoryReason};
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;
 pub(crate) use topology::Machine;

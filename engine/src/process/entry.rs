@@ -5,6 +5,9 @@
 //! process, its parent and the region; else the worker runs there, and `main` never does. So
 //! programs, tests, doctests and benches need no call of their own.
 
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+compile_error!("gristmill needs Linux with glibc: initialisers get no environment elsewhere");
+
 use super::hygiene;
 use crate::error::{Error, Result};
 use crate::memory::Region;

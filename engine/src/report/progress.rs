@@ -102,7 +102,8 @@ impl StepBar {
             if part >= 1.0 {
                 return;
             }
-            std::thread::sleep(pause);
+            // Whoever ends the step may cut the pause short by unparking.
+            std::thread::park_timeout(pause);
         }
     }
 

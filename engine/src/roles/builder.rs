@@ -7,7 +7,7 @@ use super::supervisor::{Handle, Supervisor};
 use crate::compute::{Control, WORKERS_MAX};
 use crate::error::{Error, Result};
 use crate::machine::pin::CpuClaim;
-use crate::machine::{self, Machine};
+use crate::machine::{self, Machine, MemoryReason};
 use crate::memory::{Budget, Memory, Region};
 use crate::process;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -164,7 +164,11 @@ impl Builder {
 
     fn create_region(&self, machine: &Machine) -> Result<Region> {
         const UNKNOWN: u64 = 1 << 30;
-        let bounds = machine.memory_capacity().map_or(UNKNOWN, |bound| bound.bytes);
+        let bounds = machine.memory_capacity().map_or(UNKNOWN, |bound| match bound.reason {
+            // The rest of the process needs address space as well.
+            MemoryReason::AddressSpace { .. } => bound.bytes / 2,
+            _ => bound.bytes,
+        });
         let wanted = self.capacity.unwrap_or(bounds).min(1 << 46);
         Region::create(wanted as usize)
     }

@@ -59,7 +59,13 @@ impl Engine {
         element_bytes: usize,
         shape: &[usize],
     ) -> Result<RawArray> {
-        let bytes = shape.iter().product::<usize>() * element_bytes;
+        let all = shape.iter().try_fold(element_bytes, |product, &n| product.checked_mul(n));
+        let bytes = all.ok_or(Error::Limit {
+            what: "the number of bytes of an array",
+            asked: u64::MAX,
+            limit: isize::MAX as u64,
+            remedy: "ask for a smaller shape",
+        })?;
         let block = self.core.memory.allocate("an array of a job", bytes)?;
         Ok(RawArray::new(self.zeroed(block)?, element, element_bytes, shape))
     }

@@ -61,3 +61,23 @@ fn workers_leave_signals_to_the_coordinator() {
     assert_eq!(job.end().code(), Some(130), "{}", job.messages());
     assert_eq!(place.report("o")["steps"][1]["deaths"], 0);
 }
+
+#[test]
+fn there_is_no_bad_moment_for_a_signal() {
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
+    for moment in 0..40 {
+        let place = Place::with_steps(MINUTES);
+        let mut command = place.command(&["run", "job.toml", "--out", "o", "--quiet"]);
+        // A group of its own: all of it gets the signal, as from a terminal.
+        command.process_group(0).stderr(std::process::Stdio::piped());
+        let child = command.spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(1500 * moment));
+        super::started::send(-(child.id() as i32), SIGINT);
+        let output = child.wait_with_output().unwrap();
+        let early = output.status.signal() == Some(2);
+        assert!(early || output.status.code() == Some(130), "{output:?}");
+        if early {
+            assert!(!place.has("o/.gristmill-unfinished"), "killed before it could listen");
+        }
+    }
+}
