@@ -104,7 +104,7 @@ fn two_sockets_with_smt() {
     assert_eq!(missing.len(), 1);
     assert_eq!(
         (missing[0].name, missing[0].fallback),
-        ("MADV_COLLAPSE", "fallocate, then touching pages")
+        ("MADV_COLLAPSE", "touching pages one by one, without huge pages")
     );
 }
 
