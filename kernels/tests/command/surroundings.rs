@@ -81,7 +81,7 @@ fn a_tight_limit_of_address_space_is_a_clear_error() {
         .ends_with(1)
         .prints_nothing()
         .says("gristmill: ")
-        .says("ulimit -v");
+        .says("RLIMIT_AS");
 }
 
 /// The region does not take the whole limit: the rest of the process needs some of it.
