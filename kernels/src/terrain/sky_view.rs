@@ -81,7 +81,7 @@ impl Kernel for SkyView {
             ));
         }
         // Every worker keeps a table of all steps, 24 bytes each.
-        const STEPS_MAX: u64 = 1 << 22;
+        const STEPS_MAX: u64 = 1 << 24;
         if u64::from(self.azimuths) * u64::from(self.radius) > STEPS_MAX {
             return Err(format!(
                 "azimuths {} times radius {} is more than {STEPS_MAX} steps; ask for fewer",
