@@ -105,6 +105,12 @@ impl Core {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nothing will run any more: whoever waits is told why.
+    pub(crate) fn give_up(&self, reason: String) {
+        self.lock_running().no_workers = Some(reason);
+        self.control().announce_finish();
+    }
+
     pub(crate) fn lock_queues(&self) -> MutexGuard<'_, [Option<QueueDeaths>; QUEUES]> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -190,9 +190,8 @@ impl Engine {
         F: Fn(T) -> U + Copy + Send + Sync,
     {
         refuse_captures!(F);
-        let without = |(): &(), v: T| crate::compute::conjure::<F>()(v);
         let _ = f;
-        self.map_by((), x, y, without)
+        self.map_with(&(), x, y, |(): &(), v| crate::compute::conjure::<F>()(v))
     }
 
     /// `y[i] = f(&params, x[i])`.
@@ -226,16 +225,6 @@ impl Engine {
         refuse_captures!(F);
         let _ = f;
         self.run(&Map::<P, F, T, U>::new(params.clone()), (x, y))
-    }
-
-    fn map_by<P: Portable, T: Element, U: Element, F: Fn(&P, T) -> U + Copy>(
-        &self,
-        params: P,
-        x: &Elements<T>,
-        y: &mut Elements<U>,
-        _: F,
-    ) -> Result<()> {
-        self.run(&Map::<P, F, T, U>::new(params), (x, y))
     }
 
     /// `z[i] = f(x[i], y[i])`. The closure captures nothing.

@@ -69,8 +69,7 @@ impl Supervisor {
             if catch_unwind(watching).is_err() {
                 // A mistake of ours, or a lock scribbled over: nobody must wait for what cannot come.
                 let reason = "the supervisor panicked; its message is on standard error";
-                self.core.lock_running().no_workers = Some(reason.into());
-                self.core.control().announce_finish();
+                self.core.give_up(reason.into());
             }
         }
         self.stop_all();
@@ -224,8 +223,7 @@ impl Supervisor {
             std::thread::sleep(Duration::from_millis(self.posts[rank].failed_starts.into()));
         }
         if self.posts.iter().all(|post| post.child.is_none()) {
-            self.core.lock_running().no_workers = Some(reason);
-            self.core.control().announce_finish();
+            self.core.give_up(reason);
         }
     }
 
@@ -242,8 +240,7 @@ impl Supervisor {
         let (current, frame) = control.current();
         let Some(frame) = frame else {
             let reason = "the control block was written over: the frame of the step makes no sense";
-            self.core.lock_running().no_workers = Some(reason.into());
-            control.announce_finish();
+            self.core.give_up(reason.into());
             self.recovering = None;
             return;
         };

@@ -270,10 +270,11 @@ impl Host<Hardware> for Worker {
 
     fn lead(&mut self, permit: &Permit, issue: u64, failed: bool) -> usize {
         let cell_is_empty = !self.control.cell.holds(self.frame.serial);
+        let cancelled = self.is_cancelled();
         let loaded = self.loaded.as_mut().expect("whoever leads has bound the step");
         let next = if failed {
             None
-        } else if self.control.cancelled.load(Ordering::Relaxed) == self.frame.plan {
+        } else if cancelled {
             self.report(None, &Failure::Cancelled);
             None
         } else {
