@@ -205,6 +205,40 @@ fn in_a_task() {
     }
 }
 
+/// Waits until a file is there.
+fn wait_for(path: std::path::PathBuf) -> bool {
+    let started = path.with_extension("started");
+    std::fs::write(started, "").is_ok_and(|()| {
+        while !path.exists() {
+            std::thread::yield_now();
+        }
+        true
+    })
+}
+
+#[test]
+fn a_step_goes_on_after_a_death_while_a_worker_is_still_in_a_task() {
+    let folder = tempfile::tempdir().unwrap();
+    for workers in [2, 3] {
+        let engine = engine(workers);
+        let gate = folder.path().join(format!("gate-{workers}"));
+        let mut queue = engine.tasks().queue(wait_for).unwrap();
+        queue.put(&gate).unwrap();
+        while !gate.with_extension("started").exists() {
+            std::thread::yield_now();
+        }
+        let x = input(&engine);
+        let mut y = engine.zeros(N).unwrap();
+        let fuse = Fuse::new(&folder, &format!("task-beside-{workers}"));
+        engine.run(&MapWithFuse { fuse: fuse.clone(), chunk: 100 }, (&x, &mut y)).unwrap();
+        assert_eq!((fuse.burnt(), engine.stats().deaths), (1, 1));
+        assert!(x.as_slice().iter().zip(y.as_slice()).all(|(x, y)| 3.0 * x + 1.0 == *y));
+        // The task has waited all the time.
+        std::fs::write(&gate, "").unwrap();
+        assert!(queue.close().all(|(_, result)| result.unwrap()));
+    }
+}
+
 #[test]
 fn a_task_that_always_dies_fails_alone() {
     let engine = engine(2);

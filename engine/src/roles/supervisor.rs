@@ -1,5 +1,5 @@
 //! The supervisor: one thread that starts the workers, watches them by pidfd, buries the dead,
-//! starts replacements, and issues a step again once every live worker is idle.
+//! starts replacements, and issues a step again once nobody is at work on it.
 //!
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
@@ -11,7 +11,7 @@ use crate::memory::Permit;
 use crate::process::{self, Child, Handover};
 use crate::shared::cell::{self, CellHost, Owner, Record};
 use crate::shared::lock::RobustLock;
-use crate::shared::protocol::{Culprit, Hardware, Point, Quiet, Surroundings};
+use crate::shared::protocol::{Culprit, Hardware, Point, Surroundings};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
 use std::convert::Infallible;
@@ -28,6 +28,10 @@ const FAILED_STARTS_MAX: u32 = 16;
 /// Deaths that no chunk can be blamed for, within one step: beyond these (and the attempts of all
 /// workers) something else is wrong, and going on would be endless.
 const UNBLAMED_MAX: u64 = 1000;
+
+/// A replacement that starts within this time takes part in what is left of the step before that is
+/// issued again: so whatever killed its predecessor is tried last.
+const REPLACEMENT_TAKES: Duration = Duration::from_millis(100);
 
 /// How the engine talks to its supervisor.
 #[derive(Debug)]
@@ -90,7 +94,7 @@ impl Supervisor {
     /// The first start is not forgiving: a worker that ends now would end each time.
     fn wait_until_all_are_ready(&mut self) -> Result<()> {
         let since = Instant::now();
-        while self.quiet() == Quiet::No {
+        while self.somebody_starts() {
             if self.pump(Some(patience(since)))
                 && let Some(death) = (0..self.posts.len()).find_map(|rank| self.reap(rank))
             {
@@ -222,40 +226,43 @@ impl Supervisor {
             }
             std::thread::sleep(Duration::from_millis(self.posts[rank].failed_starts.into()));
         }
-        if self.posts.iter().all(|post| post.child.is_none()) {
+        if self.nobody_is_left() {
             self.core.give_up(reason);
         }
     }
 
-    fn quiet(&self) -> Quiet {
-        self.core.control().board().quiet(|rank| self.posts[rank].child.is_some())
+    fn somebody_starts(&self) -> bool {
+        let board = self.core.control().board();
+        let mut posts = self.posts.iter().enumerate();
+        posts.any(|(rank, post)| post.child.is_some() && !board.is_announced(rank))
+    }
+
+    fn nobody_is_left(&self) -> bool {
+        self.posts.iter().all(|post| post.child.is_none())
     }
 
     /// Issues the interrupted step again, once nobody can hold a chunk of it.
     fn recover(&mut self) {
         let Some(since) = self.recovering else { return };
         let control = self.core.control();
-        let quiet = self.quiet();
-        // Read after looking for quiet: an unfinished step in which all are idle cannot move.
-        let (current, frame) = control.current();
-        let Some(frame) = frame else {
+        let (current, Some(frame)) = control.current() else {
             let reason = "the control block was written over: the frame of the step makes no sense";
             self.core.give_up(reason.into());
             self.recovering = None;
             return;
         };
-        let at_rest = matches!(frame.issued, Issued::Rest(_));
-        if quiet != Quiet::In(current) {
-            // A plan that ended meanwhile needs no recovery.
-            if at_rest && since.elapsed() > Duration::from_secs(1) {
-                self.recovering = None;
-            }
+        if matches!(frame.issued, Issued::Rest(_)) || self.nobody_is_left() {
+            // The plan ended meanwhile: whoever was buried holds nothing of a later one.
+            self.recovering = None;
             return;
         }
+        if since.elapsed() < REPLACEMENT_TAKES && self.somebody_starts() {
+            return;
+        }
+        let Some(quiet) = control.board().quiet().filter(|quiet| quiet.issue() == current) else {
+            return;
+        };
         self.recovering = None;
-        if at_rest || self.posts.iter().all(|post| post.child.is_none()) {
-            return;
-        }
         self.repair_cell();
         let ending = self.given_up(frame.serial);
         let next = match ending {
@@ -266,7 +273,7 @@ impl Supervisor {
             None => Frame { reissue: true, ..frame },
         };
         next.write(control.frame(current + 1));
-        let Ok(()) = control.board().issue(&mut Publisher(control), next.chunks);
+        let Ok(()) = control.board().reissue(&mut Publisher(control), &quiet, next.chunks);
         self.core.counters.reissues.fetch_add(1, Ordering::Relaxed);
         if ending.is_some() {
             control.announce_finish();
@@ -311,8 +318,8 @@ impl Supervisor {
     }
 }
 
-/// How long to wait for workers to become idle, which they do not announce, before the next look:
-/// little at first, then more.
+/// How long to wait for workers to start or to leave a step, which they do not announce, before the
+/// next look: little at first, then more.
 fn patience(since: Instant) -> Duration {
     Duration::from_micros(if since.elapsed() < Duration::from_millis(20) { 20 } else { 1000 })
 }

@@ -1,29 +1,48 @@
 //! The coordinator's side: launch, bury the dead, reissue. It never leads and never runs user code.
 
 use super::atomics::{Atomics, Word64};
-use super::words::{Blame, Board, Note, State};
+use super::words::{Blame, Board, Claim, Note, State};
 use super::worker::Surroundings;
 use crate::memory::Permit;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// Whether a step can be issued again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Quiet {
-    /// Some worker holds, or may still claim, chunks; or the epoch moved.
-    No,
-    /// Every live worker is idle in this issue, which is the current one, so it cannot move.
-    In(u64),
+/// Proof that the current step can be issued again: nobody holds a chunk of this issue, and nobody
+/// can claim one any more, so it cannot move.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Quiet {
+    issue: u64,
+}
+
+impl Quiet {
+    /// The issue that has come to a standstill.
+    pub(crate) fn issue(&self) -> u64 {
+        self.issue
+    }
 }
 
 impl<A: Atomics> Board<'_, A> {
-    /// Publishes the issue after the current one. The caller has written its frame, and knows that
-    /// nobody else can publish: the plan is over or not begun, or all workers are idle in it.
+    /// Publishes the issue after the current one, which is a rest. The caller has written its
+    /// frame, and knows that nobody else launches.
     pub(crate) fn issue<H: Surroundings>(
         &self,
         host: &mut H,
         chunks: usize,
     ) -> Result<(), H::Died> {
         self.publish(host, None, self.epoch() + 1, chunks)
+    }
+
+    /// Publishes the issue after the one that has come to a standstill; its frame has been written.
+    ///
+    /// No grace: nobody was busy, and whoever announces itself since then claims in that very
+    /// issue or not at all. (Waiting could last for ever: only the caller buries the dead.)
+    pub(crate) fn reissue<H: Surroundings>(
+        &self,
+        host: &mut H,
+        quiet: &Quiet,
+        chunks: usize,
+    ) -> Result<(), H::Died> {
+        self.set_count(host, chunks)?;
+        self.set_words(host, quiet.issue + 1, chunks)
     }
 
     /// Sets the words of a reaped worker right. Only when it is reaped: a worker that was merely
@@ -76,13 +95,45 @@ impl<A: Atomics> Board<'_, A> {
         mark.store(serial, Release);
     }
 
-    /// Whether every live worker is idle in the current issue. `live` tells which workers are
-    /// running or starting; one that has not announced itself yet counts as not idle.
-    pub(crate) fn quiet(&self, live: impl Fn(usize) -> bool) -> Quiet {
+    /// Whether the current issue has come to a standstill.
+    ///
+    /// Nobody may be busy; but whoever is not (asleep, in a task, only just started) may become so
+    /// at any moment. Therefore all that is not yet claimed is taken back, and every state must be
+    /// the same before and after. Then nobody was busy meanwhile, who could hold a chunk or store
+    /// loot; and whoever announces itself later finds nothing: it announces, then looks at the
+    /// words; this takes the words back, then looks at the announcements (Dekker's pattern).
+    pub(crate) fn quiet(&self) -> Option<Quiet> {
         let issue = self.epoch();
-        let idle = |rank: usize| self.posts[rank].state.load(Acquire) == State::idle(issue).0;
-        let all_idle = (0..self.posts.len()).all(|rank| !live(rank) || idle(rank));
-        if all_idle && self.epoch() == issue { Quiet::In(issue) } else { Quiet::No }
+        let before = self.states();
+        if before.iter().any(|state| state.busy_with().is_some()) {
+            return None;
+        }
+        self.take_back_unclaimed(issue);
+        A::fence_seq_cst();
+        let unmoved = self.states() == before && self.epoch() == issue;
+        unmoved.then_some(Quiet { issue })
+    }
+
+    fn states(&self) -> Vec<State> {
+        self.posts.iter().map(|post| State(post.state.load(Acquire))).collect()
+    }
+
+    /// Empties the claim words of `issue`. Should the issue move meanwhile, later words stay as they are,
+    /// or are emptied by mistake if their tag is the same: that costs a reissue, as the caller
+    /// goes on until there is quiet.
+    fn take_back_unclaimed(&self, issue: u64) {
+        let tag = Claim::tag::<A>(issue);
+        for post in self.posts {
+            loop {
+                let word = post.claim.0.load(Acquire);
+                let claim = Claim::unpack(word);
+                let nothing = Claim { tag, lo: 0, hi: 0 }.pack();
+                let empty = claim.tag != tag || claim.lo >= claim.hi;
+                if empty || post.claim.0.exchange(word, nothing) {
+                    break;
+                }
+            }
+        }
     }
 }
 

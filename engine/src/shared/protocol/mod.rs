@@ -13,6 +13,6 @@ mod words;
 mod worker;
 
 pub(crate) use atomics::{Atomics, Hardware, Line, QUEUE_SLOTS, Word64};
-pub(crate) use coordinator::{Culprit, Quiet};
+pub(crate) use coordinator::Culprit;
 pub(crate) use words::{Board, Heart, Post};
 pub(crate) use worker::{Host, Outcome, Point, Step, Surroundings, Turn};

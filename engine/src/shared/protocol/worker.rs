@@ -276,10 +276,28 @@ impl<A: Atomics> Board<'_, A> {
         next: u64,
         chunks: usize,
     ) -> Result<(), H::Died> {
-        self.heart.count.0.store(chunks as u64, Release);
-        host.at(Point::CountSet)?;
+        self.set_count(host, chunks)?;
         A::fence_seq_cst();
         self.wait_out_stragglers(rank, next);
+        self.set_words(host, next, chunks)
+    }
+
+    pub(super) fn set_count<H: Surroundings>(
+        &self,
+        host: &mut H,
+        chunks: usize,
+    ) -> Result<(), H::Died> {
+        self.heart.count.0.store(chunks as u64, Release);
+        host.at(Point::CountSet)
+    }
+
+    /// Hands out the home ranges, then moves the epoch, then wakes whoever sleeps.
+    pub(super) fn set_words<H: Surroundings>(
+        &self,
+        host: &mut H,
+        next: u64,
+        chunks: usize,
+    ) -> Result<(), H::Died> {
         let (tag, workers) = (Claim::tag::<A>(next), self.posts.len());
         for (worker, post) in self.posts.iter().enumerate() {
             let home = home_range(chunks, workers, worker);

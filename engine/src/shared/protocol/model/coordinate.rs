@@ -1,6 +1,6 @@
 //! The model's coordinator: what the roles do with the protocol, without processes.
 
-use super::super::coordinator::{Culprit, Quiet};
+use super::super::coordinator::Culprit;
 use super::super::worker::{Point, Surroundings};
 use super::Checker;
 use super::host::Worker;
@@ -136,15 +136,15 @@ impl<C: Checker> Coordinator<C> {
     /// Issues the step again if all is quiet; false to be asked again.
     fn recover(&mut self) -> bool {
         let world = Arc::clone(&self.world);
-        let quiet = world.board().quiet(|rank| self.threads[rank].is_some());
         let (current, frame) = world.current();
-        if quiet != Quiet::In(current) {
-            return false;
-        }
-        self.recovering = false;
         if frame.issued >= FINISHED {
+            self.recovering = false;
             return true;
         }
+        let Some(quiet) = world.board().quiet().filter(|quiet| quiet.issue() == current) else {
+            return false;
+        };
+        self.recovering = false;
         let mut repairer = Repairer(&world);
         let Ok(()) = cell::lock_and_repair(&mut repairer);
         repairer.unlock();
@@ -156,7 +156,7 @@ impl<C: Checker> Coordinator<C> {
             (Frame { reissue: true, ..frame }, world.spec(frame).chunks)
         };
         world.write_frame(current + 1, next, false);
-        let Ok(()) = world.board().issue(&mut Publisher(&world, current + 1), chunks);
+        let Ok(()) = world.board().reissue(&mut Publisher(&world, current + 1), &quiet, chunks);
         self.ended.reissues += 1;
         true
     }
