@@ -154,7 +154,7 @@ impl<K: JobKernel> Typed<K> {
                 Kind::Write | Kind::Merge => result.clone().unwrap_or_default(),
                 _ => inputs.next().map_or(vec![], |shape| shape.to_vec()),
             };
-            if spec.ndim.is_some() { shape } else { vec![shape.iter().product()] }
+            if spec.shaped { shape } else { vec![shape.iter().product()] }
         });
         let shapes = shapes.collect();
         (shapes, result)

@@ -105,17 +105,20 @@ impl Shapes {
         let mut extent: Option<(usize, usize)> = None;
         let mut bytes_per_index = 1;
         for (argument, (spec, shape)) in specs.iter().zip(&shapes).enumerate() {
+            if let Some(axes) = spec.ndim.filter(|&axes| axes != shape.len()) {
+                return Err(format!("argument {argument} has shape {shape:?}, not {axes} axes"));
+            }
             if !spec.kind.is_cut() {
                 continue;
             }
-            let own = extent_of(spec.ndim.is_some(), shape);
-            let bytes = spec.element_bytes * stride_of(spec.ndim.is_some(), shape);
+            let own = extent_of(spec.shaped, shape);
+            let bytes = spec.element_bytes * stride_of(spec.shaped, shape);
             bytes_per_index = bytes_per_index.max(bytes);
             match extent {
                 Some((first, len)) if len != own => {
                     return Err(format!(
                         "argument {argument} has {} where argument {first} has {len}",
-                        units(spec.ndim.is_some(), own),
+                        units(spec.shaped, own),
                     ));
                 }
                 Some(_) => {}

@@ -2,7 +2,7 @@
 
 use super::access::{Args, Kind, Place};
 use super::kernel::{Kernel, Shapes};
-use super::program::{ArgSpec, ArrayPlace, Op, Program, ScalarPlace, StepSpec};
+use super::program::{ArgSpec, ArrayPlace, InPlan, Op, Program, ScalarPlace, StepSpec};
 use super::reduce::{Count, Output};
 use super::scalar::{Operands, Scalar, StepKernel};
 use super::table::{Named, Test, TestFn, conjure};
@@ -13,6 +13,7 @@ use ndarray::Dimension;
 use std::borrow::Borrow;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A plan under construction: what [`Engine::plan`](crate::Engine::plan) passes to its closure.
 ///
@@ -56,6 +57,8 @@ use std::ops::{Deref, DerefMut};
 /// ```
 #[derive(Debug)]
 pub struct Plan<'a> {
+    /// Tells it from every other plan of this process.
+    number: u64,
     region: &'a Region,
     pub(crate) program: Program,
     /// Scalars that have a value from the beginning.
@@ -76,13 +79,13 @@ pub struct Plan<'a> {
 #[derive(Debug)]
 pub struct Slot<T, D> {
     flat: FlatSlot<T>,
-    dim: D,
+    dim: PhantomData<D>,
 }
 
 /// A [`Slot`] where only the order of the elements counts.
 #[derive(Debug)]
 pub struct FlatSlot<T> {
-    index: usize,
+    at: InPlan,
     elements: PhantomData<T>,
 }
 
@@ -91,14 +94,8 @@ pub struct FlatSlot<T> {
 pub struct ReadSlot<T, D>(Slot<T, D>);
 
 impl<T> FlatSlot<T> {
-    pub(crate) fn index(&self) -> usize {
-        self.index
-    }
-}
-
-impl<T, D> Slot<T, D> {
-    pub(crate) fn index(&self) -> usize {
-        self.flat.index
+    pub(crate) fn at(&self) -> InPlan {
+        self.at
     }
 }
 
@@ -126,7 +123,9 @@ impl<T, D> Deref for ReadSlot<T, D> {
 
 impl<'a> Plan<'a> {
     pub(crate) fn new(region: &'a Region) -> Plan<'a> {
+        static PLANS: AtomicU64 = AtomicU64::new(0);
         Plan {
+            number: PLANS.fetch_add(1, Ordering::Relaxed),
             region,
             program: Program::default(),
             constants: vec![],
@@ -141,15 +140,14 @@ impl<'a> Plan<'a> {
     pub fn read<T: Element, D: Dimension>(&mut self, array: &'a Array<T, D>) -> ReadSlot<T, D> {
         let index = self.add_array(array.as_slice().as_ptr().cast(), array, array.shape());
         self.blocks.push(None);
-        ReadSlot(Slot::new(index, array.raw_dim().clone()))
+        ReadSlot(Slot::new(self.name(index)))
     }
 
     /// Lets steps read and write an array.
     pub fn write<T: Element, D: Dimension>(&mut self, array: &'a mut Array<T, D>) -> Slot<T, D> {
         let index = self.add_array(array.as_slice().as_ptr().cast(), array, array.shape());
-        let dim = array.raw_dim().clone();
         self.blocks.push(Some(array.block_mut()));
-        Slot::new(index, dim)
+        Slot::new(self.name(index))
     }
 
     fn add_array<T>(&mut self, address: *const u8, all: &Elements<T>, shape: &[usize]) -> usize {
@@ -177,12 +175,13 @@ impl<'a> Plan<'a> {
         if let Err(error) = self.try_step(kernel, &slots, output) {
             self.fail(error);
         }
-        Scalar::new(output)
+        Scalar::new(self.name(output))
     }
 
-    fn try_step<S: StepKernel>(&mut self, step: &S, slots: &[usize], output: usize) -> Result<()> {
+    fn try_step<S: StepKernel>(&mut self, step: &S, slots: &[InPlan], output: usize) -> Result<()> {
         let name = std::any::type_name::<S::Kernel>();
         let specs = <S::Kernel as Kernel>::Args::SPECS;
+        let slots = slots.iter().map(|&slot| self.own(slot)).collect::<Result<Vec<usize>>>()?;
         let shapes = slots.iter().map(|&slot| self.program.arrays[slot].shape.clone()).collect();
         let shapes = Shapes::new(specs, shapes)
             .map_err(|reason| Error::Shape { kernel: name.into(), reason })?;
@@ -191,11 +190,11 @@ impl<'a> Plan<'a> {
         kernel.check(&shapes).map_err(|reason| Error::Refused { kernel: name.into(), reason })?;
         let partition = Partition::new(shapes.extent(), kernel.grain(&shapes));
         debug_assert!(partition.chunks() <= CHUNKS_MAX);
-        let args = specs.iter().zip(slots).enumerate().map(|(argument, (spec, &slot))| ArgSpec {
+        let args = specs.iter().zip(slots).enumerate().map(|(argument, (spec, slot))| ArgSpec {
             array: slot,
             kind: spec.kind,
             element_bytes: spec.element_bytes,
-            stride: super::kernel::stride_of(spec.ndim.is_some(), shapes.of(argument)),
+            stride: super::kernel::stride_of(spec.shaped, shapes.of(argument)),
         });
         let spec = StepSpec {
             table: source.table,
@@ -243,7 +242,7 @@ impl<'a> Plan<'a> {
             };
             *exit = end;
         }
-        (Scalar::new(shown), result)
+        (Scalar::new(self.name(shown)), result)
     }
 
     /// Leaves the innermost loop if the condition holds. `operands` are scalars or numbers, or a
@@ -281,13 +280,57 @@ impl<'a> Plan<'a> {
 
     /// Lets two arrays exchange roles from here on. They must have the same shape.
     pub fn swap<T: Element, D: Dimension>(&mut self, a: &mut Slot<T, D>, b: &mut Slot<T, D>) {
-        if a.dim != b.dim {
-            self.fail(Error::Shape {
-                kernel: "the plan".into(),
-                reason: format!("only equal shapes can swap: {:?} and {:?}", a.dim, b.dim),
-            });
+        match self.own(a.at).and_then(|a| Ok((a, self.own(b.at)?))) {
+            Ok((a, b)) => self.push_swap(a, b),
+            Err(error) => self.fail(error),
         }
-        self.program.ops.push(Op::Swap(a.index(), b.index()));
+    }
+
+    fn push_swap(&mut self, a: usize, b: usize) {
+        let [first, second] = [a, b].map(|slot| &self.program.arrays[slot].shape);
+        if first != second {
+            let reason = format!("only equal shapes can swap: {first:?} and {second:?}");
+            self.fail(Error::Shape { kernel: "the plan".into(), reason });
+        }
+        self.program.ops.push(Op::Swap(a, b));
+    }
+
+    /// What names a slot or scalar of this plan.
+    fn name(&self, index: usize) -> InPlan {
+        InPlan { plan: self.number, index }
+    }
+
+    /// The number of a slot or scalar, which must be of this plan.
+    fn own(&self, at: InPlan) -> Result<usize> {
+        if at.plan == self.number {
+            return Ok(at.index);
+        }
+        Err(Error::Refused {
+            kernel: "the plan".into(),
+            reason: "an array's role or a scalar of another plan was used; they mean nothing \
+                     outside the plan that made them"
+                .into(),
+        })
+    }
+
+    /// The same for a scalar; a foreign one fails the plan.
+    pub(crate) fn own_scalar(&mut self, at: InPlan) -> usize {
+        self.own(at).unwrap_or_else(|error| {
+            self.fail(error);
+            0
+        })
+    }
+
+    /// Whether the plan was described for this region: a description can be exchanged for another
+    /// engine's, and its offsets are good for its own region alone.
+    pub(crate) fn is_for(&self, region: &Region) -> bool {
+        std::ptr::eq(self.region, region)
+    }
+
+    /// The bytes of a scalar of this plan, if it has been set.
+    pub(crate) fn scalar(&self, state: &super::State, at: InPlan) -> Option<Vec<u8>> {
+        let index = self.own(at).ok()?;
+        self.program.scalar(state, index).map(<[u8]>::to_vec)
     }
 
     pub(crate) fn add_scalar(&mut self, len: usize) -> usize {
@@ -333,8 +376,8 @@ impl<'a> Plan<'a> {
 }
 
 impl<T, D> Slot<T, D> {
-    fn new(index: usize, dim: D) -> Slot<T, D> {
-        Slot { flat: FlatSlot { index, elements: PhantomData }, dim }
+    fn new(at: InPlan) -> Slot<T, D> {
+        Slot { flat: FlatSlot { at, elements: PhantomData }, dim: PhantomData }
     }
 }
 
@@ -376,10 +419,11 @@ pub(crate) fn single_at<'a, K: Kernel>(
         plan.program.arrays.push(ArrayPlace { offset, len: place.len, shape });
         plan.blocks.push(None);
     }
-    let slots: Vec<usize> = (0..places.len()).collect();
+    let slots: Vec<InPlan> = (0..places.len()).map(|slot| plan.name(slot)).collect();
     let output = plan.add_scalar(K::Output::BYTES);
     plan.try_step(kernel, &slots, output)?;
-    Ok((plan, Scalar::new(output)))
+    let output = Scalar::new(plan.name(output));
+    Ok((plan, output))
 }
 
 /// What a plan gives: nothing, a scalar, or a tuple of what plans give.
@@ -387,13 +431,13 @@ pub trait PlanResult {
     /// Its values once the plan has ended.
     type Values;
     #[doc(hidden)]
-    fn read(&self, scalar: &dyn Fn(usize) -> Option<Vec<u8>>) -> Option<Self::Values>;
+    fn read(&self, scalar: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<Self::Values>;
 }
 
 impl PlanResult for () {
     type Values = ();
 
-    fn read(&self, _: &dyn Fn(usize) -> Option<Vec<u8>>) -> Option<()> {
+    fn read(&self, _: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<()> {
         Some(())
     }
 }
@@ -401,8 +445,8 @@ impl PlanResult for () {
 impl<O: Output> PlanResult for Scalar<O> {
     type Values = O::Value;
 
-    fn read(&self, scalar: &dyn Fn(usize) -> Option<Vec<u8>>) -> Option<O::Value> {
-        Some(O::read(&scalar(self.index())?))
+    fn read(&self, scalar: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<O::Value> {
+        Some(O::read(&scalar(self.at())?))
     }
 }
 
@@ -411,7 +455,7 @@ macro_rules! tuple_result {
         impl<$($result: PlanResult),+> PlanResult for ($($result,)+) {
             type Values = ($($result::Values,)+);
 
-            fn read(&self, scalar: &dyn Fn(usize) -> Option<Vec<u8>>) -> Option<Self::Values> {
+            fn read(&self, scalar: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<Self::Values> {
                 Some(($(self.$index.read(scalar)?,)+))
             }
         }

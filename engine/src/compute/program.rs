@@ -22,6 +22,15 @@ pub(crate) struct Program {
     pub(crate) areas: Areas,
 }
 
+/// Names an array's role or a scalar: the plan that it is of, and its number there. One that was
+/// carried over into another plan is refused, as its number means something else there.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InPlan {
+    pub(crate) plan: u64,
+    pub(crate) index: usize,
+}
+
 /// Blocks of the region that a plan works in, by offset.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Areas {

@@ -2,6 +2,7 @@
 
 use super::kernel::Kernel;
 use super::plan::Plan;
+use super::program::InPlan;
 use super::reduce::Output;
 use super::table::{KernelNamed, Load, LoadFn, Named, Runner, conjure, encode, runner};
 use crate::error::Result;
@@ -11,7 +12,7 @@ use std::marker::PhantomData;
 /// A small value that a step of a plan reduces to, and later steps and conditions read.
 #[derive(Debug)]
 pub struct Scalar<O> {
-    index: usize,
+    at: InPlan,
     output: PhantomData<O>,
 }
 
@@ -24,12 +25,12 @@ impl<O> Clone for Scalar<O> {
 impl<O> Copy for Scalar<O> {}
 
 impl<O> Scalar<O> {
-    pub(crate) fn new(index: usize) -> Scalar<O> {
-        Scalar { index, output: PhantomData }
+    pub(crate) fn new(at: InPlan) -> Scalar<O> {
+        Scalar { at, output: PhantomData }
     }
 
-    pub(crate) fn index(self) -> usize {
-        self.index
+    pub(crate) fn at(self) -> InPlan {
+        self.at
     }
 }
 
@@ -52,8 +53,8 @@ impl<O: Output> Operand for Scalar<O> {
     type Value = O::Value;
     const BYTES: usize = O::BYTES;
 
-    fn scalar(self, _: &mut Plan<'_>) -> usize {
-        self.index
+    fn scalar(self, plan: &mut Plan<'_>) -> usize {
+        plan.own_scalar(self.at)
     }
 
     fn value(bytes: &[u8]) -> O::Value {

@@ -76,6 +76,9 @@ impl Memory {
             bound: "the capacity of the engine's region".into(),
         };
         let len = len.max(1).checked_next_multiple_of(align).ok_or_else(too_large)?;
+        if len > self.region.capacity() - ARRAYS {
+            return Err(too_large());
+        }
         let mut free = self.lock();
         if let Some(offset) = free.take(len, align) {
             return Ok(Block { memory: Arc::clone(self), offset, len, fresh: false });

@@ -125,10 +125,6 @@ impl<T: Element, D: Dimension> Array<T, D> {
         self.view().to_owned()
     }
 
-    pub(crate) fn raw_dim(&self) -> &D {
-        &self.dim
-    }
-
     /// The block, to exchange contents with an array of the same shape.
     pub(crate) fn block_mut(&mut self) -> &mut Block {
         &mut self.block

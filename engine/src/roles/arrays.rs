@@ -6,6 +6,20 @@ use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element, npy_file};
 use ndarray::{ArrayBase, Data, Dimension, IntoDimension, Ix1};
 
+/// Bytes of an array of this shape. Zeros must not hide an overflow of the others: strides are
+/// computed from all of them.
+pub(super) fn bytes_of(shape: &[usize], element_bytes: usize) -> Result<usize> {
+    let axes = shape.iter().filter(|&&len| len > 0);
+    let full = axes.copied().try_fold(element_bytes, usize::checked_mul);
+    let full = full.filter(|&bytes| bytes <= isize::MAX as usize).ok_or(Error::Limit {
+        what: "the number of bytes of an array",
+        asked: u64::MAX,
+        limit: isize::MAX as u64,
+        remedy: "ask for a smaller shape",
+    })?;
+    Ok(if shape.contains(&0) { 0 } else { full })
+}
+
 impl Engine {
     /// An array of zeros.
     ///
@@ -102,15 +116,7 @@ impl Engine {
         dim: D,
         purpose: &'static str,
     ) -> Result<Array<T, D>> {
-        let overflow = || Error::Limit {
-            what: "the number of elements of an array",
-            asked: u64::MAX,
-            limit: isize::MAX as u64,
-            remedy: "ask for a smaller shape",
-        };
-        let elements = dim.slice().iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-        let elements = elements.ok_or_else(overflow)?;
-        let bytes = elements.checked_mul(size_of::<T>()).ok_or_else(overflow)?;
+        let bytes = bytes_of(dim.slice(), size_of::<T>())?;
         let block = self.core.memory.allocate(purpose, bytes)?;
         Ok(Array::new(self.zeroed(block)?, dim))
     }

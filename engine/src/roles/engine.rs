@@ -155,14 +155,21 @@ impl Engine {
         plan: &mut Plan<'_>,
         result: R,
     ) -> Result<R::Values> {
+        if !plan.is_for(self.core.region()) {
+            return Err(Error::Refused {
+                kernel: "the plan".into(),
+                reason: "it was described for another engine".into(),
+            });
+        }
         let mut launchpad = self.launchpad.lock().unwrap_or_else(PoisonError::into_inner);
         let state = launchpad.run(&self.core, plan)?;
         drop(launchpad);
-        let program = &plan.program;
-        let value = result.read(&|scalar| program.scalar(&state, scalar).map(<[u8]>::to_vec));
+        let value = result.read(&|scalar| plan.scalar(&state, scalar));
         value.ok_or_else(|| Error::Refused {
             kernel: "the plan".into(),
-            reason: "a result was never computed: its step lies in a loop that did not run".into(),
+            reason: "a result was never computed: its step lies in a loop that did not run, or in another \
+                     plan"
+                .into(),
         })
     }
 

@@ -103,20 +103,19 @@ impl Launchpad {
         Ok(Areas {
             marks,
             marks_len,
-            slots: grow(&mut self.slots, memory, "partial results", slots_len)?,
+            slots: grow(&mut self.slots, memory, "partial results", slots_len)?.0,
             slots_len,
-            undo: grow(&mut self.undo, memory, "undo copies", undo * core.workers)?,
+            undo: grow(&mut self.undo, memory, "undo copies", undo * core.workers)?.0,
             undo_len: undo,
-            pre_image: grow(&mut self.pre_image, memory, "a cell's pre-image", pre_image)?,
+            pre_image: grow(&mut self.pre_image, memory, "a cell's pre-image", pre_image)?.0,
             pre_image_len: pre_image,
         })
     }
 
     /// Marks carry serials and are never cleared, so a new block must start at 0.
     fn marks(&mut self, memory: &Arc<Memory>, len: usize) -> Result<usize> {
-        let before = self.marks.as_ref().map(Block::offset);
-        let offset = grow(&mut self.marks, memory, "done marks", len.max(1024) * 8)?;
-        if before != Some(offset) {
+        let (offset, is_new) = grow(&mut self.marks, memory, "done marks", len.max(1024) * 8)?;
+        if is_new {
             let words = self.marks.as_ref().map_or(0, Block::len) / 8;
             let marks = memory.region().slice::<AtomicU64>(offset, words);
             marks.iter().for_each(|mark| mark.store(0, Ordering::Relaxed));
@@ -138,17 +137,19 @@ fn end_of(core: &Core, plan: u64) -> Option<Result<Frame>> {
     Some(Err(Error::NoWorkers { reason }))
 }
 
+/// The offset of a block of at least `len` bytes, and whether it was allocated just now: then its
+/// bytes are anybody's, even if it begins where the old one began.
 fn grow(
     block: &mut Option<Block>,
     memory: &Arc<Memory>,
     purpose: &'static str,
     len: usize,
-) -> Result<usize> {
-    if block.as_ref().is_none_or(|block| block.len() < len) {
-        *block = None;
-        *block = Some(memory.allocate(purpose, len)?);
+) -> Result<(usize, bool)> {
+    if let Some(block) = block.as_ref().filter(|block| block.len() >= len) {
+        return Ok((block.offset(), false));
     }
-    Ok(block.as_ref().map_or(0, Block::offset))
+    *block = None;
+    Ok((block.insert(memory.allocate(purpose, len)?).offset(), true))
 }
 
 fn encode_image(program: &Program) -> Result<Vec<u64>> {

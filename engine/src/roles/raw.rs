@@ -1,5 +1,6 @@
 //! Launches over arrays whose types are known at run time only: for job files.
 
+use super::arrays::bytes_of;
 use super::engine::Engine;
 use crate::compute::{Args, Kernel, Kind, Place, Present, Value, single_at};
 use crate::error::{Error, Result};
@@ -34,7 +35,7 @@ impl Engine {
                 )));
             }
             let flat = vec![array.len()];
-            let shape = spec.ndim.map_or(flat, |_| array.shape().to_vec());
+            let shape = if spec.shaped { array.shape().to_vec() } else { flat };
             places.push(Place { address: array.bytes().as_ptr(), len: array.len(), shape });
         }
         let (mut plan, output) = single_at(self.core.region(), kernel, &places)?;
@@ -59,13 +60,7 @@ impl Engine {
         element_bytes: usize,
         shape: &[usize],
     ) -> Result<RawArray> {
-        let all = shape.iter().try_fold(element_bytes, |product, &n| product.checked_mul(n));
-        let bytes = all.ok_or(Error::Limit {
-            what: "the number of bytes of an array",
-            asked: u64::MAX,
-            limit: isize::MAX as u64,
-            remedy: "ask for a smaller shape",
-        })?;
+        let bytes = bytes_of(shape, element_bytes)?;
         let block = self.core.memory.allocate("an array of a job", bytes)?;
         Ok(RawArray::new(self.zeroed(block)?, element, element_bytes, shape))
     }

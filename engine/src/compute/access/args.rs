@@ -1,6 +1,11 @@
 //! The arguments of a kernel: one access kind, or a tuple of them.
 
-use super::{Access, AccessSpec, Located, Place, Window};
+use super::{Access, AccessSpec, InPlan, Located, Place, Window};
+
+mod sealed {
+    pub trait Sealed {}
+}
+use sealed::Sealed;
 
 /// One access kind, or a tuple of up to eight.
 ///
@@ -9,7 +14,7 @@ use super::{Access, AccessSpec, Located, Place, Window};
     message = "`{Self}` does not say how a kernel reaches its arrays",
     note = "use an access kind (`In`, `Out`, `InOut`, `Whole`, `Halo`, `Merge`) or a tuple of them"
 )]
-pub trait Args: 'static {
+pub trait Args: Sealed + 'static {
     /// What `run` gets.
     type Views<'a>;
     /// What a launch gets.
@@ -21,7 +26,7 @@ pub trait Args: 'static {
     #[doc(hidden)]
     fn places(arrays: &Self::Arrays<'_>) -> Vec<Place>;
     #[doc(hidden)]
-    fn slots(slots: &Self::Slots<'_>) -> Vec<usize>;
+    fn slots(slots: &Self::Slots<'_>) -> Vec<InPlan>;
     /// # Safety
     ///
     /// As for [`Access::view`], for each; no two arguments may be the same array if one is written.
@@ -39,6 +44,8 @@ pub trait Args: 'static {
     unsafe fn merge(into: &[Located], from: &[Located]);
 }
 
+impl<A: Access> Sealed for A {}
+
 #[diagnostic::do_not_recommend]
 impl<A: Access> Args for A {
     type Views<'a> = A::View<'a>;
@@ -50,7 +57,7 @@ impl<A: Access> Args for A {
         vec![A::place(array)]
     }
 
-    fn slots(slot: &Self::Slots<'_>) -> Vec<usize> {
+    fn slots(slot: &Self::Slots<'_>) -> Vec<InPlan> {
         vec![A::slot(slot)]
     }
 
@@ -73,6 +80,7 @@ impl<A: Access> Args for A {
 
 macro_rules! tuple_args {
     ($($access:ident $index:tt),+) => {
+        impl<$($access: Access),+> Sealed for ($($access,)+) {}
         impl<$($access: Access),+> Args for ($($access,)+) {
             type Views<'a> = ($($access::View<'a>,)+);
             type Arrays<'a> = ($($access::Array<'a>,)+);
@@ -83,7 +91,7 @@ macro_rules! tuple_args {
                 vec![$($access::place(&arrays.$index)),+]
             }
 
-            fn slots(slots: &Self::Slots<'_>) -> Vec<usize> {
+            fn slots(slots: &Self::Slots<'_>) -> Vec<InPlan> {
                 vec![$($access::slot(&slots.$index)),+]
             }
 

@@ -1,7 +1,7 @@
 //! Rows of a chunk with their neighbours.
 
 use super::sealed::Sealed;
-use super::{Access, AccessSpec, Halo, Kind, Located, Place, Window, place_of, spec};
+use super::{Access, AccessSpec, Halo, InPlan, Kind, Located, Place, Window, place_of, shaped};
 use crate::compute::plan::Slot;
 use crate::memory::{Array, Element};
 use ndarray::{ArrayView, Dimension, RemoveAxis};
@@ -68,14 +68,14 @@ impl<T: Element, D: RemoveAxis + 'static> Access for Halo<T, D> {
     type View<'a> = HaloView<'a, T, D>;
     type Array<'a> = &'a Array<T, D>;
     type Slot<'a> = &'a Slot<T, D>;
-    const SPEC: AccessSpec = spec::<T>(Kind::Halo, D::NDIM);
+    const SPEC: AccessSpec = shaped::<T, D>(Kind::Halo);
 
     fn place(array: &Self::Array<'_>) -> Place {
         place_of(array.as_slice(), array.shape())
     }
 
-    fn slot(slot: &Self::Slot<'_>) -> usize {
-        slot.index()
+    fn slot(slot: &Self::Slot<'_>) -> InPlan {
+        slot.at()
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! Merging private accumulators: the reduction cell as kernels see it.
 
 use super::sealed::Sealed;
-use super::{Access, AccessSpec, Kind, Located, Merge, Place, Window, place_of, spec};
+use super::{Access, AccessSpec, InPlan, Kind, Located, Merge, Place, Window, flat, place_of};
 use crate::compute::plan::FlatSlot;
 use crate::memory::{Element, Elements};
 use std::fmt::Debug;
@@ -59,14 +59,14 @@ impl<T: Element, Op: MergeOp<T>> Access for Merge<T, Op> {
     type View<'a> = &'a mut [T];
     type Array<'a> = &'a mut Elements<T>;
     type Slot<'a> = &'a mut FlatSlot<T>;
-    const SPEC: AccessSpec = spec::<T>(Kind::Merge, None);
+    const SPEC: AccessSpec = flat::<T>(Kind::Merge);
 
     fn place(array: &Self::Array<'_>) -> Place {
         place_of(array.as_slice(), &[array.len()])
     }
 
-    fn slot(slot: &Self::Slot<'_>) -> usize {
-        slot.index()
+    fn slot(slot: &Self::Slot<'_>) -> InPlan {
+        slot.at()
     }
 
     unsafe fn view<'a>(at: &'a Located, _: &Window) -> &'a mut [T] {

@@ -22,6 +22,7 @@ pub use halo::HaloView;
 pub use merge::{Add, BitOr, Largest, MergeOp, Smallest};
 
 use super::plan::{FlatSlot, Slot};
+use super::program::InPlan;
 use crate::memory::{Array, Element, Elements};
 use ndarray::{ArrayView, ArrayViewMut, Dimension};
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,9 @@ impl Kind {
 pub struct AccessSpec {
     /// What it does.
     pub kind: Kind,
-    /// Number of axes it asks for; none if any array will do, in C order.
+    /// Whether it is cut by rows and keeps its shape; else by elements, in C order.
+    pub shaped: bool,
+    /// Number of axes it asks for; none if any array will do.
     pub ndim: Option<usize>,
     /// The element type's name.
     pub element: fn() -> &'static str,
@@ -155,7 +158,7 @@ pub trait Access: Sealed + 'static {
     #[doc(hidden)]
     fn place(array: &Self::Array<'_>) -> Place;
     #[doc(hidden)]
-    fn slot(slot: &Self::Slot<'_>) -> usize;
+    fn slot(slot: &Self::Slot<'_>) -> InPlan;
     /// # Safety
     ///
     /// The place must hold an array of this element type that lives for `'a`; nobody may write
@@ -176,8 +179,13 @@ pub trait Access: Sealed + 'static {
     unsafe fn merge(_into: &Located, _from: &Located) {}
 }
 
-const fn spec<T>(kind: Kind, ndim: Option<usize>) -> AccessSpec {
-    AccessSpec { kind, ndim, element: std::any::type_name::<T>, element_bytes: size_of::<T>() }
+const fn flat<T>(kind: Kind) -> AccessSpec {
+    let (element, element_bytes) = (std::any::type_name::<T>, size_of::<T>());
+    AccessSpec { kind, shaped: false, ndim: None, element, element_bytes }
+}
+
+const fn shaped<T, D: Dimension>(kind: Kind) -> AccessSpec {
+    AccessSpec { shaped: true, ndim: D::NDIM, ..flat::<T>(kind) }
 }
 
 fn place_of<T>(elements: &[T], shape: &[usize]) -> Place {
@@ -195,14 +203,14 @@ macro_rules! access {
             type View<'a> = &'a $($borrow)* [T];
             type Array<'a> = &'a $($borrow)* Elements<T>;
             type Slot<'a> = &'a $($borrow)* FlatSlot<T>;
-            const SPEC: AccessSpec = spec::<T>($kind, None);
+            const SPEC: AccessSpec = flat::<T>($kind);
 
             fn place(array: &Self::Array<'_>) -> Place {
                 place_of(array.as_slice(), &[array.len()])
             }
 
-            fn slot(slot: &Self::Slot<'_>) -> usize {
-                slot.index()
+            fn slot(slot: &Self::Slot<'_>) -> InPlan {
+                slot.at()
             }
 
             #[inline]
@@ -219,14 +227,14 @@ macro_rules! access {
             type View<'a> = $view<'a, T, D>;
             type Array<'a> = &'a $($borrow)* Array<T, D>;
             type Slot<'a> = &'a $($borrow)* Slot<T, D>;
-            const SPEC: AccessSpec = spec::<T>($kind, D::NDIM);
+            const SPEC: AccessSpec = shaped::<T, D>($kind);
 
             fn place(array: &Self::Array<'_>) -> Place {
                 place_of(array.as_slice(), array.shape())
             }
 
-            fn slot(slot: &Self::Slot<'_>) -> usize {
-                slot.index()
+            fn slot(slot: &Self::Slot<'_>) -> InPlan {
+                slot.at()
             }
 
             #[inline]
