@@ -306,6 +306,8 @@ pub enum TaskFailure {
     Died(Vec<DeathRecord>),
     /// Its result could not be sent.
     NotPortable(String),
+    /// There was no memory for its result.
+    NoRoom(String),
 }
 
 impl fmt::Display for TaskFailure {
@@ -317,6 +319,7 @@ impl fmt::Display for TaskFailure {
                 deaths.iter().try_for_each(|death| write!(f, "\n    {death}"))
             }
             TaskFailure::NotPortable(reason) => write!(f, "its result cannot be sent: {reason}"),
+            TaskFailure::NoRoom(reason) => write!(f, "its result has no room: {reason}"),
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Control {
     pub(crate) bell: Line<AtomicU32>,
     /// What threads of the coordinator sleep on; grows at the end of a plan or a task.
     pub(crate) finish: Line<AtomicU32>,
+    /// How often a worker has asked for room for a task's result.
+    pub(crate) wishes: Line<AtomicU64>,
     heart: Heart<Hardware>,
     frames: [FrameWords; 2],
     pub(crate) image: [AtomicU64; IMAGE_WORDS],

@@ -11,7 +11,7 @@ use crate::machine::{self, Machine, MemoryReason};
 use crate::memory::{Budget, Memory, Region};
 use crate::process;
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 /// Where workers run.
@@ -130,6 +130,7 @@ impl Builder {
             attempts_max: self.attempts.unwrap_or(3).max(1),
             running: Mutex::new(Running::default()),
             queues: Mutex::default(),
+            wishes_answered: AtomicU64::new(0),
             counters: Counters::default(),
             spins: if workers < machine.cpus.len() { spins } else { spins.min(SPINS_SHARED) },
             cpus,

@@ -1,7 +1,8 @@
 //! What the coordinator's threads share: the launching threads, and the supervisor.
 
+use super::open_queue::OpenQueue;
 use crate::compute::{Areas, Control, Issued, Program, QUEUES};
-use crate::error::DeathRecord;
+use crate::error::{DeathRecord, Error, Result};
 use crate::machine::futex;
 use crate::memory::{Memory, Region};
 use crate::shared::protocol::{Point, Surroundings};
@@ -22,7 +23,9 @@ pub(crate) struct Core {
     /// Attempts that a chunk or a task gets.
     pub(crate) attempts_max: u32,
     pub(crate) running: Mutex<Running>,
-    pub(crate) queues: Mutex<[Option<QueueDeaths>; QUEUES]>,
+    pub(crate) queues: Mutex<[Option<OpenQueue>; QUEUES]>,
+    /// The wishes for room that have been answered.
+    pub(crate) wishes_answered: AtomicU64,
     pub(crate) counters: Counters,
     /// Turns that a waiting thread spins before it sleeps.
     pub(crate) spins: u32,
@@ -46,12 +49,6 @@ pub(crate) struct Running {
     pub(crate) poisoned: BTreeMap<(u64, usize), Vec<DeathRecord>>,
     /// Why no worker is left, if none is.
     pub(crate) no_workers: Option<String>,
-}
-
-/// Deaths of the tasks of one open queue, by sequence number.
-#[derive(Debug, Default)]
-pub(crate) struct QueueDeaths {
-    pub(crate) deaths: HashMap<u64, Vec<DeathRecord>>,
 }
 
 /// Counters since the engine's start.
@@ -105,13 +102,19 @@ impl Core {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// An error where nothing will run any more.
+    pub(crate) fn refuse_without_workers(&self) -> Result<()> {
+        let reason = self.lock_running().no_workers.clone();
+        reason.map_or(Ok(()), |reason| Err(Error::NoWorkers { reason }))
+    }
+
     /// Nothing will run any more: whoever waits is told why.
     pub(crate) fn give_up(&self, reason: String) {
         self.lock_running().no_workers = Some(reason);
         self.control().announce_finish();
     }
 
-    pub(crate) fn lock_queues(&self) -> MutexGuard<'_, [Option<QueueDeaths>; QUEUES]> {
+    pub(crate) fn lock_queues(&self) -> MutexGuard<'_, [Option<OpenQueue>; QUEUES]> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -149,12 +152,14 @@ impl Core {
         }
     }
 
-    /// Waits until `done` gives something; it is asked again at every end of a plan or task.
+    /// Waits until `done` gives something; it is asked again at every end of a plan or task. Answers
+    /// wishes for room meanwhile: a worker that waits for room takes part in nothing else.
     pub(crate) fn wait_until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
         for _ in 0..self.spins() {
             if let Some(value) = done() {
                 return value;
             }
+            self.answer_wishes();
             std::hint::spin_loop();
         }
         let control = self.control();
@@ -164,6 +169,7 @@ impl Core {
             if let Some(value) = done() {
                 break value;
             }
+            self.answer_wishes();
             // The timeout is for the coordinator's own peace only: deaths announce themselves.
             futex::wait(&control.finish.0, seen, Some(Duration::from_millis(500)));
         };

@@ -316,8 +316,7 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.handle.stop.store(true, Ordering::Release);
-        // Should the event fail, the supervisor still ends with its next look.
-        let _ = self.handle.event.write(1);
+        self.handle.wake();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -3,7 +3,8 @@
 //!
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
-use super::coordinator::{Core, Publisher, QueueDeaths};
+use super::coordinator::{Core, Publisher};
+use super::open_queue::OpenQueue;
 use super::worker::TaskOutcome;
 use crate::compute::{Ending, Frame, Issued};
 use crate::error::{DeathRecord, Error, Result};
@@ -33,11 +34,22 @@ const UNBLAMED_MAX: u64 = 1000;
 /// issued again: so whatever killed its predecessor is tried last.
 const REPLACEMENT_TAKES: Duration = Duration::from_millis(100);
 
+/// A worker that asks for room while no thread of the coordinator waits is answered after this time.
+const WISHES_WAIT: Duration = Duration::from_millis(2);
+
 /// How the engine talks to its supervisor.
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) stop: AtomicBool,
     pub(crate) event: EventFd,
+}
+
+impl Handle {
+    /// Lets the supervisor look around.
+    pub(crate) fn wake(&self) {
+        // Should the event fail, the supervisor still looks at its next occasion.
+        let _ = self.event.write(1);
+    }
 }
 
 pub(crate) struct Supervisor {
@@ -66,7 +78,8 @@ impl Supervisor {
         if !failed && told.is_ok() {
             let watching = AssertUnwindSafe(|| {
                 while !self.handle.stop.load(Ordering::Acquire) {
-                    self.watch(self.recovering.map(patience));
+                    self.watch(self.timeout());
+                    self.core.answer_wishes();
                     self.recover();
                 }
             });
@@ -121,10 +134,18 @@ impl Supervisor {
         if ppoll(&mut fds, timeout.map(Into::into), None) == Ok(0) {
             return false;
         }
+        // Left readable, it would keep the next wait from waiting.
+        let _ = self.handle.event.read();
         for child in self.posts.iter_mut().filter_map(|post| post.child.as_mut()) {
             child.relays.iter_mut().for_each(process::Relay::pump);
         }
         true
+    }
+
+    /// How long to wait for news, at most.
+    fn timeout(&self) -> Option<Duration> {
+        let queues_are_open = self.core.control().open_queues.load(Ordering::Relaxed) != 0;
+        self.recovering.map(patience).or_else(|| queues_are_open.then_some(WISHES_WAIT))
     }
 
     fn watch(&mut self, timeout: Option<Duration>) {
@@ -198,7 +219,7 @@ impl Supervisor {
         let control = self.core.control();
         let mut open = self.core.lock_queues();
         for (words, deaths) in control.queues.iter().zip(open.iter_mut()) {
-            let Some(QueueDeaths { deaths }) = deaths else { continue };
+            let Some(OpenQueue { deaths, .. }) = deaths else { continue };
             for sequence in words.leases_of(rank) {
                 let deaths = deaths.entry(sequence).or_default();
                 deaths.push(death.clone());
@@ -307,8 +328,6 @@ impl Supervisor {
     /// Kills is how workers stop: nothing they could be about outlives the engine.
     fn stop_all(&mut self) {
         self.posts.iter().filter_map(|post| post.child.as_ref()).for_each(Child::kill);
-        // Left readable, it would keep this loop from waiting, and so the dying from their CPUs.
-        let _ = self.handle.event.read();
         while self.posts.iter().any(|post| post.child.is_some()) {
             self.pump(Some(Duration::from_millis(10)));
             for rank in 0..self.posts.len() {

@@ -40,17 +40,10 @@ pub struct TaskQueue<'e, P, R> {
     pub(super) bound: usize,
     name: &'static str,
     room: Block,
-    /// Tasks that are not taken yet, with memory of their own where a slot's room is too small.
-    pub(super) waiting: BTreeMap<u64, Payload>,
+    /// Tasks that are not taken yet, with memory for parameters that their slots do not hold.
+    pub(super) waiting: BTreeMap<u64, Option<Block>>,
     pub(super) finished: VecDeque<(u64, Result<R>)>,
     types: PhantomData<fn(P) -> R>,
-}
-
-/// Memory of a task beyond its slot's room.
-#[derive(Debug, Default)]
-pub(super) struct Payload {
-    _params: Option<Block>,
-    result: Option<Block>,
 }
 
 impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
@@ -136,15 +129,13 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
 
     pub(super) fn put_bytes(&mut self, bytes: &[u8]) -> Result<u64> {
         let core = &self.engine.core;
+        core.refuse_without_workers()?;
         let next = self.words().count_put();
         let base = self.room.offset() + next as usize % SLOTS * 2 * INLINE;
-        let mut payload = Payload::default();
-        let place = if bytes.len() <= INLINE {
-            base
-        } else {
-            let block = core.memory.allocate("the parameters of a task", bytes.len())?;
-            payload._params.insert(block).offset()
-        };
+        let own = (bytes.len() > INLINE)
+            .then(|| core.memory.allocate("the parameters of a task", bytes.len()))
+            .transpose()?;
+        let place = own.as_ref().map_or(base, Block::offset);
         core.region().store_bytes(place, bytes);
         let sequence = self.words().put(|_, slot| {
             slot.params[0].store(place as u64, Ordering::Relaxed);
@@ -153,7 +144,7 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
             slot.result[1].store(INLINE as u64, Ordering::Relaxed);
         });
         let sequence = sequence.expect("has_free_slot was asked");
-        self.waiting.insert(sequence, payload);
+        self.waiting.insert(sequence, own);
         if core.control().board().anybody_asleep() {
             core.control().ring();
         }
@@ -161,19 +152,15 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
     }
 
     /// Waits until some task is done; gives its number.
-    fn wait_for_any(&mut self) -> u64 {
+    fn wait_for_any(&self) -> u64 {
         self.wait_for(|queue| {
             let words = queue.words();
             queue.waiting.keys().copied().find(|&sequence| words.is_done(sequence))
         })
     }
 
-    pub(super) fn wait_for(&mut self, done: impl Fn(&Self) -> Option<u64>) -> u64 {
-        let core = std::sync::Arc::clone(&self.engine.core);
-        core.wait_until(|| {
-            self.grant_room();
-            done(self).or_else(|| self.give_up())
-        })
+    pub(super) fn wait_for(&self, done: impl Fn(&Self) -> Option<u64>) -> u64 {
+        self.engine.core.wait_until(|| done(self).or_else(|| self.give_up()))
     }
 
     /// With no worker left every task fails.
@@ -182,72 +169,49 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
         self.waiting.keys().next().copied()
     }
 
-    /// Gives room to results that are larger than their slots.
-    fn grant_room(&mut self) {
-        let core = &self.engine.core;
-        let words = &core.control().queues[self.index];
-        for (&sequence, payload) in &mut self.waiting {
-            if !words.wants_room(sequence) {
-                continue;
-            }
-            let slot = words.slot(sequence);
-            let len = slot.result[2].load(Ordering::Relaxed) as usize;
-            // Without memory the result cannot be had; its task waits until some is freed.
-            if let Ok(block) = core.memory.allocate("the result of a task", len) {
-                slot.result[0].store(block.offset() as u64, Ordering::Relaxed);
-                slot.result[1].store(block.len() as u64, Ordering::Relaxed);
-                payload.result = Some(block);
-                words.grant(sequence);
-                core.control().ring();
-            }
-        }
-    }
-
     /// Takes the result of a task that is done.
     pub(super) fn take(&mut self, sequence: u64) -> Result<R> {
-        let payload = self.waiting.remove(&sequence);
+        self.waiting.remove(&sequence);
         let words = self.words();
         if !words.is_done(sequence) {
-            let reason = self.engine.core.lock_running().no_workers.clone().unwrap_or_default();
-            return Err(Error::NoWorkers { reason });
+            self.engine.core.refuse_without_workers()?;
         }
         let slot = words.slot(sequence);
         let [offset, _, len] = slot.result.each_ref().map(|word| word.load(Ordering::Relaxed));
         let outcome = slot.outcome.load(Ordering::Relaxed);
-        let died = outcome == TaskOutcome::Died as u64;
-        let len = if died { 0 } else { len as usize };
+        let written = [TaskOutcome::Done, TaskOutcome::Failed].map(|o| o as u64).contains(&outcome);
+        let len = if written { len as usize } else { 0 };
         let bytes = self.engine.core.region().load_bytes(offset as usize, len);
         words.take(sequence);
-        drop(payload);
-        let failed = |reason| Err(Error::Task { index: sequence, reason });
-        if outcome == TaskOutcome::Done as u64 {
-            return postcard::from_bytes(&bytes)
-                .or_else(|e| failed(TaskFailure::NotPortable(e.to_string())));
-        }
-        if died {
-            let mut queues = self.engine.core.lock_queues();
-            let deaths = queues[self.index].as_mut().and_then(|q| q.deaths.remove(&sequence));
-            return failed(TaskFailure::Died(deaths.unwrap_or_default()));
-        }
-        failed(match postcard::from_bytes(&bytes) {
+        let (deaths, refused) = self.engine.core.forget_task(self.index, sequence);
+        let failure = match outcome {
+            outcome if outcome == TaskOutcome::Done as u64 => match postcard::from_bytes(&bytes) {
+                Ok(result) => return Ok(result),
+                Err(e) => TaskFailure::NotPortable(e.to_string()),
+            },
+            outcome if outcome == TaskOutcome::Died as u64 => TaskFailure::Died(deaths),
+            outcome if outcome == TaskOutcome::NoRoom as u64 => TaskFailure::NoRoom(refused),
+            _ => self.failure(&bytes),
+        };
+        Err(Error::Task { index: sequence, reason: failure })
+    }
+
+    /// What a worker wrote of a task that failed.
+    fn failure(&self, bytes: &[u8]) -> TaskFailure {
+        match postcard::from_bytes(bytes) {
             Ok(Failure::Panic { message, place, backtrace }) => {
-                TaskFailure::Panicked(Box::new(Panic {
-                    kernel: self.name.into(),
-                    chunk: None,
-                    message,
-                    place,
-                    backtrace,
-                }))
+                let kernel = self.name.into();
+                let panic = Panic { kernel, chunk: None, message, place, backtrace };
+                TaskFailure::Panicked(Box::new(panic))
             }
             Ok(Failure::Refused(reason)) => TaskFailure::NotPortable(reason),
             Ok(Failure::Cancelled) => TaskFailure::NotPortable("cancelled".into()),
             Err(e) => TaskFailure::NotPortable(e.to_string()),
-        })
+        }
     }
 
     /// Closes the queue: nothing more is put; gives the results that are left, as they come.
     pub fn close(self) -> Unordered<Self> {
-        self.words().close();
         Unordered::new(self)
     }
 }
@@ -260,14 +224,9 @@ impl<P, R> Drop for TaskQueue<'_, P, R> {
         let words = &control.queues[self.index];
         let begun: Vec<u64> =
             self.waiting.keys().copied().filter(|&s| !words.withdraw(s)).collect();
+        core.forsake(self.index);
         core.wait_until(|| {
-            let all = begun.iter().all(|&sequence| {
-                if words.wants_room(sequence) {
-                    // Nobody wants the result.
-                    words.forgo(sequence);
-                }
-                words.is_done(sequence)
-            });
+            let all = begun.iter().all(|&sequence| words.is_done(sequence));
             (all || core.lock_running().no_workers.is_some()).then_some(())
         });
         control.open_queues.fetch_and(!(1 << self.index), Ordering::AcqRel);

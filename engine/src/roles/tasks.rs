@@ -1,11 +1,12 @@
 //! The joinable task queue, as users hold it: put, results, join, close; map on top.
 
-use super::coordinator::QueueDeaths;
 use super::engine::{Engine, refuse_captures};
+use super::open_queue::OpenQueue;
 use super::task_queue::{INLINE, TaskQueue};
 use crate::compute::{Named, Portable, QUEUES, Serve, ServeFn, conjure, encode};
 use crate::error::{Error, Result};
 use crate::shared::queue::SLOTS;
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
 
@@ -21,8 +22,9 @@ impl<'e> Tasks<'e> {
         Tasks { engine, bound: SLOTS }
     }
 
-    /// At most this many tasks wait, run, or hold an untaken result at once: 1 to 256, which is
-    /// the default. A `put` beyond that waits.
+    /// At most this many tasks wait, run, or hold an untaken result in the queue at once: 1 to 256,
+    /// which is the default. A `put` beyond that waits for a result, and keeps it in ordinary
+    /// memory until it is taken.
     pub fn bound(mut self, tasks: usize) -> Tasks<'e> {
         self.bound = tasks.clamp(1, SLOTS);
         self
@@ -60,7 +62,9 @@ impl<'e> Tasks<'e> {
         I: IntoIterator<Item = P>,
     {
         let queue = self.queue(f)?;
-        Ok(TaskResults { queue, params: params.into_iter(), ended: false, next: 0 })
+        let params = params.into_iter();
+        let (numbers, refused) = Default::default();
+        Ok(TaskResults { queue, params, held: None, fed: 0, next: 0, numbers, refused })
     }
 
     /// Opens a queue whose tasks run `f`, a function or a closure that captures nothing.
@@ -88,11 +92,13 @@ impl<'e> Tasks<'e> {
             limit: QUEUES as u64,
             remedy: "finish or drop one first",
         })?;
-        open[index] = Some(QueueDeaths::default());
+        open[index] = Some(OpenQueue::default());
         let control = core.control();
         control.queues[index].reset();
         control.queue_tables[index].store(offset, Ordering::Release);
         control.open_queues.fetch_or(1 << index, Ordering::AcqRel);
+        // The supervisor answers wishes for room as long as a queue is open.
+        self.engine.handle.wake();
         Ok(TaskQueue::new(self.engine, index, self.bound, table.name(), room))
     }
 }
@@ -117,8 +123,16 @@ fn serve<P: Portable, R: Portable, F: Fn(P) -> R + Copy>(params: &[u8]) -> Resul
 pub struct TaskResults<'e, P, R, I> {
     queue: TaskQueue<'e, P, R>,
     params: I,
-    ended: bool,
+    /// Parameters that were taken, and for which there was no memory yet.
+    held: Option<Vec<u8>>,
+    /// Parameters taken so far.
+    fed: u64,
+    /// Number of the parameters whose result is next.
     next: u64,
+    /// Number of the parameters of each task that was put and not taken yet.
+    numbers: BTreeMap<u64, u64>,
+    /// Parameters that could not be sent, by their number.
+    refused: BTreeMap<u64, Error>,
 }
 
 impl<P: Portable, R: Portable, I: Iterator<Item = P>> TaskResults<'_, P, R, I> {
@@ -127,21 +141,49 @@ impl<P: Portable, R: Portable, I: Iterator<Item = P>> TaskResults<'_, P, R, I> {
         Unordered(self)
     }
 
-    /// Puts tasks as long as there is room; a parameter that cannot be sent is a result.
+    /// Puts tasks as long as there is room; parameters that cannot be sent are a result.
     fn feed(&mut self) {
-        while !self.ended && self.queue.len() < self.queue.bound && self.queue.has_free_slot() {
-            match self.params.next() {
-                None => self.ended = true,
-                Some(params) => {
-                    let put = encode(&params).and_then(|bytes| self.queue.put_bytes(&bytes));
-                    if let Err(error) = put {
-                        self.ended = true;
-                        let number = self.queue.words().count_put();
-                        self.queue.finished.push_back((number, Err(error)));
-                    }
+        while self.queue.len() < self.queue.bound && self.queue.has_free_slot() {
+            let bytes = match self.held.take() {
+                Some(bytes) => Ok(bytes),
+                None => match self.params.next() {
+                    Some(params) => encode(&params),
+                    None => return,
+                },
+            };
+            match bytes.and_then(|bytes| self.put(bytes)) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    self.refused.insert(self.fed, error);
                 }
             }
+            self.fed += 1;
         }
+    }
+
+    /// Puts a task; false if it must wait until others have given their memory back.
+    fn put(&mut self, bytes: Vec<u8>) -> Result<bool> {
+        match self.queue.put_bytes(&bytes) {
+            Ok(sequence) => {
+                self.numbers.insert(sequence, self.fed);
+                Ok(true)
+            }
+            Err(Error::OutOfMemory { .. }) if !self.queue.waiting.is_empty() => {
+                self.held = Some(bytes);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The number of a task's parameters, and its result under that number.
+    fn named(&mut self, sequence: u64, mut result: Result<R>) -> (u64, Result<R>) {
+        let number = self.numbers.remove(&sequence).expect("each task has parameters");
+        if let Err(Error::Task { index, .. }) = &mut result {
+            *index = number;
+        }
+        (number, result)
     }
 }
 
@@ -152,11 +194,14 @@ impl<P: Portable, R: Portable, I: Iterator<Item = P>> Iterator for TaskResults<'
         self.feed();
         let wanted = self.next;
         self.next += 1;
-        if self.queue.waiting.contains_key(&wanted) {
-            self.queue.wait_for(|queue| queue.words().is_done(wanted).then_some(wanted));
-            return Some(self.queue.take(wanted));
+        if let Some(error) = self.refused.remove(&wanted) {
+            return Some(Err(error));
         }
-        self.queue.finished.pop_front().map(|(_, result)| result)
+        // Tasks are put in order of their parameters, so the first is the one.
+        let (&sequence, _) = self.numbers.first_key_value()?;
+        self.queue.wait_for(|queue| queue.words().is_done(sequence).then_some(sequence));
+        let result = self.queue.take(sequence);
+        Some(self.named(sequence, result).1)
     }
 }
 
@@ -185,6 +230,10 @@ impl<P: Portable, R: Portable, I: Iterator<Item = P>> Iterator
 
     fn next(&mut self) -> Option<(u64, Result<R>)> {
         self.0.feed();
-        self.0.queue.next()
+        if let Some((number, error)) = self.0.refused.pop_first() {
+            return Some((number, Err(error)));
+        }
+        let (sequence, result) = self.0.queue.next()?;
+        Some(self.0.named(sequence, result))
     }
 }

@@ -130,6 +130,7 @@ impl Worker {
         // Looked at again after each grant: it may have answered a dead worker's wish.
         while slot.result[1].load(Ordering::Relaxed) < bytes.len() as u64 {
             words.want_room(lease);
+            self.control.wishes.0.fetch_add(1, Ordering::Release);
             self.control.announce_finish();
             while !words.is_granted(lease) {
                 if words.is_forgone(lease) {
@@ -197,6 +198,8 @@ pub(crate) enum TaskOutcome {
     Failed,
     /// The coordinator has the death records.
     Died,
+    /// The coordinator knows why there is no room for the result.
+    NoRoom,
 }
 
 impl Surroundings for Worker {

@@ -2,7 +2,8 @@
 //!
 //! Each slot has one state word (phase, owner, sequence number), and every transition is a single
 //! store or compare-and-exchange by the party that the phase names; so a death at any instruction
-//! leaves a slot in a phase from which the coordinator can go on. As with chunks, the word that
+//! leaves a slot in a phase from which the coordinator can go on. Threads of the coordinator that
+//! answer wishes for room, or bury, hold its own lock of its queues. As with chunks, the word that
 //! says "valid" is stored after everything it speaks of.
 //!
 //! | phase | whose it is | next |
@@ -17,7 +18,6 @@
 //! |---|---|---|
 //! | put | the coordinator, Release | number of items put so far |
 //! | cursor | whoever passes an item that is not FILLED; `give_back` moves it back | version, and the sequence number below which nothing is FILLED |
-//! | closed | the coordinator | 1 once nothing more will be put |
 
 use super::protocol::{Atomics, Hardware, Line, Point, QUEUE_SLOTS, Surroundings, Word64};
 use crate::memory::Shareable;
@@ -34,7 +34,6 @@ const SEQUENCE_MASK: u64 = (1 << SEQUENCE_BITS) - 1;
 pub(crate) struct Queue<A: Atomics> {
     put: Line<A::U64>,
     cursor: Line<A::U64>,
-    closed: A::U64,
     slots: A::Slots<Line<Slot<A>>>,
 }
 
@@ -120,7 +119,7 @@ impl<A: Atomics> Queue<A> {
                 outcome: zero(),
             })
         };
-        Queue { put: Line(zero()), cursor: Line(zero()), closed: zero(), slots: slots(&mut slot) }
+        Queue { put: Line(zero()), cursor: Line(zero()), slots: slots(&mut slot) }
     }
 
     /// The slot of an item.
@@ -137,7 +136,6 @@ impl<A: Atomics> Queue<A> {
         let version = ((self.cursor.0.load(Relaxed) >> SEQUENCE_BITS) + 1) & 0xFFFF;
         // Release: whoever sees it must see `put` at 0 too, or it passes items before they come.
         self.cursor.0.store(version << SEQUENCE_BITS, Release);
-        self.closed.store(0, Release);
     }
 
     /// Items put so far.
@@ -158,16 +156,10 @@ impl<A: Atomics> Queue<A> {
         if State::unpack(slot.state.load(Acquire)).phase != Phase::Free {
             return None;
         }
-        assert_eq!(self.closed.load(Relaxed), 0, "put on a closed queue");
         fill(sequence, slot);
         self.set(sequence, Phase::Filled, 0);
         self.put.0.store(sequence + 1, Release);
         Some(sequence)
-    }
-
-    /// Nothing more will be put.
-    pub(crate) fn close(&self) {
-        self.closed.store(1, Release);
     }
 
     /// Leases the oldest item that is waiting.
@@ -224,45 +216,41 @@ impl<A: Atomics> Queue<A> {
         state != lease.in_phase(Phase::Leased) && state != lease.in_phase(Phase::Wants)
     }
 
-    /// Nobody wants the result that asks for room: the item is done. False if it does not ask
-    /// (any more): its asker may have died, and another have leased it.
-    pub(crate) fn forgo(&self, sequence: u64) -> bool {
-        let state = self.state(sequence);
-        let wants = state.phase == Phase::Wants && state.sequence == sequence;
-        wants && self.change(state, State { phase: Phase::Done, ..state })
+    /// Nobody wants the result that asks for room, or there is none: the item is done. To be called
+    /// under the coordinator's lock of its queues, as all that ends a wish.
+    pub(crate) fn forgo(&self, sequence: u64) {
+        self.end_wish(sequence, Phase::Done);
     }
 
-    /// Whether this item wants room for its result.
-    pub(crate) fn wants_room(&self, sequence: u64) -> bool {
-        let state = self.state(sequence);
-        state.phase == Phase::Wants && state.sequence == sequence
+    /// The items that want room for their results.
+    pub(crate) fn wishes(&self) -> Vec<u64> {
+        let states = self.states().filter(|state| state.phase == Phase::Wants);
+        states.map(|state| state.sequence).collect()
     }
 
-    /// Grants the room that is written in the slot's words.
+    /// Grants the room that is written in the slot's words; under the coordinator's lock.
     pub(crate) fn grant(&self, sequence: u64) {
+        self.end_wish(sequence, Phase::Leased);
+    }
+
+    fn end_wish(&self, sequence: u64, phase: Phase) {
         let state = self.state(sequence);
-        // Neither holds if the asker died and was buried meanwhile: the item waits for another.
-        if state.phase == Phase::Wants && state.sequence == sequence {
-            self.change(state, State { phase: Phase::Leased, ..state });
-        }
+        debug_assert!(state.phase == Phase::Wants && state.sequence == sequence);
+        self.set(sequence, phase, state.owner);
     }
 
     /// The items that a reaped worker had leased. The coordinator gives each back or fails it.
     pub(crate) fn leases_of(&self, rank: usize) -> Vec<u64> {
-        let states =
-            self.slots.as_ref().iter().map(|slot| State::unpack(slot.0.state.load(Acquire)));
-        states
+        self.states()
             .filter(|state| matches!(state.phase, Phase::Leased | Phase::Wants))
             .filter(|state| state.owner == rank)
             .map(|state| state.sequence)
             .collect()
     }
 
-    /// A dead worker's lease returns to the queue.
+    /// A dead worker's lease returns to the queue; under the coordinator's lock.
     pub(crate) fn give_back(&self, sequence: u64) {
-        if !self.end_lease(sequence, Phase::Filled) {
-            return;
-        }
+        self.set(sequence, Phase::Filled, 0);
         loop {
             let cursor = self.cursor.0.load(Acquire);
             let version = ((cursor >> SEQUENCE_BITS) + 1) & 0xFFFF;
@@ -275,22 +263,7 @@ impl<A: Atomics> Queue<A> {
 
     /// A dead worker's lease ends here: the coordinator has written the outcome.
     pub(crate) fn fail(&self, sequence: u64) {
-        self.end_lease(sequence, Phase::Done);
-    }
-
-    /// Ends a dead worker's lease; false if somebody else has, who forwent the result it wanted.
-    fn end_lease(&self, sequence: u64, phase: Phase) -> bool {
-        loop {
-            let state = self.state(sequence);
-            let leased = matches!(state.phase, Phase::Leased | Phase::Wants);
-            if !leased || state.sequence != sequence {
-                return false;
-            }
-            // It fails if the dead worker's wish for room is granted or forgone meanwhile.
-            if self.change(state, State { phase, owner: 0, sequence }) {
-                return true;
-            }
-        }
+        self.set(sequence, Phase::Done, 0);
     }
 
     /// Takes an item back that nobody has leased yet; it is done then.
@@ -312,12 +285,12 @@ impl<A: Atomics> Queue<A> {
         self.set(sequence, Phase::Free, 0);
     }
 
-    fn state(&self, sequence: u64) -> State {
-        State::unpack(self.slot(sequence).state.load(Acquire))
+    fn states(&self) -> impl Iterator<Item = State> {
+        self.slots.as_ref().iter().map(|slot| State::unpack(slot.0.state.load(Acquire)))
     }
 
-    fn change(&self, from: State, to: State) -> bool {
-        self.slot(from.sequence).state.exchange(from.pack(), to.pack())
+    fn state(&self, sequence: u64) -> State {
+        State::unpack(self.slot(sequence).state.load(Acquire))
     }
 
     fn set(&self, sequence: u64, phase: Phase, owner: usize) {

@@ -41,6 +41,10 @@ const PLAIN: Use = Use {
 const ATTEMPTS_MAX: u64 = 3;
 const DONE: u64 = 1;
 const DIED: u64 = 2;
+const CLOSED: u64 = 0;
+const OPEN: u64 = 1;
+/// Being dropped: nobody wants results.
+const FORSAKEN: u64 = 2;
 
 #[derive(Debug)]
 struct World<C: Checker> {
@@ -53,9 +57,11 @@ struct World<C: Checker> {
     results: Vec<C::Cell>,
     open: C::U64,
     over: C::U64,
-    /// Deaths by item, and whether there is a queue: kept by the coordinator, under a lock.
+    /// Deaths by item, and what the queue is: kept by the coordinator, under a lock.
     deaths: Vec<C::Cell>,
     lives: C::Cell,
+    /// Rooms for results, by slot: written under the lock, read by who was granted them.
+    rooms: Vec<C::Cell>,
     locked: C::U64,
     bell: C::Bell,
     finish: Arc<C::Bell>,
@@ -83,7 +89,8 @@ impl<C: Checker> World<C> {
             results: (0..2).map(|_| C::cell(0)).collect(),
             open: zero(),
             deaths: (0..how.items).map(|_| C::cell(0)).collect(),
-            lives: C::cell(0),
+            lives: C::cell(CLOSED),
+            rooms: (0..2).map(|_| C::cell(0)).collect(),
             locked: zero(),
             over: zero(),
             bell: C::bell(),
@@ -104,6 +111,27 @@ impl<C: Checker> World<C> {
 
     fn unlock(&self) {
         self.locked.store(0, Release);
+    }
+
+    /// Answers all wishes for room, as any thread of the coordinator may at any time.
+    fn answer(&self) {
+        self.lock();
+        let lives = C::read(&self.lives);
+        let wishes = if lives == CLOSED { vec![] } else { self.queue.wishes() };
+        for &sequence in &wishes {
+            if lives == FORSAKEN {
+                self.queue.forgo(sequence);
+            } else {
+                C::write(&self.rooms[sequence as usize % 2], 100 + sequence);
+                self.queue.slot(sequence).result[1].store(1, Relaxed);
+                self.queue.grant(sequence);
+            }
+        }
+        self.unlock();
+        if !wishes.is_empty() {
+            C::ring(&self.bell);
+            C::ring(&self.finish);
+        }
     }
 }
 
@@ -170,6 +198,7 @@ impl<C: Checker> Worker<'_, C> {
                 C::wait(&self.world.bell, bell);
             }
             assert_eq!(slot.result[1].load(Relaxed), 1, "no room was granted");
+            assert_eq!(C::read(&self.world.rooms[at]), 100 + lease.sequence, "another's room");
         }
         C::write(&self.world.results[at], params + 1);
         slot.outcome.store(DONE, Relaxed);
@@ -210,6 +239,7 @@ impl<C: Checker> Supervisor<C> {
         while self.world.over.load(Acquire) == 0 {
             let seen = C::look(&self.world.finish);
             (0..self.threads.len()).for_each(|rank| self.watch(rank));
+            self.world.answer();
             if self.world.over.load(Acquire) == 0 {
                 C::wait(&self.world.finish, seen);
             }
@@ -232,7 +262,7 @@ impl<C: Checker> Supervisor<C> {
         self.threads[rank] = None;
         world.board().bury(rank, 0, |_| None, |_| ());
         world.lock();
-        if C::read(&world.lives) == 1 {
+        if C::read(&world.lives) != CLOSED {
             for sequence in world.queue.leases_of(rank) {
                 let deaths = &world.deaths[sequence as usize];
                 C::write(deaths, C::read(deaths) + 1);
@@ -258,7 +288,7 @@ impl<C: Checker> User<C> {
         world.lock();
         world.queue.reset();
         world.deaths.iter().for_each(|deaths| C::write(deaths, 0));
-        C::write(&world.lives, 1);
+        C::write(&world.lives, OPEN);
         world.open.store(1, Release);
         world.unlock();
         let (mut put, mut taken, mut waiting) = (0, 0, BTreeSet::new());
@@ -269,8 +299,8 @@ impl<C: Checker> User<C> {
                 waiting.insert(put);
                 put += 1;
             }
+            world.answer();
             for sequence in waiting.clone() {
-                self.grant(sequence);
                 if world.queue.is_done(sequence) {
                     self.take(life, sequence);
                     waiting.remove(&sequence);
@@ -297,15 +327,6 @@ impl<C: Checker> User<C> {
         put.is_some()
     }
 
-    fn grant(&self, sequence: u64) {
-        let queue = &self.0.queue;
-        if queue.wants_room(sequence) {
-            queue.slot(sequence).result[1].store(1, Relaxed);
-            queue.grant(sequence);
-            C::ring(&self.0.bell);
-        }
-    }
-
     fn take(&mut self, life: u64, sequence: u64) {
         let queue = &self.0.queue;
         let outcome = queue.slot(sequence).outcome.load(Relaxed);
@@ -324,22 +345,20 @@ impl<C: Checker> User<C> {
         let world = Arc::clone(&self.0);
         let begun: Vec<u64> =
             waiting.iter().copied().filter(|&s| !world.queue.withdraw(s)).collect();
+        world.lock();
+        C::write(&world.lives, FORSAKEN);
+        world.unlock();
         loop {
             let seen = C::look(&world.finish);
-            let forgo = |sequence: u64| {
-                if world.queue.forgo(sequence) {
-                    C::ring(&world.bell);
-                }
-                world.queue.is_done(sequence)
-            };
-            if begun.iter().all(|&sequence| forgo(sequence)) {
+            world.answer();
+            if begun.iter().all(|&sequence| world.queue.is_done(sequence)) {
                 break;
             }
             C::wait(&world.finish, seen);
         }
         world.open.store(0, Release);
         world.lock();
-        C::write(&world.lives, 0);
+        C::write(&world.lives, CLOSED);
         world.unlock();
         // The room is somebody else's now: nobody may write results any more.
         world.results.iter().for_each(|result| C::write(result, 7));

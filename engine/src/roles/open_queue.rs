@@ -1,0 +1,88 @@
+//! What the coordinator keeps of an open task queue beside its slots: deaths of its tasks, and room
+//! for results that are too large for their slots.
+//!
+//! A worker asks for room and waits. Whichever thread of the coordinator waits for anything answers
+//! it, and if none waits the supervisor does; so no launch and no other queue can be held up by it.
+//! All answers are given under one lock, which burials of leases take too.
+
+use super::coordinator::Core;
+use super::worker::TaskOutcome;
+use crate::error::DeathRecord;
+use crate::memory::Block;
+use crate::shared::protocol::Hardware;
+use crate::shared::queue::Queue;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+/// Of one open queue, by the tasks' sequence numbers.
+#[derive(Debug, Default)]
+pub(crate) struct OpenQueue {
+    pub(crate) deaths: HashMap<u64, Vec<DeathRecord>>,
+    /// Memory of results that their slots do not hold.
+    pub(crate) rooms: HashMap<u64, Block>,
+    /// Why a result could not be given room.
+    pub(crate) refused: HashMap<u64, String>,
+    /// The queue is being dropped: nobody wants its results.
+    pub(crate) forsaken: bool,
+}
+
+impl Core {
+    /// Answers all workers that ask for room. Costs a look at one word if none has asked since.
+    pub(crate) fn answer_wishes(&self) {
+        let asked = self.control().wishes.0.load(Ordering::Acquire);
+        if asked == self.wishes_answered.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut queues = self.lock_queues();
+        self.wishes_answered.store(asked, Ordering::Relaxed);
+        for (words, open) in self.control().queues.iter().zip(queues.iter_mut()) {
+            if let Some(open) = open {
+                self.answer(words, open);
+            }
+        }
+        drop(queues);
+        self.control().ring();
+    }
+
+    /// Forgets a task whose result is taken; gives its deaths, and why it was refused room.
+    pub(crate) fn forget_task(&self, index: usize, task: u64) -> (Vec<DeathRecord>, String) {
+        let mut queues = self.lock_queues();
+        let Some(open) = &mut queues[index] else { return Default::default() };
+        open.rooms.remove(&task);
+        let deaths = open.deaths.remove(&task).unwrap_or_default();
+        (deaths, open.refused.remove(&task).unwrap_or_default())
+    }
+
+    /// Nobody wants the results of queue `index` any more: whoever asks for room is let go.
+    pub(crate) fn forsake(&self, index: usize) {
+        if let Some(open) = &mut self.lock_queues()[index] {
+            open.forsaken = true;
+            self.answer(&self.control().queues[index], open);
+        }
+        self.control().ring();
+    }
+
+    fn answer(&self, words: &Queue<Hardware>, open: &mut OpenQueue) {
+        for sequence in words.wishes() {
+            if open.forsaken {
+                words.forgo(sequence);
+                continue;
+            }
+            let slot = words.slot(sequence);
+            let len = slot.result[2].load(Ordering::Relaxed) as usize;
+            match self.memory.allocate("the result of a task", len) {
+                Ok(block) => {
+                    slot.result[0].store(block.offset() as u64, Ordering::Relaxed);
+                    slot.result[1].store(block.len() as u64, Ordering::Relaxed);
+                    open.rooms.insert(sequence, block);
+                    words.grant(sequence);
+                }
+                Err(error) => {
+                    open.refused.insert(sequence, error.to_string());
+                    slot.outcome.store(TaskOutcome::NoRoom as u64, Ordering::Relaxed);
+                    words.forgo(sequence);
+                }
+            }
+        }
+    }
+}
