@@ -247,7 +247,7 @@ fn a_task_that_always_dies_fails_alone() {
     for (n, result) in results.into_iter().enumerate() {
         match result {
             Ok(value) => assert_eq!(value as usize, n),
-            Err(Error::Task { index, reason: TaskFailure::Died(deaths) }) => {
+            Err(Error::Task { index, reason: TaskFailure::Died(deaths), .. }) => {
                 assert_eq!((n, index, deaths.len()), (3, 3, 3));
                 assert!(matches!(deaths[0].cause, Cause::Signal { number: 9, .. }));
             }

@@ -499,7 +499,7 @@ fn a_panic_in_a_task_is_the_value_of_that_task() {
     for (n, result) in engine.tasks().map(odd, 0..10).unwrap().enumerate() {
         match result {
             Ok(value) => assert_eq!(value as usize, n),
-            Err(Error::Task { index, reason: TaskFailure::Panicked(panic) }) => {
+            Err(Error::Task { index, reason: TaskFailure::Panicked(panic), .. }) => {
                 assert_eq!(index as usize, n);
                 assert_eq!(panic.message, format!("{n} is even"));
             }

@@ -68,6 +68,11 @@ pub trait Kernel: Serialize + DeserializeOwned + Send + Sync {
     /// Computes one chunk.
     fn run(&self, chunk: Chunk, args: Views<'_, Self>) -> Value<Self>;
 
+    /// What error messages call it: the type's name, unless you say better.
+    fn name() -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
     /// How many rows beyond its chunk it reads of arrays with [`Halo`](super::Halo) access.
     fn halo(&self) -> usize {
         1

@@ -179,7 +179,7 @@ impl<'a> Plan<'a> {
     }
 
     fn try_step<S: StepKernel>(&mut self, step: &S, slots: &[InPlan], output: usize) -> Result<()> {
-        let name = std::any::type_name::<S::Kernel>();
+        let name = S::Kernel::name();
         let specs = <S::Kernel as Kernel>::Args::SPECS;
         let slots = slots.iter().map(|&slot| self.own(slot)).collect::<Result<Vec<usize>>>()?;
         let shapes = slots.iter().map(|&slot| self.program.arrays[slot].shape.clone()).collect();
@@ -409,7 +409,7 @@ pub(crate) fn single_at<'a, K: Kernel>(
     places: &[Place],
 ) -> Result<(Plan<'a>, Scalar<K::Output>)> {
     let mut plan = Plan::new(region);
-    let name = std::any::type_name::<K>();
+    let name = K::name();
     for (argument, (place, spec)) in places.iter().zip(K::Args::SPECS).enumerate() {
         let bytes = place.len * spec.element_bytes;
         let offset = region

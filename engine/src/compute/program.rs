@@ -121,6 +121,8 @@ pub(crate) enum Next {
     Step(usize),
     /// Going on takes user code: a condition, or a step without chunks.
     UserCode,
+    /// Many operations, and no step yet: look whether the plan is cancelled, then ask again.
+    Later,
     /// The plan is over.
     End,
 }
@@ -128,7 +130,8 @@ pub(crate) enum Next {
 impl Program {
     /// Goes on from the state's position to the next step, past everything that needs no user code.
     pub(crate) fn advance(&self, state: &mut State) -> Next {
-        loop {
+        const OPERATIONS_MAX: u32 = 10_000;
+        for _ in 0..OPERATIONS_MAX {
             match self.ops.get(state.position) {
                 None => return Next::End,
                 Some(Op::Step(step)) => {
@@ -158,6 +161,7 @@ impl Program {
                 }
             }
         }
+        Next::Later
     }
 
     fn show(&self, state: &mut State, scalar: usize, value: u64) {

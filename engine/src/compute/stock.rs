@@ -35,6 +35,10 @@ where
     type Args = (In<T>, Out<U>);
     type Output = ();
 
+    fn name() -> &'static str {
+        "map"
+    }
+
     fn run(&self, _: Chunk, (x, y): (&[T], &mut [U])) {
         let f = conjure::<F>();
         y.iter_mut().zip(x).for_each(|(y, x)| *y = f(&self.params, *x));
@@ -67,6 +71,10 @@ where
     type Args = (In<A>, In<B>, Out<C>);
     type Output = ();
 
+    fn name() -> &'static str {
+        "zip_map"
+    }
+
     fn run(&self, _: Chunk, (x, y, z): (&[A], &[B], &mut [C])) {
         let f = conjure::<F>();
         for ((z, x), y) in z.iter_mut().zip(x).zip(y) {
@@ -96,6 +104,10 @@ where
 {
     type Args = In<T>;
     type Output = R;
+
+    fn name() -> &'static str {
+        "reduce"
+    }
 
     fn run(&self, _: Chunk, x: &[T]) -> R {
         let of = conjure::<F>();
@@ -154,6 +166,10 @@ impl<T> Total<T> {
 impl<T: Summand> Kernel for Total<T> {
     type Args = In<T>;
     type Output = T::Partial;
+
+    fn name() -> &'static str {
+        "sum"
+    }
 
     fn run(&self, _: Chunk, x: &[T]) -> <T::Partial as Output>::Value {
         T::sum(x)

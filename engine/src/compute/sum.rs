@@ -114,7 +114,7 @@ macro_rules! integer_summand {
                 <$total>::try_from(partial).map_err(|_| Error::Refused {
                     kernel: concat!("the sum of ", stringify!($integer)).into(),
                     reason: format!(
-                        "the total {partial} does not fit {}", stringify!($total)
+                        "the total {partial} does not fit {}; sum floats, or parts", stringify!($total)
                     ),
                 })
             }

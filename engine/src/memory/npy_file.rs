@@ -56,6 +56,9 @@ pub(crate) fn save<T: WritableElement, D: Dimension>(
     path: &Path,
     array: &ArrayView<'_, T, D>,
 ) -> Result<()> {
+    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(failed(path, "what is there is no regular file, and is not replaced"));
+    }
     let name = path.file_name().ok_or_else(|| failed(path, "the path names no file"))?;
     let mut beside = std::ffi::OsString::from(".");
     beside.push(name);

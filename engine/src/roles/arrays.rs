@@ -11,12 +11,11 @@ use ndarray::{ArrayBase, Data, Dimension, IntoDimension, Ix1};
 pub(super) fn bytes_of(shape: &[usize], element_bytes: usize) -> Result<usize> {
     let axes = shape.iter().filter(|&&len| len > 0);
     let full = axes.copied().try_fold(element_bytes, usize::checked_mul);
-    let full = full.filter(|&bytes| bytes <= isize::MAX as usize).ok_or(Error::Limit {
-        what: "the number of bytes of an array",
-        asked: u64::MAX,
-        limit: isize::MAX as u64,
-        remedy: "ask for a smaller shape",
-    })?;
+    let full =
+        full.filter(|&bytes| bytes <= isize::MAX as usize).ok_or_else(|| Error::Refused {
+            kernel: "an array".into(),
+            reason: format!("shape {shape:?} of elements of {element_bytes} bytes fits no memory"),
+        })?;
     Ok(if shape.contains(&0) { 0 } else { full })
 }
 

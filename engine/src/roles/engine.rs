@@ -48,8 +48,9 @@ macro_rules! refuse_captures {
         const {
             assert!(
                 size_of::<$closure>() == 0,
-                "this closure captures variables, which cannot reach the workers: pass them as \
-                 parameters, with `map_with` or in a kernel's fields"
+                "this closure captures variables (or is a function pointer), which cannot reach the \
+                 workers: pass them as parameters, with `map_with`, in a kernel's fields or as a \
+                 task's parameters"
             )
         }
     };

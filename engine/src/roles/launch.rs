@@ -19,6 +19,8 @@ pub(crate) struct Launchpad {
     slots: Option<Block>,
     undo: Option<Block>,
     pre_image: Option<Block>,
+    /// Bytes of private accumulators that the workers may hold, in memory of their own.
+    accumulators: u64,
 }
 
 impl Launchpad {
@@ -33,7 +35,7 @@ impl Launchpad {
         let (issued, chunks) = match program.advance(&mut state) {
             Next::Step(step) => (Issued::Step(step), program.steps[step].partition.chunks()),
             // Whoever settles its one chunk leads, and runs the user code that comes first.
-            Next::UserCode => (Issued::Start, 1),
+            Next::UserCode | Next::Later => (Issued::Start, 1),
             Next::End => return Ok(state),
         };
         let image = encode_image(&program)?;
@@ -97,6 +99,12 @@ impl Launchpad {
             kept_bytes(merged.map(|arg| program.arrays[arg.array].len * arg.element_bytes))
         });
         let (undo, pre_image) = (undo.max().unwrap_or(0), pre_image.max().unwrap_or(0));
+        let accumulators = pre_image as u64 * core.workers as u64;
+        if accumulators > self.accumulators {
+            let more = accumulators - self.accumulators;
+            memory.refuse_beyond_budget("the workers' private accumulators", more)?;
+            self.accumulators = accumulators;
+        }
         let marks_len = chunks.max(1);
         let marks = self.marks(memory, marks_len)?;
         let slots_len = slots.unwrap_or(0);
@@ -202,6 +210,11 @@ impl Running {
             }
             Some((_, Failure::Refused(reason))) => Error::Refused { kernel, reason },
             Some((_, Failure::Cancelled)) => Error::Cancelled,
+            None if !self.poisoned.keys().any(|(at, _)| *at == serial) => {
+                let reason =
+                    "a chunk failed, and its message was lost with the worker that kept it";
+                Error::Refused { kernel, reason: reason.into() }
+            }
             None => {
                 let chunks = self.poisoned.iter().filter(|((at, _), _)| *at == serial);
                 let chunks = chunks.map(|((_, chunk), deaths)| PoisonedChunk {

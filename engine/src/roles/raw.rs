@@ -14,8 +14,7 @@ impl Engine {
         kernel: &K,
         arguments: &[RawArgument<'_>],
     ) -> Result<Value<K>> {
-        let refuse =
-            |reason: String| Error::Refused { kernel: std::any::type_name::<K>().into(), reason };
+        let refuse = |reason: String| Error::Refused { kernel: K::name().into(), reason };
         if arguments.len() != K::Args::SPECS.len() {
             return Err(refuse(format!("it takes {} arrays", K::Args::SPECS.len())));
         }

@@ -91,7 +91,7 @@ impl<A: Atomics> Board<'_, A> {
 
     /// Sets a chunk aside: marked, so that a reissue only counts it, and the step known as failed.
     pub(crate) fn poison(&self, serial: u64, mark: &A::U64) {
-        self.heart.failed.0.store(serial, Release);
+        self.set_failed(serial);
         mark.store(serial, Release);
     }
 

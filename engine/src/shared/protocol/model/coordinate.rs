@@ -1,7 +1,7 @@
 //! The model's coordinator: what the roles do with the protocol, without processes.
 
 use super::super::coordinator::Culprit;
-use super::super::worker::{Point, Surroundings};
+use super::super::worker::{Outcome, Point, Surroundings};
 use super::Checker;
 use super::host::Worker;
 use super::world::{FAILED, FINISHED, FOLD_DIED, Fate, Frame, Plan, World};
@@ -242,7 +242,7 @@ impl<C: Checker> CellHost<C> for Repairer<'_, C> {
         unreachable!("the coordinator never merges");
     }
 
-    fn merge(&mut self, _: &Permit, _: bool) {
+    fn merge(&mut self, _: &Permit, _: bool) -> Outcome {
         unreachable!("the coordinator never merges");
     }
 
