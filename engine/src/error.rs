@@ -68,6 +68,12 @@ pub enum Error {
          where no engine can be started; make a plan of several steps instead"
     )]
     InsideWorker,
+    /// A forked child used the engine of its parent.
+    #[error(
+        "this process was forked from the one that started the engine, and has neither its workers \
+         nor its arrays; start an engine of its own, or use the parent's before the fork"
+    )]
+    Forked,
     /// A kernel, fold or condition panicked. Its chunk counts as failed, the engine stays usable.
     #[error("{0}")]
     Panicked(Box<Panic>),

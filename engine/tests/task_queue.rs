@@ -65,7 +65,7 @@ fn a_result_that_fits_nowhere_is_the_error_of_its_task() {
     assert!(results[0].is_ok() && results[2].is_ok());
     let Err(Error::Task { index: 1, reason, .. }) = &results[1] else { panic!("{results:?}") };
     assert!(matches!(reason, TaskFailure::NoRoom(_)), "{reason}");
-    assert!(reason.to_string().contains("314572"), "{reason}");
+    assert!(reason.to_string().contains("314573"), "{reason}");
 }
 
 /// Cannot be read back if it is 2.

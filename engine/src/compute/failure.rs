@@ -142,7 +142,7 @@ fn backtrace() -> String {
     let is_engine = |line: &&str| {
         is_frame(line) && (line.contains("catch_unwind") || line.contains("AssertUnwindSafe"))
     };
-    let lines = &lines[..lines.iter().position(|line| is_engine(&line)).unwrap_or(lines.len())];
+    let lines = &lines[..lines.iter().position(is_engine).unwrap_or(lines.len())];
     let is_machinery = |line: &&str| is_frame(line) && line.contains("panicking::");
     let from = lines.iter().rposition(is_machinery).map_or(0, |last| last + 1);
     let own_frames = lines[from..].iter().skip_while(|line| !is_frame(line));

@@ -316,6 +316,11 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        if self.core.refuse_other_processes().is_err() {
+            // A forked child has a copy of this value, but neither the thread nor the workers.
+            std::mem::forget(self.thread.take());
+            return;
+        }
         self.handle.stop.store(true, Ordering::Release);
         self.handle.wake();
         if let Some(thread) = self.thread.take() {

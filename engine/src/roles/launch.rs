@@ -7,7 +7,6 @@ use crate::compute::{
 };
 use crate::error::{ChunkPlace, Error, Panic, Poisoned, PoisonedChunk, Result};
 use crate::memory::{Block, Memory, Region, kept_bytes};
-use crate::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,9 +25,7 @@ pub(crate) struct Launchpad {
 impl Launchpad {
     /// Runs a plan to its end; gives the state with its scalars and roles.
     pub(crate) fn run(&mut self, core: &Core, plan: &mut Plan<'_>) -> Result<State> {
-        if process::is_worker() {
-            return Err(Error::InsideWorker);
-        }
+        core.refuse_other_processes()?;
         plan.program.areas = self.areas(core, &plan.program)?;
         let program = Arc::new(plan.program.clone());
         let mut state = program.begin(&plan.constants);

@@ -193,13 +193,13 @@ impl Supervisor {
         let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
         let serial = frame.map_or(0, |frame| frame.serial);
         let put_back = |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
-        let culprits = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
-        if culprits.is_empty() {
+        let burial = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
+        if burial.at_work && burial.culprits.is_empty() {
             let (count, last) = running.unblamed.entry(serial).or_default();
             *count += 1;
             *last = Some(death.clone());
         }
-        for culprit in culprits {
+        for culprit in burial.culprits {
             match culprit {
                 Culprit::Chunk(chunk) => {
                     let deaths = running.deaths.entry((serial, chunk)).or_default();

@@ -82,6 +82,7 @@ impl<'e> Tasks<'e> {
         let _ = f;
         let table = Task::<P, R, F>::TABLE;
         let core = &self.engine.core;
+        core.refuse_other_processes()?;
         let bytes = SLOTS * 2 * INLINE;
         let room = core.memory.allocate("a task queue", bytes)?;
         let offset = table.offset()?;

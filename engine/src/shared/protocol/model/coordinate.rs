@@ -117,7 +117,7 @@ impl<C: Checker> Coordinator<C> {
         let serial = frame.serial;
         let mark = |chunk: usize| world.marks.get(chunk);
         let put_back = |_: &Permit| world.put_undo_back(rank);
-        for culprit in world.board().bury(rank, serial, mark, put_back) {
+        for culprit in world.board().bury(rank, serial, mark, put_back).culprits {
             match culprit {
                 Culprit::Chunk(chunk) => {
                     let deaths = self.chunk_deaths.entry((serial, chunk)).or_default();
