@@ -34,6 +34,6 @@ pub use plan::{FlatSlot, Plan, PlanResult, ReadSlot, Slot};
 pub(crate) use program::{Areas, Next, Op, Program};
 pub use reduce::{Count, Max, Min, Number, Output, Prod, Reduce, Sum, greater, smaller};
 pub use scalar::{Operand, Operands, Scalar, StepKernel, With, with};
-pub(crate) use stock::{Map, Present, ReduceWith, Total, Zero, ZipMap};
+pub(crate) use stock::{Map, Present, ReadFile, ReduceWith, Total, Zero, ZipMap};
 pub use sum::Summand;
 pub(crate) use table::{Named, Serve, ServeFn, conjure, encode, slot_stride};

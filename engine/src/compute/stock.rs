@@ -137,6 +137,45 @@ impl Kernel for Present {
     }
 }
 
+/// Reads a part of the coordinator's open file into each chunk.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ReadFile {
+    /// The coordinator, and its descriptor of the file.
+    pub(crate) pid: u32,
+    pub(crate) descriptor: i32,
+    /// Where in the file the array begins.
+    pub(crate) offset_bytes: u64,
+}
+
+impl ReadFile {
+    /// In place of the system's error number: the file ended too early.
+    pub(crate) const CUT_SHORT: u32 = u32::MAX;
+}
+
+impl Kernel for ReadFile {
+    type Args = Out<u8>;
+    /// 0, or what went wrong in some chunk.
+    type Output = super::reduce::Max<u32>;
+
+    fn name() -> &'static str {
+        "reading a file"
+    }
+
+    fn run(&self, chunk: Chunk, bytes: &mut [u8]) -> u32 {
+        use std::os::unix::fs::FileExt;
+        let file = std::fs::File::open(format!("/proc/{}/fd/{}", self.pid, self.descriptor));
+        let at = self.offset_bytes + chunk.start() as u64;
+        match file.and_then(|file| file.read_exact_at(bytes, at)) {
+            Ok(()) => 0,
+            Err(e) => e.raw_os_error().map_or(ReadFile::CUT_SHORT, |code| code as u32),
+        }
+    }
+
+    fn grain(&self, _: &Shapes) -> usize {
+        4 << 20
+    }
+}
+
 /// The same bytes in every element: zeros, for recycled blocks.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Zero;
