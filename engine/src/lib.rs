@@ -49,7 +49,7 @@ pub use compute::{
     Access, AccessSpec, Add, Args, BitOr, Chunk, Count, Flat, FlatSlot, Halo, HaloView, In, InOut,
     Kernel, Kind, Largest, Max, Merge, MergeOp, Min, Number, Operand, Operands, Out, Output, Plan,
     PlanResult, Portable, Prod, ReadSlot, Reduce, Scalar, Shapes, Slot, Smallest, StepKernel, Sum,
-    Summand, Value, Views, Whole, With, greater, smaller, with,
+    Summand, Tile, TileOut, Value, Views, Whole, With, greater, smaller, with,
 };
 pub use error::{
     Cause, ChunkPlace, DeathRecord, Error, Panic, Poisoned, PoisonedChunk, Result, TaskFailure,

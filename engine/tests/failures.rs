@@ -11,6 +11,8 @@ use support::engine;
 struct Picky;
 
 impl MergeOp<u64> for Picky {
+    const EXACT: bool = true;
+
     fn identity() -> u64 {
         0
     }

@@ -98,7 +98,8 @@ impl Loaded {
     ) -> Result<(), Failure> {
         let (spec, bound) = (&self.program.steps[step], &mut self.steps[step]);
         bound.load(spec)?;
-        bound.window.range = spec.partition.range(chunk);
+        [bound.window.range, bound.window.columns] = spec.ranges(chunk);
+        bound.window.chunk = chunk;
         if cfg!(debug_assertions) {
             bound.spoil_outputs(spec);
         }
@@ -106,8 +107,7 @@ impl Loaded {
             bound.prepare_private(spec, private)?;
         }
         let at = if spec.cell { &private.at } else { &bound.at };
-        let extent = spec.partition.extent();
-        let piece = Chunk::new(chunk, bound.chunks, bound.window.range.clone(), extent);
+        let piece = Chunk::new(chunk, bound.chunks, &bound.window, spec.extent);
         let stride = slot_stride(spec.slot_bytes);
         let offset = self.program.areas.slots + chunk * stride;
         let slot = region.bytes(offset, spec.slot_bytes).as_ptr();
@@ -264,7 +264,7 @@ impl Bound {
             stride: arg.stride,
         };
         Bound {
-            window: Window { range: 0..0, halo: spec.halo },
+            window: Window { chunk: 0, range: 0..0, columns: 0..0, halo: spec.halo },
             chunks: spec.partition.chunks(),
             at: spec.args.iter().map(nowhere).collect(),
             scalars: vec![],
@@ -289,11 +289,20 @@ impl Bound {
 
     /// Fills what a kernel is to write with a pattern, so that reading it shows.
     fn spoil_outputs(&self, spec: &StepSpec) {
-        for (at, arg) in self.at.iter().zip(&spec.args).filter(|(_, a)| a.kind == Kind::Write) {
+        let (rows, columns) = (&self.window.range, &self.window.columns);
+        for (at, arg) in self.at.iter().zip(&spec.args) {
             let stride = at.stride * arg.element_bytes;
-            let Range { start, end } = self.window.range;
-            // SAFETY: the pieces of a claimed chunk, which are ours to write.
-            unsafe { at.base.add(start * stride).write_bytes(0xA5, (end - start) * stride) }
+            let (first, bytes) = match arg.kind {
+                Kind::Write => (0, stride),
+                Kind::TileOut => {
+                    (columns.start * arg.element_bytes, columns.len() * arg.element_bytes)
+                }
+                _ => continue,
+            };
+            for row in rows.clone() {
+                // SAFETY: the pieces of a claimed chunk, which are ours to write.
+                unsafe { at.base.add(row * stride + first).write_bytes(0xA5, bytes) }
+            }
         }
     }
 

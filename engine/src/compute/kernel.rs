@@ -86,6 +86,13 @@ pub trait Kernel: Serialize + DeserializeOwned + Send + Sync {
         shapes.grain(256, 128)
     }
 
+    /// Rows and columns of a tile, for kernels that reach arrays by tiles.
+    ///
+    /// As with the grain, results that are folded depend on it.
+    fn tile(&self, _shapes: &Shapes) -> [usize; 2] {
+        [128, 128]
+    }
+
     /// Refuses shapes that do not fit together beyond what the engine checks (that all cut arrays
     /// have as many elements or rows). The text becomes the error.
     fn check(&self, _shapes: &Shapes) -> Result<(), String> {
@@ -129,6 +136,16 @@ impl Shapes {
                 Some(_) => {}
                 None => extent = Some((argument, own)),
             }
+        }
+        let mut cut = specs.iter().zip(&shapes).filter(|(spec, _)| spec.kind.is_cut());
+        if let Some((first, shape)) = cut.next().filter(|_| specs.iter().any(|s| s.kind.is_tiled()))
+            && !cut.all(|(spec, other)| {
+                spec.kind.is_tiled() && other == shape && first.kind.is_tiled()
+            })
+        {
+            return Err(
+                "arrays that are cut into tiles must be all that are cut, and of one shape".into(),
+            );
         }
         let extent = extent.map(|(_, extent)| extent);
         let extent = extent.ok_or("no argument is cut into chunks: all are Whole or Merge")?;
@@ -184,7 +201,9 @@ impl Kind {
             Kind::Write => "out",
             Kind::Update => "in and out",
             Kind::Whole => "whole",
-            Kind::Merge => "merge",
+            Kind::Merge | Kind::Accumulate => "merge",
+            Kind::Tile => "in, by tiles",
+            Kind::TileOut => "out, by tiles",
         }
     }
 }

@@ -1,18 +1,16 @@
 //! Describing a plan: arrays become slots, kernels become steps, results become scalars.
 
-use super::access::{Args, Kind, Place};
-use super::kernel::{Kernel, Shapes};
-use super::program::{ArgSpec, ArrayPlace, InPlan, Op, Program, ScalarPlace, StepSpec};
+use super::access::{Args, Place};
+use super::kernel::Kernel;
+use super::program::{ArrayPlace, InPlan, Op, Program, ScalarPlace};
 use super::reduce::{Count, Output};
 use super::scalar::{Operands, Scalar, StepKernel};
+use super::slot::{ReadSlot, Slot};
 use super::table::{Named, Test, TestFn, conjure};
 use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element, Elements, Region};
-use crate::partition::{CHUNKS_MAX, Partition};
 use ndarray::Dimension;
-use std::borrow::Borrow;
 use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A plan under construction: what [`Engine::plan`](crate::Engine::plan) passes to its closure.
@@ -72,55 +70,6 @@ pub struct Plan<'a> {
     error: Option<Error>,
 }
 
-/// An array's role in a plan. A step borrows it as a launch borrows the array.
-///
-/// Exchange two with [`Plan::swap`]; `std::mem::swap` exchanges only the names of the roles, which
-/// compiles, and is not what a loop needs.
-#[derive(Debug)]
-pub struct Slot<T, D> {
-    flat: FlatSlot<T>,
-    dim: PhantomData<D>,
-}
-
-/// A [`Slot`] where only the order of the elements counts.
-#[derive(Debug)]
-pub struct FlatSlot<T> {
-    at: InPlan,
-    elements: PhantomData<T>,
-}
-
-/// A [`Slot`] that can be read only.
-#[derive(Debug)]
-pub struct ReadSlot<T, D>(Slot<T, D>);
-
-impl<T> FlatSlot<T> {
-    pub(crate) fn at(&self) -> InPlan {
-        self.at
-    }
-}
-
-impl<T, D> Deref for Slot<T, D> {
-    type Target = FlatSlot<T>;
-
-    fn deref(&self) -> &FlatSlot<T> {
-        &self.flat
-    }
-}
-
-impl<T, D> DerefMut for Slot<T, D> {
-    fn deref_mut(&mut self) -> &mut FlatSlot<T> {
-        &mut self.flat
-    }
-}
-
-impl<T, D> Deref for ReadSlot<T, D> {
-    type Target = Slot<T, D>;
-
-    fn deref(&self) -> &Slot<T, D> {
-        &self.0
-    }
-}
-
 impl<'a> Plan<'a> {
     pub(crate) fn new(region: &'a Region) -> Plan<'a> {
         static PLANS: AtomicU64 = AtomicU64::new(0);
@@ -176,47 +125,6 @@ impl<'a> Plan<'a> {
             self.fail(error);
         }
         Scalar::new(self.name(output))
-    }
-
-    fn try_step<S: StepKernel>(&mut self, step: &S, slots: &[InPlan], output: usize) -> Result<()> {
-        let name = S::Kernel::name();
-        let specs = <S::Kernel as Kernel>::Args::SPECS;
-        let slots = slots.iter().map(|&slot| self.own(slot)).collect::<Result<Vec<usize>>>()?;
-        let shapes = slots.iter().map(|&slot| self.program.arrays[slot].shape.clone()).collect();
-        let shapes = Shapes::new(specs, shapes)
-            .map_err(|reason| Error::Shape { kernel: name.into(), reason })?;
-        let source = step.source(self)?;
-        let kernel = source.kernel.borrow();
-        kernel.check(&shapes).map_err(|reason| Error::Refused { kernel: name.into(), reason })?;
-        let partition = Partition::new(shapes.extent(), kernel.grain(&shapes));
-        debug_assert!(partition.chunks() <= CHUNKS_MAX);
-        let args = specs.iter().zip(slots).enumerate().map(|(argument, (spec, slot))| ArgSpec {
-            array: slot,
-            kind: spec.kind,
-            element_bytes: spec.element_bytes,
-            stride: super::kernel::stride_of(spec.shaped, shapes.of(argument)),
-        });
-        let spec = StepSpec {
-            table: source.table,
-            params: source.params,
-            inputs: source.inputs,
-            args: args.collect(),
-            partition,
-            halo: kernel.halo(),
-            output,
-            slot_bytes: <S::Kernel as Kernel>::Output::BYTES,
-            in_place: specs.iter().any(|spec| spec.kind == Kind::Update),
-            cell: specs.iter().any(|spec| spec.kind == Kind::Merge),
-        };
-        if spec.in_place && spec.cell {
-            let reason = "a kernel cannot both update in place and merge: a chunk that is merged \
-                          later could not be undone; split it into two steps";
-            return Err(Error::Refused { kernel: name.into(), reason: reason.into() });
-        }
-        self.program.ops.push(Op::Step(self.program.steps.len()));
-        self.program.steps.push(spec);
-        self.names.push(name);
-        Ok(())
     }
 
     /// Repeats what `body` describes at most `times` times; gives how often it began, and what
@@ -280,7 +188,7 @@ impl<'a> Plan<'a> {
 
     /// Lets two arrays exchange roles from here on. They must have the same shape.
     pub fn swap<T: Element, D: Dimension>(&mut self, a: &mut Slot<T, D>, b: &mut Slot<T, D>) {
-        match self.own(a.at).and_then(|a| Ok((a, self.own(b.at)?))) {
+        match self.own(a.at()).and_then(|a| Ok((a, self.own(b.at())?))) {
             Ok((a, b)) => self.push_swap(a, b),
             Err(error) => self.fail(error),
         }
@@ -301,7 +209,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The number of a slot or scalar, which must be of this plan.
-    fn own(&self, at: InPlan) -> Result<usize> {
+    pub(super) fn own(&self, at: InPlan) -> Result<usize> {
         if at.plan == self.number {
             return Ok(at.index);
         }
@@ -372,12 +280,6 @@ impl<'a> Plan<'a> {
                 now.swap(slot, from);
             }
         }
-    }
-}
-
-impl<T, D> Slot<T, D> {
-    fn new(at: InPlan) -> Slot<T, D> {
-        Slot { flat: FlatSlot { at, elements: PhantomData }, dim: PhantomData }
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) struct Launchpad {
     marks: Option<Block>,
     slots: Option<Block>,
     undo: Option<Block>,
+    scratch: Option<Block>,
     pre_image: Option<Block>,
     /// Bytes of private accumulators that the workers may hold, in memory of their own.
     accumulators: u64,
@@ -27,6 +28,9 @@ impl Launchpad {
     pub(crate) fn run(&mut self, core: &Core, plan: &mut Plan<'_>) -> Result<State> {
         core.refuse_other_processes()?;
         plan.program.areas = self.areas(core, &plan.program)?;
+        let scratch = plan.program.scratch_bytes;
+        let (scratch, _) = grow(&mut self.scratch, &core.memory, "accumulators", scratch)?;
+        plan.program.place_scratch(scratch);
         let program = Arc::new(plan.program.clone());
         let mut state = program.begin(&plan.constants);
         let (issued, chunks) = match program.advance(&mut state) {

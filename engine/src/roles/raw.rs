@@ -21,7 +21,7 @@ impl Engine {
         let mut places = vec![];
         for (argument, spec) in arguments.iter().zip(K::Args::SPECS) {
             let array = argument.array();
-            let written = matches!(spec.kind, Kind::Write | Kind::Update | Kind::Merge);
+            let written = spec.kind.is_replaced() || spec.kind == Kind::Update;
             let dimensions = spec.ndim.is_none_or(|ndim| ndim == array.shape().len());
             if array.element() != (spec.element)()
                 || !dimensions

@@ -124,6 +124,8 @@ pub struct AddWithFuse;
 pub const MERGE_FUSE: &str = "GRISTMILL_TEST_MERGE";
 
 impl MergeOp<u64> for AddWithFuse {
+    const EXACT: bool = true;
+
     fn identity() -> u64 {
         0
     }
