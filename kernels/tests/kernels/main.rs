@@ -5,6 +5,7 @@
 mod data;
 mod elementwise;
 mod exact;
+mod golden;
 mod heat;
 mod histogram;
 mod random;
