@@ -229,6 +229,21 @@ fn means_of_the_greatest_numbers_do_not_overflow() {
 }
 
 #[test]
+fn variances_overflow_to_infinity_and_underflow_to_zero() {
+    for length in [2, 3, 1000, 5000, 100_001] {
+        for (size, variance) in [(1.7e308, f64::INFINITY), (1e200, f64::INFINITY), (1e-200, 0.0)] {
+            let x: Vec<f64> = (0..length).map(|i| if i % 2 == 0 { size } else { -size }).collect();
+            let moments = engine().run(&Variance::new(), &array(&x)).unwrap();
+            assert_eq!(moments.variance(), variance, "{length} of {size}");
+            assert_eq!(moments.standard_deviation(), variance, "{length} of {size}");
+            assert!(moments.mean().abs() <= size, "{}", moments.mean());
+            let seen = engine().run(&Summary::new(), &array(&x)).unwrap();
+            assert_eq!(seen.standard_deviation(), variance, "{length} of {size}");
+        }
+    }
+}
+
+#[test]
 fn norms_know_nan() {
     let of = |x: &[f64]| engine().run(&Norm2::new(), &array(x)).unwrap().norm();
     assert!(of(&[1e-300, f64::NAN]).is_nan());
