@@ -185,6 +185,23 @@ fn zeros_infinities_and_nan() {
 }
 
 #[test]
+fn the_kernel_knows_the_zeros_of_long_arrays() {
+    let bits = |x: &[f64]| engine().run(&SumExact::new(), &array(x)).unwrap().to_f64().to_bits();
+    for length in [1, 1023, 1024, 1025, 5000, 20_000] {
+        let mut x = vec![-0.0; length];
+        assert_eq!(bits(&x), (-0f64).to_bits(), "{length}");
+        for place in [0, length / 2, length - 1] {
+            x[place] = 0.0;
+            assert_eq!(bits(&x), 0, "{length}, {place}");
+            x[place] = -1.5;
+            assert_eq!(bits(&x), (-1.5f64).to_bits(), "{length}, {place}");
+            x[place] = -0.0;
+        }
+        assert_eq!(bits(&vec![0.0; length]), 0, "{length}");
+    }
+}
+
+#[test]
 fn carries_last_for_millions_of_the_greatest_number() {
     let mut sum = ExactSum::new();
     (0..1_000_000).for_each(|_| sum.add(f64::MAX));

@@ -46,6 +46,9 @@ pub(super) fn add_slice<T: Exact>(sum: &mut ExactSum, x: &[T]) {
 fn split<T: Exact, const PARTS: usize>(x: &[T]) -> Option<[f64; PARTS]> {
     // NaN and infinities fail the test below too.
     let absolute = lanes::sum(x, |x| x.widen().abs());
+    if absolute == 0.0 {
+        return Some([zero_like(x); PARTS]);
+    }
     if !(ABSOLUTE_MIN..ABSOLUTE_MAX).contains(&absolute) {
         return None;
     }
@@ -65,6 +68,11 @@ fn split<T: Exact, const PARTS: usize>(x: &[T]) -> Option<[f64; PARTS]> {
     split_lanes(&last, &sigmas, &mut parts, &mut left);
     // A sum of absolute values is 0 only if all of them are.
     (left == [0.0; LANES]).then(|| parts.map(lanes::fold))
+}
+
+/// The sum of zeros: -0 if all of them are, as IEEE 754 has it.
+fn zero_like<T: Exact>(zeros: &[T]) -> f64 {
+    if zeros.iter().all(|x| x.widen().is_sign_negative()) { -0.0 } else { 0.0 }
 }
 
 /// Adds the parts of one number per lane, and the absolute value of what is left.
