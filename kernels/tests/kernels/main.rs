@@ -10,6 +10,7 @@ mod heat;
 mod histogram;
 mod random;
 mod reductions;
+mod reference;
 mod refusals;
 mod scan;
 mod sky_view;
