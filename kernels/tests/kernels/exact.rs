@@ -124,7 +124,10 @@ proptest! {
     }
 
     #[test]
-    fn in_any_order_and_grouping(numbers in prop::collection::vec(finite(), 1..60), cut in 0usize..60) {
+    fn in_any_order_and_grouping(
+        numbers in prop::collection::vec(finite(), 1..60),
+        cut in 0usize..60,
+    ) {
         let whole: ExactSum = numbers.iter().copied().collect();
         let (left, right) = numbers.split_at(cut.min(numbers.len()));
         let left: ExactSum = left.iter().rev().copied().collect();
