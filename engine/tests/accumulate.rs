@@ -90,7 +90,11 @@ fn data(engine: &Engine, len: usize, bins: usize) -> Data {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
     #[test]
-    fn groups_are_folded_by_the_fixed_tree(len in 0usize..3000, bins in 1usize..40, grain in 1usize..400) {
+    fn groups_are_folded_by_the_fixed_tree(
+        len in 0usize..3000,
+        bins in 1usize..40,
+        grain in 1usize..400,
+    ) {
         let engine = engine(3);
         let Data { keys, weights, mut sums, mut counts } = data(&engine, len, bins);
         let kernel = Weigh { fuse: None, grain };

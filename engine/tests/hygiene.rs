@@ -230,11 +230,16 @@ fn an_engine_in_a_worker_is_an_error() {
 fn an_engine_outlives_the_thread_that_started_it() {
     let _turn = one_at_a_time();
     // Workers die with the thread that started them: that must not be the user's.
-    let engine = std::thread::spawn(|| engine(2)).join().unwrap();
-    std::thread::sleep(Duration::from_millis(50));
+    let start = || (engine(2), nix::unistd::gettid(), children_of("self"));
+    let (engine, thread, workers) = std::thread::spawn(start).join().unwrap();
+    // Its entry goes when all is done that the kernel does at a thread's end, after the signals to
+    // those that are to die with it.
+    let entry = std::path::PathBuf::from(format!("/proc/self/task/{thread}"));
+    wait_until("the thread ends", || !entry.exists());
     let x = engine.filled(1000, 1.0).unwrap();
     assert_eq!(engine.sum(&x).unwrap(), 1000.0);
-    assert_eq!((engine.stats().deaths, children_of("self").len()), (0, 2));
+    assert_eq!((engine.stats().deaths, workers.len()), (0, 2));
+    assert_eq!(children_of("self"), workers);
     std::thread::scope(|scope| {
         scope.spawn(|| assert_eq!(engine.sum(&x).unwrap(), 1000.0));
     });

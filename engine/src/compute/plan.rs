@@ -155,6 +155,68 @@ impl<'a> Plan<'a> {
 
     /// Leaves the innermost loop if the condition holds. `operands` are scalars or numbers, or a
     /// tuple of them; the condition is a closure that captures nothing.
+    ///
+    /// ```
+    /// # use gristmill::{Chunk, Engine, InOut, Kernel, Max};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Halve;
+    /// # impl Kernel for Halve {
+    /// #     type Args = InOut<f64>;
+    /// #     type Output = Max<f64>;
+    /// #     fn run(&self, _: Chunk, x: &mut [f64]) -> f64 {
+    /// #         x.iter_mut().fold(0.0, |greatest, x| {
+    /// #             *x /= 2.0;
+    /// #             x.max(greatest)
+    /// #         })
+    /// #     }
+    /// # }
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = Engine::builder().workers(2).build()?;
+    /// let mut x = engine.filled(100, 1024.0)?;
+    /// let (times, greatest) = engine.plan(|p| {
+    ///     let mut x = p.write(&mut x);
+    ///     p.repeat(100, |p| {
+    ///         let greatest = p.step(&Halve, &mut x);
+    ///         p.until((greatest, 1.0), |(greatest, tolerance)| greatest < tolerance);
+    ///         greatest
+    ///     })
+    /// })?;
+    /// assert_eq!((times, greatest), (11, 0.5));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// What it compares with is an operand; a condition that captures does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # use gristmill::{Chunk, Engine, InOut, Kernel, Max};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Halve;
+    /// # impl Kernel for Halve {
+    /// #     type Args = InOut<f64>;
+    /// #     type Output = Max<f64>;
+    /// #     fn run(&self, _: Chunk, x: &mut [f64]) -> f64 {
+    /// #         x.iter_mut().fold(0.0, |greatest, x| {
+    /// #             *x /= 2.0;
+    /// #             x.max(greatest)
+    /// #         })
+    /// #     }
+    /// # }
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = Engine::builder().workers(2).build()?;
+    /// let mut x = engine.filled(100, 1024.0)?;
+    /// let tolerance = 1.0;
+    /// let (times, greatest) = engine.plan(|p| {
+    ///     let mut x = p.write(&mut x);
+    ///     p.repeat(100, |p| {
+    ///         let greatest = p.step(&Halve, &mut x);
+    ///         p.until(greatest, |greatest| greatest < tolerance);
+    ///         greatest
+    ///     })
+    /// })?;
+    /// # Ok(()) }
+    /// ```
     pub fn until<S, F>(&mut self, operands: S, condition: F)
     where
         S: Operands,

@@ -189,16 +189,39 @@ impl Kernel for Zero {
     }
 }
 
-/// The sum of all elements, each widened to the type of the total.
+/// The kernel behind [`Engine::sum`](crate::Engine::sum), for plans, where a later step reads the
+/// scalar, and for kernels of one's own that sum in the same way.
+///
+/// It yields the total before its last rounding or check: `f64` for `f32` and `f64`, a pair of
+/// `f64` for complex elements, `i128` or `u128` for integers. See [`Summand`].
+///
+/// ```
+/// use gristmill::{Engine, Total};
+///
+/// # fn main() -> gristmill::Result<()> {
+/// let engine = Engine::builder().workers(2).build()?;
+/// let x = engine.filled(1000, 0.1f32)?;
+/// let total: f64 = engine.run(&Total::new(), &x)?;
+/// assert_eq!(engine.sum(&x)?, total as f32);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Total<T> {
+#[serde(bound = "")]
+pub struct Total<T> {
     #[serde(skip)]
     types: PhantomData<fn(T)>,
 }
 
 impl<T> Total<T> {
-    pub(crate) fn new() -> Total<T> {
+    /// The kernel; its element type follows from the array.
+    pub const fn new() -> Total<T> {
         Total { types: PhantomData }
+    }
+}
+
+impl<T> Default for Total<T> {
+    fn default() -> Total<T> {
+        Total::new()
     }
 }
 
