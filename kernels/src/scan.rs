@@ -17,6 +17,8 @@ use std::marker::PhantomData;
 const BLOCK: usize = 2048;
 /// Blocks per chunk: enough to hide the latency of an addition.
 const SIDE_BY_SIDE: usize = 8;
+/// Elements per chunk.
+pub(crate) const CHUNK: usize = SIDE_BY_SIDE * BLOCK;
 
 /// Whether a prefix sum contains its own element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,7 +166,7 @@ impl<T: Number> Kernel for PrefixSums<T> {
     }
 
     fn grain(&self, _: &Shapes) -> usize {
-        SIDE_BY_SIDE * BLOCK
+        CHUNK
     }
 }
 
