@@ -45,6 +45,7 @@ mod arithmetic;
 mod elementwise;
 mod heat;
 mod histogram;
+mod job_plans;
 mod jobs;
 mod lanes;
 mod marker;

@@ -14,6 +14,8 @@ mod tasks;
 mod worker;
 
 pub use builder::{Builder, Pin, Wait};
+#[cfg(feature = "cli")]
+pub(crate) use coordinator::{About, Buried};
 pub use coordinator::{Progress, Stats};
 pub use engine::Engine;
 pub use task_queue::TaskQueue;

@@ -3,7 +3,7 @@
 //!
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
-use super::coordinator::{Core, Publisher};
+use super::coordinator::{About, Buried, Core, Publisher};
 use super::open_queue::OpenQueue;
 use super::worker::TaskOutcome;
 use crate::compute::{Ending, Frame, Issued};
@@ -199,9 +199,12 @@ impl Supervisor {
             *count += 1;
             *last = Some(death.clone());
         }
+        let mut about = About::Nothing;
+        let retries_before = self.core.stats().retries;
         for culprit in burial.culprits {
             match culprit {
                 Culprit::Chunk(chunk) => {
+                    about = About::Chunk(chunk);
                     let deaths = running.deaths.entry((serial, chunk)).or_default();
                     deaths.push(death.clone());
                     if deaths.len() as u32 >= self.core.attempts_max {
@@ -214,24 +217,32 @@ impl Supervisor {
                     }
                 }
                 Culprit::Fold => {
+                    about = About::Fold;
                     running.fold_deaths.entry(serial).or_default().push(death.clone());
                     self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
         drop(running);
-        self.return_leases(rank, death);
+        if self.return_leases(rank, death) {
+            about = About::Task;
+        }
+        let retries = self.core.stats().retries - retries_before;
+        self.core.note_death(Buried { death: death.clone(), about, retries });
         control.ring();
         control.announce_finish();
     }
 
-    /// A dead worker's leases return to their queues, or fail after too many attempts.
-    fn return_leases(&self, rank: usize, death: &DeathRecord) {
+    /// A dead worker's leases return to their queues, or fail after too many attempts; gives
+    /// whether there were any.
+    fn return_leases(&self, rank: usize, death: &DeathRecord) -> bool {
+        let mut any = false;
         let control = self.core.control();
         let mut open = self.core.lock_queues();
         for (words, deaths) in control.queues.iter().zip(open.iter_mut()) {
             let Some(OpenQueue { deaths, .. }) = deaths else { continue };
             for sequence in words.leases_of(rank) {
+                any = true;
                 let deaths = deaths.entry(sequence).or_default();
                 deaths.push(death.clone());
                 if deaths.len() as u32 >= self.core.attempts_max {
@@ -245,6 +256,7 @@ impl Supervisor {
                 }
             }
         }
+        any
     }
 
     /// Starts a replacement; gives the rank up after too many failed starts.
