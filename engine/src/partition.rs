@@ -54,11 +54,13 @@ pub(crate) struct Tiling {
 
 impl Tiling {
     /// Cuts rows and columns into tiles of at most `tile` rows and columns; 0 counts as 1, and tiles
-    /// grow where there would be more than [`CHUNKS_MAX`].
-    pub(crate) fn new(shape: [usize; 2], tile: [usize; 2]) -> Tiling {
-        let mut tiling = Tiling { shape, tile: tile.map(|len| len.max(1)) };
-        while tiling.tiles() > CHUNKS_MAX {
-            tiling.tile = tiling.tile.map(|len| 2 * len);
+    /// grow where there would be more than `tiles_max`.
+    pub(crate) fn new(shape: [usize; 2], tile: [usize; 2], tiles_max: usize) -> Tiling {
+        let within = |axis: usize, len: usize| len.clamp(1, shape[axis].max(1));
+        let mut tiling = Tiling { shape, tile: [within(0, tile[0]), within(1, tile[1])] };
+        while tiling.tiles() > tiles_max.max(1) {
+            let [rows, columns] = tiling.tile;
+            tiling.tile = [within(0, 2 * rows), within(1, 2 * columns)];
         }
         tiling
     }
@@ -93,10 +95,13 @@ mod tests {
 
     #[test]
     fn tiles_grow_until_they_can_be_claimed() {
-        let tiling = Tiling::new([1 << 20, 1 << 20], [1, 1]);
+        let tiling = Tiling::new([1 << 20, 1 << 20], [1, 1], CHUNKS_MAX);
         assert!(tiling.tiles() <= CHUNKS_MAX && tiling.tiles() > CHUNKS_MAX / 8);
         let [rows, columns] = tiling.ranges(tiling.tiles() - 1);
         assert_eq!((rows.end, columns.end), (1 << 20, 1 << 20));
+        // Whole rows, of a matrix that is all rows; and no more tiles than asked for.
+        assert_eq!(Tiling::new([1 << 26, 1], [1, usize::MAX], CHUNKS_MAX).tiles(), 1 << 24);
+        assert!(Tiling::new([400, 400], [4, 4], 32).tiles() <= 32);
     }
 
     proptest! {
@@ -104,7 +109,7 @@ mod tests {
         fn tiles_cover_each_place_once(
             rows in 0usize..40, columns in 0usize..40, down in 0usize..9, across in 0usize..9
         ) {
-            let tiling = Tiling::new([rows, columns], [down, across]);
+            let tiling = Tiling::new([rows, columns], [down, across], CHUNKS_MAX);
             let mut seen = vec![0; rows * columns];
             for tile in 0..tiling.tiles() {
                 let [rows, of] = tiling.ranges(tile);

@@ -2,8 +2,8 @@
 
 mod support;
 
-use gristmill::{Add, Array, Chunk, Engine, Error, In, Kernel, Merge, Shapes, Sum};
-use ndarray::{Array2, Ix1, Ix2};
+use gristmill::{Add, Array, Chunk, Engine, Error, In, Kernel, Merge, Shapes, Sum, Tile};
+use ndarray::{Array2, ArrayView2, Ix1, Ix2};
 use num_complex::Complex64;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -176,6 +176,69 @@ impl Kernel for Fold {
         let n = sums.len();
         x.iter().zip(chunk.start()..).for_each(|(x, i)| sums[i % n] += x);
     }
+}
+
+/// Adds everything to every element, with a rounding error each.
+#[derive(Serialize, Deserialize)]
+struct AddAll;
+
+impl Kernel for AddAll {
+    type Args = (In<f64>, Merge<f64, Add>);
+    type Output = ();
+
+    fn run(&self, _: Chunk, (x, sums): (&[f64], &mut [f64])) {
+        x.iter().for_each(|x| sums.iter_mut().for_each(|sum| *sum += x));
+    }
+
+    fn grain(&self, _: &Shapes) -> usize {
+        1
+    }
+}
+
+#[test]
+fn a_launch_and_a_plan_make_the_same_groups_of_arrays_of_any_shape() {
+    let engine = engine(2);
+    let x = engine.from_fn(3000, |i| 0.1 + (i % 97) as f64 * 1e-3).unwrap();
+    for shape in [&[][..], &[3], &[1, 1 << 14], &[1 << 14, 1]] {
+        let mut launched = engine.zeros::<f64, _>(shape).unwrap();
+        let mut planned = engine.zeros::<f64, _>(shape).unwrap();
+        engine.run(&AddAll, (&x, &mut launched)).unwrap();
+        engine
+            .plan(|p| {
+                let (x, mut sums) = (p.read(&x), p.write(&mut planned));
+                p.step(&AddAll, (&x, &mut sums));
+            })
+            .unwrap();
+        assert_eq!(bits(launched.as_slice()), bits(planned.as_slice()), "{shape:?}");
+    }
+}
+
+/// Counts the tiles into every element.
+#[derive(Serialize, Deserialize)]
+struct CountTiles;
+
+impl Kernel for CountTiles {
+    type Args = (Tile<f64>, Merge<f64, Add>);
+    type Output = ();
+
+    fn run(&self, _: Chunk, (_, sums): (ArrayView2<f64>, &mut [f64])) {
+        sums.iter_mut().for_each(|sum| *sum += 1.0);
+    }
+
+    fn tile(&self, _: &Shapes) -> [usize; 2] {
+        [4, 4]
+    }
+}
+
+#[test]
+fn tiles_are_as_many_as_accumulators_have_room() {
+    let engine = engine(2);
+    let x = engine.zeros((400, 400)).unwrap();
+    let mut sums = engine.zeros(4 << 20).unwrap();
+    engine.run(&CountTiles, (&x, &mut sums)).unwrap();
+    // 10,000 tiles if there were room for as many accumulators of 32 MiB.
+    assert!((1.0..=8.0).contains(&sums[0]), "{}", sums[0]);
+    assert!(sums.as_slice().iter().all(|sum| *sum == sums[0]));
 }
 
 #[test]

@@ -34,6 +34,14 @@ fn recurse(depth: u64) -> u64 {
 
 #[test]
 fn a_stack_overflow_is_named() {
+    // Without a limit it would take all memory.
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: plain system calls; workers that start from here on have the limit.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit);
+        limit.rlim_cur = limit.rlim_cur.min(8 << 20);
+        libc::setrlimit(libc::RLIMIT_STACK, &limit);
+    }
     let death = death_of(recurse, 0);
     let Cause::StackOverflow { limit_bytes } = death.cause else { panic!("{death}") };
     assert!(limit_bytes >= 1 << 16);
@@ -93,6 +101,26 @@ fn abort_with_words(_: u64) -> u64 {
 fn last_words_are_those_that_say_something() {
     let death = death_of(abort_with_words, 0);
     assert!(death.to_string().contains("its last words: the matrix is singular"), "{death}");
+}
+
+fn unchecked(index: u64) -> u64 {
+    let values = std::hint::black_box(vec![1u64, 2, 3]);
+    // SAFETY: none; the test wants the standard library's own check to fail, in debug builds.
+    unsafe { *values.get_unchecked(index as usize) }
+}
+
+#[test]
+fn what_the_standard_library_finds_unsafe_leaves_its_message() {
+    if cfg!(debug_assertions) {
+        let death = death_of(unchecked, 7);
+        assert!(death.to_string().contains("unsafe precondition(s) violated"), "{death}");
+    }
+}
+
+#[test]
+fn an_address_that_no_process_has_is_not_told_as_null() {
+    let death = death_of(touch, 0xdead_beef_dead_bee8);
+    assert!(matches!(death.cause, Cause::Signal { number: 11, address: None, .. }), "{death}");
 }
 
 fn panic_in_c(_: u64) -> u64 {

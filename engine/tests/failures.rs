@@ -137,6 +137,33 @@ fn a_panic_under_a_hook_of_the_kernels_own_keeps_its_message() {
     assert!(matches!(&error, Error::Panicked(panic) if panic.message == "chunk 0"), "{error}");
 }
 
+/// Catches a panic of its own in the first chunk, and resumes one in the second.
+#[derive(Serialize, Deserialize)]
+struct Catching;
+
+impl Kernel for Catching {
+    type Args = In<f64>;
+    type Output = ();
+
+    fn run(&self, chunk: Chunk, _: &[f64]) {
+        let caught = std::panic::catch_unwind(|| panic!("harmless")).unwrap_err();
+        if chunk.index() == 1 {
+            drop(caught);
+            std::panic::resume_unwind(Box::new("the real one"));
+        }
+    }
+}
+
+#[test]
+fn a_panic_that_was_caught_is_not_told_for_another() {
+    let engine = engine(1);
+    let x = engine.filled(1000, 2.0).unwrap();
+    let error = engine.run(&Catching, &x).unwrap_err();
+    let Error::Panicked(panic) = &error else { panic!("{error}") };
+    assert_eq!(panic.message, "the real one");
+    assert!(panic.place.contains("resumed"), "{}", panic.place);
+}
+
 #[test]
 fn errors_are_read_as_sentences_where_main_returns_them() {
     let engine = engine(1);

@@ -320,19 +320,27 @@ fn a_forked_child_is_refused_and_harms_nobody() {
     let _turn = one_at_a_time();
     let engine = engine(1);
     let x = engine.filled(1000, 1.0).unwrap();
-    // SAFETY: the child asks for one launch, which is refused at once, and ends.
+    let mut queue = engine.tasks().queue(|n: u8| n).unwrap();
+    queue.put(&1).unwrap();
+    // SAFETY: the child asks for what is refused at once, and ends.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let refused = matches!(engine.plan(|_| ()), Err(Error::Forked));
-        let queue = matches!(engine.tasks().queue(|n: u8| n), Err(Error::Forked));
+        engine.cancel();
+        let refused = matches!(engine.plan(|_| ()), Err(Error::Forked))
+            && matches!(engine.tasks().queue(|n: u8| n), Err(Error::Forked))
+            && matches!(engine.zeros::<f64, _>(10), Err(Error::Forked))
+            && matches!(queue.put(&1), Err(Error::Forked))
+            && engine.progress().is_none();
+        drop(queue);
         drop(engine);
         // SAFETY: ends the child without running what belongs to the parent.
-        unsafe { libc::_exit(if refused && queue { 7 } else { 8 }) };
+        unsafe { libc::_exit(if refused { 7 } else { 8 }) };
     }
     let mut status = 0;
     // SAFETY: a plain system call.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "{status}");
+    assert_eq!(queue.close().map(|(_, result)| result.unwrap()).collect::<Vec<_>>(), [1]);
     assert_eq!((engine.sum(&x).unwrap(), engine.stats().deaths), (1000.0, 0));
 }
 

@@ -102,6 +102,24 @@ fn parameters_that_cannot_be_sent_are_one_result_among_the_others() {
 }
 
 #[test]
+fn endless_parameters_that_are_refused_are_taken_as_results_are() {
+    let engine = engine(1);
+    let endless =
+        engine.tasks().bound(4).map(|n: NotTwo| n.0, std::iter::repeat_with(|| NotTwo(2)));
+    let first: Vec<_> = endless.unwrap().take(10).collect();
+    assert!(first.len() == 10 && first.iter().all(Result::is_err));
+}
+
+#[test]
+fn a_panic_with_a_message_of_any_length_is_told() {
+    let engine = Engine::builder().workers(1).capacity(6 << 20).build().unwrap();
+    let shout = |n: usize| -> u8 { panic!("{}", "a".repeat(n)) };
+    let result = engine.tasks().map(shout, [3 << 20]).unwrap().next().unwrap();
+    let Err(Error::Task { reason: TaskFailure::Panicked(panic), .. }) = result else { panic!() };
+    assert!(panic.message.starts_with("aaaa") && panic.message.len() < 2000);
+}
+
+#[test]
 fn failures_have_the_number_of_their_parameters() {
     let engine = engine(2);
     let odd = |n: NotTwo| if n.0 % 2 == 1 { n.0 } else { panic!("even") };

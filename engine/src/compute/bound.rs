@@ -292,16 +292,23 @@ impl Bound {
         let (rows, columns) = (&self.window.range, &self.window.columns);
         for (at, arg) in self.at.iter().zip(&spec.args) {
             let stride = at.stride * arg.element_bytes;
-            let (first, bytes) = match arg.kind {
-                Kind::Write => (0, stride),
-                Kind::TileOut => {
-                    (columns.start * arg.element_bytes, columns.len() * arg.element_bytes)
-                }
-                _ => continue,
-            };
-            for row in rows.clone() {
+            let start = rows.start * stride;
+            match arg.kind {
                 // SAFETY: the pieces of a claimed chunk, which are ours to write.
-                unsafe { at.base.add(row * stride + first).write_bytes(0xA5, bytes) }
+                Kind::Write => unsafe {
+                    at.base.add(start).write_bytes(0xA5, rows.len() * stride);
+                },
+                Kind::TileOut => {
+                    let [first, bytes] =
+                        [columns.start, columns.len()].map(|n| n * arg.element_bytes);
+                    for row in 0..rows.len() {
+                        // SAFETY: as above, the columns of a row of the tile.
+                        unsafe {
+                            at.base.add(start + row * stride + first).write_bytes(0xA5, bytes);
+                        }
+                    }
+                }
+                _ => {}
             }
         }
     }

@@ -39,7 +39,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Its texts cut so that all of them fit the page: the beginning of each says most.
-    fn shortened(&self) -> Failure {
+    pub(crate) fn shortened(&self) -> Failure {
         let cut = |text: &str, bytes: usize| text[..text.floor_char_boundary(bytes)].to_owned();
         match self {
             Failure::Panic { message, place, backtrace } => Failure::Panic {
@@ -109,19 +109,36 @@ pub(crate) fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
         let message = text_of(info.payload());
         let place = info.location().map_or("an unknown place".into(), ToString::to_string);
-        let caught = IS_GUARDED.get() && !message.starts_with("panic in a ");
+        let caught = IS_GUARDED.get() && !cannot_unwind(&message);
         LAST_PANIC.with(|last| {
             let mut last = last.borrow_mut();
             if let (Some(Failure::Panic { message, place, .. }), false) = (&*last, caught) {
-                eprintln!("panicked at {place}: {message}");
+                print(place, message);
             }
             if !caught {
-                eprintln!("panicked at {place}: {message}");
+                print(&place, &message);
             }
             let backtrace = backtrace();
             *last = Some(Failure::Panic { message, place, backtrace });
         });
     }));
+}
+
+/// In one line, as the last line is what a death record shows.
+fn print(place: &str, message: &str) {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    eprintln!("panicked at {place}: {}", words.join(" "));
+}
+
+/// Whether the standard library aborts after this panic; it says so only on nightly.
+fn cannot_unwind(message: &str) -> bool {
+    let starts = [
+        "panic in a ",
+        "unsafe precondition(s) violated",
+        "misaligned pointer dereference",
+        "null pointer dereference occurred",
+    ];
+    starts.iter().any(|start| message.starts_with(start))
 }
 
 fn text_of(payload: &(dyn Any + Send)) -> String {
@@ -139,9 +156,9 @@ fn backtrace() -> String {
     let text = backtrace.to_string();
     let lines: Vec<&str> = text.lines().collect();
     let is_frame = |line: &str| !line.trim_start().starts_with("at ");
-    let is_engine = |line: &&str| {
-        is_frame(line) && (line.contains("catch_unwind") || line.contains("AssertUnwindSafe"))
-    };
+    // Not by the crate's name: it is in the names of a user's implementations of its traits, too.
+    let engine = ["catch_unwind", "AssertUnwindSafe", "compute::table::Typed", "compute::bound::"];
+    let is_engine = |line: &&str| is_frame(line) && engine.iter().any(|own| line.contains(own));
     let lines = &lines[..lines.iter().position(is_engine).unwrap_or(lines.len())];
     let is_machinery = |line: &&str| is_frame(line) && line.contains("panicking::");
     let from = lines.iter().rposition(is_machinery).map_or(0, |last| last + 1);
@@ -151,15 +168,19 @@ fn backtrace() -> String {
 
 /// Runs user code; a panic becomes a value.
 pub(crate) fn guarded<T>(user_code: impl FnOnce() -> T) -> Result<T, Failure> {
+    // What is left of a panic that user code has caught itself.
+    LAST_PANIC.with(|last| last.borrow_mut().take());
     IS_GUARDED.set(true);
     let result = catch_unwind(AssertUnwindSafe(user_code));
     IS_GUARDED.set(false);
     result.map_err(|payload| {
+        let own = text_of(&*payload);
         let last = LAST_PANIC.with(|last| last.borrow_mut().take());
-        // None where user code has set a hook of its own.
-        last.unwrap_or_else(|| Failure::Panic {
-            message: text_of(&*payload),
-            place: "a place that is not known, as a kernel has set a panic hook of its own".into(),
+        let is_this =
+            |last: &Failure| matches!(last, Failure::Panic { message, .. } if *message == own);
+        last.filter(is_this).unwrap_or_else(|| Failure::Panic {
+            message: own,
+            place: "a place that is not known (it was resumed, or passed a hook of its own)".into(),
             backtrace: String::new(),
         })
     })

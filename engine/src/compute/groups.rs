@@ -17,10 +17,9 @@ const GROUPS_MAX: usize = 256;
 /// Bytes that all accumulators of a step may take together, as far as one is not larger already.
 const BYTES_MAX: usize = 256 << 20;
 
-/// The grain of a step whose accumulators take `bytes` bytes: at least the kernel's own.
-pub(crate) fn grain_of_groups(extent: usize, grain: usize, bytes: usize) -> usize {
-    let groups = (BYTES_MAX / bytes.max(1)).clamp(1, GROUPS_MAX);
-    grain.max(extent.div_ceil(groups))
+/// The most groups of a step whose accumulators take `bytes` bytes.
+pub(crate) fn groups_max(bytes: usize) -> usize {
+    (BYTES_MAX / bytes.max(1)).clamp(1, GROUPS_MAX)
 }
 
 /// Folds the accumulators of all groups, one behind the other in the first array, into the second.

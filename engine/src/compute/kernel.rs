@@ -81,7 +81,8 @@ pub trait Kernel: Serialize + DeserializeOwned + Send + Sync {
     /// Indices (elements or rows) per chunk. The default suits computations of unknown weight:
     /// some 256 chunks, each of at least 128 bytes and at most 256 KiB per array.
     ///
-    /// Results that are folded depend on it, so it must be a function of parameters and shapes.
+    /// Results that are folded depend on it, so it must be a function of parameters and shapes. A
+    /// [`Merge`](super::Merge) of floats raises it; with tiles it is not asked.
     fn grain(&self, shapes: &Shapes) -> usize {
         shapes.grain(256, 128)
     }

@@ -1,14 +1,14 @@
 //! Describing a step: a kernel and its arrays become a partition, and what the workers need to know.
 
 use super::access::{AccessSpec, Args, Kind};
-use super::groups::grain_of_groups;
+use super::groups::groups_max;
 use super::kernel::{Kernel, Shapes};
 use super::plan::Plan;
 use super::program::{ArgSpec, ArrayPlace, InPlan, Op, StepSpec};
 use super::reduce::Output;
 use super::scalar::StepKernel;
 use crate::error::{Error, Result};
-use crate::partition::{Partition, Tiling};
+use crate::partition::{CHUNKS_MAX, Partition, Tiling};
 use std::borrow::Borrow;
 
 /// Arrays begin at multiples of this.
@@ -25,7 +25,12 @@ impl Plan<'_> {
         let name = S::Kernel::name();
         let specs = <S::Kernel as Kernel>::Args::SPECS;
         let slots = slots.iter().map(|&slot| self.own(slot)).collect::<Result<Vec<usize>>>()?;
-        let shapes = slots.iter().map(|&slot| self.program.arrays[slot].shape.clone()).collect();
+        // As a launch of one kernel has them: where order alone counts, one axis.
+        let shapes = specs.iter().zip(&slots).map(|(spec, &slot)| {
+            let array = &self.program.arrays[slot];
+            if spec.shaped { array.shape.clone() } else { vec![array.len] }
+        });
+        let shapes = shapes.collect();
         let shapes = Shapes::new(specs, shapes)
             .map_err(|reason| Error::Shape { kernel: name.into(), reason })?;
         let source = step.source(self)?;
@@ -52,7 +57,7 @@ impl Plan<'_> {
             in_place: specs.iter().any(|spec| spec.kind == Kind::Update),
             cell: specs.iter().any(|spec| spec.kind == Kind::Merge),
         };
-        if spec.in_place && spec.cell {
+        if spec.in_place && specs.iter().any(|spec| spec.kind.is_merged()) {
             let reason = "a kernel cannot both update in place and merge: a chunk that is merged \
                           later could not be undone; split it into two steps";
             return Err(Error::Refused { kernel: name.into(), reason: reason.into() });
@@ -81,6 +86,7 @@ impl Plan<'_> {
             let Some(table) = folding else { continue };
             let result = arg.array;
             let len = self.program.arrays[result].len;
+            // At most `groups_max`, so that this fits.
             let groups = step.partition.chunks();
             arg.array = self.program.arrays.len();
             arg.stride = len;
@@ -106,16 +112,16 @@ fn cut<K: Kernel>(
     specs: &[AccessSpec],
     shapes: &Shapes,
 ) -> (Option<Tiling>, Partition) {
-    if let Some(argument) = specs.iter().position(|spec| spec.kind.is_tiled()) {
-        let shape = [shapes.of(argument)[0], shapes.of(argument)[1]];
-        let tiling = Tiling::new(shape, kernel.tile(shapes));
-        return (Some(tiling), Partition::new(tiling.tiles(), 1));
-    }
     let grouped = specs.iter().enumerate().filter(|(_, spec)| spec.kind == Kind::Accumulate);
     let bytes = grouped.map(|(argument, spec)| shapes.of(argument)[0] * spec.element_bytes).sum();
-    let grain = kernel.grain(shapes);
-    let grain = if bytes > 0 { grain_of_groups(shapes.extent(), grain, bytes) } else { grain };
-    (None, Partition::new(shapes.extent(), grain))
+    let chunks_max = if bytes > 0 { groups_max(bytes) } else { CHUNKS_MAX };
+    if let Some(argument) = specs.iter().position(|spec| spec.kind.is_tiled()) {
+        let shape = [shapes.of(argument)[0], shapes.of(argument)[1]];
+        let tiling = Tiling::new(shape, kernel.tile(shapes), chunks_max);
+        return (Some(tiling), Partition::new(tiling.tiles(), 1));
+    }
+    let (extent, grain) = (shapes.extent(), kernel.grain(shapes));
+    (None, Partition::new(extent, grain.max(extent.div_ceil(chunks_max))))
 }
 
 /// The step that folds the accumulators of one argument into the array of `len` elements that the

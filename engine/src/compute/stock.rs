@@ -8,7 +8,9 @@ use super::sum::Summand;
 use super::table::conjure;
 use crate::memory::{Element, make_present};
 use serde::{Deserialize, Serialize};
+use std::fs::File;
 use std::marker::PhantomData;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// `y[i] = f(&params, x[i])`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -143,6 +145,9 @@ pub(crate) struct ReadFile {
     /// The coordinator, and its descriptor of the file.
     pub(crate) pid: u32,
     pub(crate) descriptor: i32,
+    /// The file's device and inode, as /proc may be that of another PID namespace, where the process
+    /// of this number is somebody else.
+    pub(crate) identity: (u64, u64),
     /// Where in the file the array begins.
     pub(crate) offset_bytes: u64,
 }
@@ -150,6 +155,19 @@ pub(crate) struct ReadFile {
 impl ReadFile {
     /// In place of the system's error number: the file ended too early.
     pub(crate) const CUT_SHORT: u32 = u32::MAX;
+
+    fn open(&self) -> std::io::Result<File> {
+        let file = File::open(format!("/proc/{}/fd/{}", self.pid, self.descriptor))?;
+        if ReadFile::identity_of(&file)? == self.identity {
+            return Ok(file);
+        }
+        Err(std::io::Error::from_raw_os_error(libc::ENOENT))
+    }
+
+    pub(crate) fn identity_of(file: &File) -> std::io::Result<(u64, u64)> {
+        let data = file.metadata()?;
+        Ok((data.dev(), data.ino()))
+    }
 }
 
 impl Kernel for ReadFile {
@@ -162,10 +180,8 @@ impl Kernel for ReadFile {
     }
 
     fn run(&self, chunk: Chunk, bytes: &mut [u8]) -> u32 {
-        use std::os::unix::fs::FileExt;
-        let file = std::fs::File::open(format!("/proc/{}/fd/{}", self.pid, self.descriptor));
         let at = self.offset_bytes + chunk.start() as u64;
-        match file.and_then(|file| file.read_exact_at(bytes, at)) {
+        match self.open().and_then(|file| file.read_exact_at(bytes, at)) {
             Ok(()) => 0,
             Err(e) => e.raw_os_error().map_or(ReadFile::CUT_SHORT, |code| code as u32),
         }

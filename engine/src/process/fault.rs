@@ -86,14 +86,16 @@ pub(crate) fn watch(words: &'static FaultWords) {
 
 extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     // SAFETY: the kernel passes a description that is valid during the call.
-    let (from_kernel, address) = unsafe { ((*info).si_code > 0, (*info).si_addr() as usize) };
+    let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
+    let from_kernel = code > 0;
     // SAFETY: null, or words in the region, which is mapped for the life of this process.
     if let (Some(words), true) = (unsafe { WORDS.load(Relaxed).as_ref() }, from_kernel) {
         let low = STACK_LOW.load(Relaxed);
         let below_stack = low.saturating_sub(GUARD)..low.saturating_add(4096);
         if low > 0 && below_stack.contains(&address) {
             words.note(STACK, STACK_BYTES.load(Relaxed) as u64);
-        } else {
+        } else if code != libc::SI_KERNEL {
+            // Of an address that no process can have the kernel gives none.
             words.note(AT, address as u64);
         }
     }

@@ -135,6 +135,7 @@ impl Engine {
         path: impl AsRef<std::path::Path>,
     ) -> Result<Array<T, D>> {
         let path = path.as_ref();
+        self.core.refuse_other_processes()?;
         let (header, dim) = npy_file::shape_of::<T, D>(path)?;
         let file = File::open(path).map_err(|e| npy_file::unread(path, &e))?;
         let bytes = bytes_of(dim.slice(), size_of::<T>())?;
@@ -154,7 +155,8 @@ impl Engine {
         bytes: &mut Elements<u8>,
     ) -> Result<(), Unread> {
         let (pid, descriptor) = (std::process::id(), file.as_raw_fd());
-        let kernel = ReadFile { pid, descriptor, offset_bytes };
+        let identity = ReadFile::identity_of(file).map_err(Unread::File)?;
+        let kernel = ReadFile { pid, descriptor, identity, offset_bytes };
         let denied = [libc::EACCES, libc::EPERM, libc::ENOENT].map(|code| code as u32);
         let answer =
             if bytes.len() < LAUNCH_MIN { denied[0] } else { self.run(&kernel, &mut *bytes)? };
@@ -174,6 +176,7 @@ impl Engine {
         dim: D,
         purpose: &'static str,
     ) -> Result<Array<T, D>> {
+        self.core.refuse_other_processes()?;
         let bytes = bytes_of(dim.slice(), size_of::<T>())?;
         let block = self.core.memory.allocate(purpose, bytes)?;
         Ok(Array::new(self.zeroed(block)?, dim))
@@ -200,6 +203,20 @@ impl Engine {
 mod tests {
     use super::*;
     use std::io::Write;
+
+    #[test]
+    fn a_descriptor_of_another_process_is_not_taken_for_the_file() {
+        let engine = Engine::builder().workers(1).build().unwrap();
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(100).unwrap();
+        let (pid, descriptor) = (std::process::id(), file.as_raw_fd());
+        let identity = ReadFile::identity_of(&file).unwrap();
+        let mut bytes = engine.zeros::<u8, _>(100).unwrap();
+        for (identity, answer) in [(identity, 0), ((1, 2), libc::ENOENT as u32)] {
+            let kernel = ReadFile { pid, descriptor, identity, offset_bytes: 0 };
+            assert_eq!(engine.run(&kernel, &mut bytes).unwrap(), answer);
+        }
+    }
 
     #[test]
     fn files_are_read_by_the_workers_and_their_end_is_noticed() {

@@ -84,12 +84,16 @@ impl Engine {
 
     /// How far the running plan is; none if none is running. For another thread to ask.
     pub fn progress(&self) -> Option<Progress> {
+        self.core.refuse_other_processes().ok()?;
         self.core.progress()
     }
 
     /// Cancels the running launch, if any: chunks in flight are finished, all others are left
     /// out, and the launch ends with [`Error::Cancelled`]. For another thread to call.
     pub fn cancel(&self) {
+        if self.core.refuse_other_processes().is_err() {
+            return;
+        }
         let plan = self.core.lock_running().plan;
         self.core.control().cancelled.store(plan, Ordering::Release);
     }
@@ -123,7 +127,9 @@ impl Engine {
     /// [`Error::Shape`], [`Error::Refused`], [`Error::ForeignArray`] and [`Error::NotPortable`]
     /// before anything runs; [`Error::Panicked`] if it panics, after which output arrays hold
     /// unspecified values; [`Error::Poisoned`] if a chunk kills its worker each time, after which
-    /// all other chunks are done; [`Error::OutOfMemory`] for the engine's own copies.
+    /// all other chunks are done; [`Error::GivenUp`] if workers keep dying and no chunk is to blame;
+    /// [`Error::OutOfMemory`] for the engine's own copies; [`Error::NoWorkers`];
+    /// [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
     pub fn run<K: Kernel>(
         &self,
         kernel: &K,

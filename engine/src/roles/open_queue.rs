@@ -41,7 +41,7 @@ impl Core {
             }
         }
         drop(queues);
-        self.control().ring();
+        self.announce_answers();
     }
 
     /// Forgets a task whose result is taken; gives its deaths, and why it was refused room.
@@ -59,7 +59,13 @@ impl Core {
             open.forsaken = true;
             self.answer(&self.control().queues[index], open);
         }
+        self.announce_answers();
+    }
+
+    /// To the workers who asked; and to whoever waits for their tasks, some of which may be done.
+    fn announce_answers(&self) {
         self.control().ring();
+        self.control().announce_finish();
     }
 
     fn answer(&self, words: &Queue<Hardware>, open: &mut OpenQueue) {

@@ -153,8 +153,15 @@ impl Supervisor {
 
     /// How long to wait for news, at most.
     fn timeout(&self) -> Option<Duration> {
-        let queues_are_open = self.core.control().open_queues.load(Ordering::Relaxed) != 0;
-        self.recovering.map(patience).or_else(|| queues_are_open.then_some(WISHES_WAIT))
+        self.recovering.map(patience).or_else(|| self.tasks_are_out().then_some(WISHES_WAIT))
+    }
+
+    /// Whether some worker may ask for room.
+    fn tasks_are_out(&self) -> bool {
+        let control = self.core.control();
+        let open = control.open_queues.load(Ordering::Relaxed);
+        let mut queues = control.queues.iter().enumerate();
+        queues.any(|(index, words)| open >> index & 1 == 1 && words.is_at_work())
     }
 
     fn watch(&mut self, timeout: Option<Duration>) {

@@ -72,8 +72,10 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotPortable`] if the parameters cannot be sent; [`Error::OutOfMemory`].
+    /// [`Error::NotPortable`] if the parameters cannot be sent; [`Error::OutOfMemory`];
+    /// [`Error::NoWorkers`].
     pub fn put(&mut self, params: &P) -> Result<u64> {
+        self.engine.core.refuse_other_processes()?;
         let bytes = encode(params)?;
         while self.waiting.len() >= self.bound || !self.has_free_slot() {
             let sequence = self.wait_for_any();
@@ -130,6 +132,10 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
     pub(super) fn put_bytes(&mut self, bytes: &[u8]) -> Result<u64> {
         let core = &self.engine.core;
         core.refuse_without_workers()?;
+        if self.waiting.is_empty() {
+            // From now on somebody may ask for room, and the supervisor looks for that.
+            self.engine.handle.wake();
+        }
         let next = self.words().count_put();
         let base = self.room.offset() + next as usize % SLOTS * 2 * INLINE;
         let own = (bytes.len() > INLINE)
@@ -220,6 +226,9 @@ impl<P, R> Drop for TaskQueue<'_, P, R> {
     /// Withdraws what nobody has begun, and waits for what somebody has.
     fn drop(&mut self) {
         let core = &self.engine.core;
+        if core.refuse_other_processes().is_err() {
+            return;
+        }
         let control = core.control();
         let words = &control.queues[self.index];
         let begun: Vec<u64> =

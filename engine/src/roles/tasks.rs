@@ -76,8 +76,8 @@ impl<'e> Tasks<'e> {
     ///
     /// # Errors
     ///
-    /// If all of the engine's task queues are in use. What goes wrong in a task is the value of
-    /// that task: [`Error::Task`].
+    /// As [`queue`](Tasks::queue). What goes wrong in a task is the value of that task:
+    /// [`Error::Task`].
     pub fn map<P, R, F, I>(self, f: F, params: I) -> Result<TaskResults<'e, P, R, I::IntoIter>>
     where
         P: Portable,
@@ -95,7 +95,8 @@ impl<'e> Tasks<'e> {
     ///
     /// # Errors
     ///
-    /// If all of the engine's task queues are in use.
+    /// [`Error::Limit`] if all of the engine's task queues are in use; [`Error::OutOfMemory`];
+    /// [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
     pub fn queue<P, R, F>(self, f: F) -> Result<TaskQueue<'e, P, R>>
     where
         P: Portable,
@@ -122,8 +123,6 @@ impl<'e> Tasks<'e> {
         control.queues[index].reset();
         control.queue_tables[index].store(offset, Ordering::Release);
         control.open_queues.fetch_or(1 << index, Ordering::AcqRel);
-        // The supervisor answers wishes for room as long as a queue is open.
-        self.engine.handle.wake();
         Ok(TaskQueue::new(self.engine, index, self.bound, table.name(), room))
     }
 }
@@ -168,7 +167,9 @@ impl<P: Portable, R: Portable, I: Iterator<Item = P>> TaskResults<'_, P, R, I> {
 
     /// Puts tasks as long as there is room; parameters that cannot be sent are a result.
     fn feed(&mut self) {
-        while self.queue.len() < self.queue.bound && self.queue.has_free_slot() {
+        // Refused parameters take a place too, or endless ones would be taken without end.
+        while self.queue.len() + self.refused.len() < self.queue.bound && self.queue.has_free_slot()
+        {
             let bytes = match self.held.take() {
                 Some(bytes) => Ok(bytes),
                 None => match self.params.next() {

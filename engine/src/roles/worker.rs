@@ -124,6 +124,7 @@ impl Worker {
         let (outcome, bytes) = match result {
             Ok(bytes) => (TaskOutcome::Done, bytes),
             Err(failure) => {
+                let failure = failure.shortened();
                 (TaskOutcome::Failed, postcard::to_stdvec(&failure).unwrap_or_default())
             }
         };

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | NONE | the cell is whole | nothing |
 //! | SAVED | the pre-image is whole, the cell may be torn | put the pre-image back |
-//! | COMMITTED | the cell is whole and holds the listed chunks | mark them done |
+//! | COMMITTED | the cell is whole and holds the listed chunks, or their step has failed | mark them done |
 //!
 //! Merging must be exact and must not depend on order (integers, exact sums). The contents carry
 //! the serial of their step: the first merger of a step starts from the identity, so nobody has to

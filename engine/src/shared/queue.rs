@@ -9,9 +9,9 @@
 //! | phase | whose it is | next |
 //! |---|---|---|
 //! | FREE | the coordinator's | FILLED, by `put` |
-//! | FILLED | anybody's | LEASED, by `lease` |
-//! | LEASED | the worker's that is named in the word | DONE, by `settle`; WANTS; FILLED again, by `give_back` |
-//! | WANTS | the coordinator's: the result needs more room | LEASED, by `grant`; FILLED again, by `give_back`; DONE, by `forgo` |
+//! | FILLED | anybody's | LEASED, by `lease`; DONE, by `withdraw` |
+//! | LEASED | the worker's that is named in the word | DONE, by `settle`; WANTS; FILLED again, by `give_back`, or DONE, by `fail`, once it is dead |
+//! | WANTS | the coordinator's: the result needs more room | LEASED, by `grant`; DONE, by `forgo`; `give_back` and `fail` as above |
 //! | DONE | the coordinator's | FREE, by `take` |
 //!
 //! | word | who writes | what |
@@ -220,6 +220,11 @@ impl<A: Atomics> Queue<A> {
     /// under the coordinator's lock of its queues, as all that ends a wish.
     pub(crate) fn forgo(&self, sequence: u64) {
         self.end_wish(sequence, Phase::Done);
+    }
+
+    /// Whether an item waits to be leased, or is leased.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.has_work() || self.states().any(|s| matches!(s.phase, Phase::Leased | Phase::Wants))
     }
 
     /// The items that want room for their results.

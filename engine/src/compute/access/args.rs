@@ -13,7 +13,8 @@ use sealed::Sealed;
 /// Users name tuples of markers and never implement this.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how a kernel reaches its arrays",
-    note = "use an access kind (`In`, `Out`, `InOut`, `Whole`, `Halo`, `Merge`) or a tuple of them"
+    note = "use an access kind (`In`, `Out`, `InOut`, `Whole`, `Halo`, `Tile`, `TileOut`, `Merge`) or a \
+            tuple of them"
 )]
 pub trait Args: Sealed + 'static {
     /// What `run` gets.

@@ -95,13 +95,15 @@ pub struct TileOut<T>(PhantomData<T>);
 #[derive(Debug)]
 pub struct Halo<T, D>(PhantomData<(T, D)>);
 /// Accumulates into a private copy of the array, which is merged into it by `Op`, each chunk
-/// exactly once. The array's earlier contents are replaced. Every call finds the accumulator as
-/// earlier chunks left it: add to it, and read nothing from it.
+/// exactly once. The array's earlier contents are replaced. What a call finds in the accumulator is
+/// unspecified (the identity, or what earlier chunks left): add to it, and read nothing from it.
+/// A kernel that merges cannot update another array in place.
 ///
 /// Where merging is exact (integers) that is a reduction cell: a worker accumulates over many
 /// chunks. Where it is not (floats) each of a fixed number of groups of indices has an accumulator
 /// of its own, and those are folded by the fixed tree; so the bits are the same in either case.
-/// Those accumulators take up to 256 times the array's bytes, and no more than 256 MiB.
+/// There are at most 256 such groups, and as many as take 256 MiB: an accumulator of more than
+/// 128 MiB makes one group, and so one worker does the step.
 #[derive(Debug)]
 pub struct Merge<T, Op>(PhantomData<(T, Op)>);
 
@@ -132,6 +134,11 @@ impl Kind {
     /// Whether the array is cut into chunks.
     pub(crate) fn is_cut(self) -> bool {
         !matches!(self, Kind::Whole | Kind::Merge | Kind::Accumulate)
+    }
+
+    /// Whether it is merged from accumulators.
+    pub(crate) fn is_merged(self) -> bool {
+        matches!(self, Kind::Merge | Kind::Accumulate)
     }
 
     /// Whether it is cut into tiles.
