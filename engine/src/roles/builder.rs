@@ -107,7 +107,7 @@ impl Builder {
         }
         process::refuse_inherited_handover()?;
         super::worker::check_entry()?;
-        let machine = Machine::for_start();
+        let machine = Machine::for_start(self.workers.is_some());
         let workers = self.workers.unwrap_or_else(|| machine.worker_count().workers);
         if workers == 0 || workers > WORKERS_MAX {
             return Err(Error::Limit {

@@ -140,6 +140,7 @@ impl Kind {
     }
 
     /// Whether what the array held before is lost: it is a result and no input.
+    #[cfg(feature = "cli")]
     pub(crate) fn is_replaced(self) -> bool {
         matches!(self, Kind::Write | Kind::TileOut | Kind::Merge | Kind::Accumulate)
     }
