@@ -44,7 +44,7 @@ mod roles;
 mod shared;
 
 #[cfg(feature = "cli")]
-pub use batch::{JobKernel, JobScalar, Param, Registry};
+pub use batch::{JobKernel, JobPlan, JobScalar, Param, Registry, chunks_of};
 pub use compute::{
     Access, AccessSpec, Add, Args, BitOr, Chunk, Count, Flat, FlatSlot, Halo, HaloView, In, InOut,
     Kernel, Kind, LANES, Largest, Max, Merge, MergeOp, Min, Number, Operand, Operands, Out, Output,

@@ -2,13 +2,23 @@
 //! numbers that they yield.
 
 use crate::arithmetic::{Arithmetic, Real};
+use crate::job_plans::{Cooling, PrefixSum};
 use crate::{
     ArgMax, ArgMin, Axpy, CopyTo, Dot, Found, Hillshade, Histogram, Max, Mean, Min, Norm2, Outside,
     Prod, SkyView, Slope, Statistics, Sum, SumExact, Summary, Triad, Variance,
 };
-use gristmill::{Element, JobKernel, JobScalar, Param, Portable, Registry, Summand, Value};
+use gristmill::{
+    Chunk, Element, Error, In, InOut, JobKernel, JobScalar, Kernel, Param, Portable, Registry,
+    Result, Shapes, Summand, Value,
+};
+use num_complex::Complex;
+use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
 
 /// All stock kernels that a step of a job can be, by name.
+///
+/// `map` and `zip_map` are not among them, as a job file cannot hold their closures, nor are
+/// [`Fill`](crate::Fill) and the random numbers, as they have no input to take a shape from.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
@@ -26,7 +36,8 @@ pub fn registry() -> Registry {
         .add::<Histogram<f64>>("histogram")
         .add::<Histogram<f32>>("histogram")
         .add::<SumExact<f64>>("sum_exact")
-        .add::<SumExact<f32>>("sum_exact");
+        .add::<SumExact<f32>>("sum_exact")
+        .add_plan::<Cooling>("heat2d");
     macro_rules! add {
         ($registry:expr, $($kernel:ident)*; $($element:ty)*) => {
             add!(each $registry, [$($kernel)*]; $($element)*)
@@ -40,8 +51,17 @@ pub fn registry() -> Registry {
             $registry$(.add::<$kernel<$element>>(name::$kernel))*
         };
     }
+    macro_rules! add_scan {
+        ($registry:expr; $($element:ty)*) => {
+            $registry$(.add_plan::<PrefixSum<$element>>("scan"))*
+        };
+    }
     let registry = add!(registry, Axpy Triad Dot Norm2 Mean Variance; f64 f32);
-    add!(registry, CopyTo Sum Prod Min Max ArgMin ArgMax; f64 f32 i8 i16 i32 i64 u8 u16 u32 u64)
+    let registry = add!(registry, CopyTo Sum Prod Min Max ArgMin ArgMax;
+        f64 f32 i8 i16 i32 i64 u8 u16 u32 u64);
+    let registry = add!(registry, CopyTo Sum; Complex<f64> Complex<f32>);
+    let registry = registry.add::<AxpyByReal<f64>>(name::Axpy).add::<AxpyByReal<f32>>(name::Axpy);
+    add_scan!(registry; f64 f32 i8 i16 i32 i64 u8 u16 u32 u64)
 }
 
 /// The names of kernels that are registered for several element types.
@@ -61,6 +81,9 @@ mod name {
     pub(super) const ArgMin: &str = "argmin";
     pub(super) const ArgMax: &str = "argmax";
 }
+
+/// What a step yields, by name.
+type Numbers = Vec<(&'static str, JobScalar)>;
 
 /// Numbers as reports hold them.
 trait Shown: Copy {
@@ -94,9 +117,12 @@ impl JobKernel for Hillshade {
     fn params() -> Vec<Param> {
         vec![
             Param::number("azimuth", "where the light comes from, degrees clockwise from north")
+                .finite()
                 .or(315.0),
-            Param::number("altitude", "the light's height above the horizon, degrees").or(45.0),
-            Param::number("z_factor", "what elevations are multiplied by").or(1.0),
+            Param::number("altitude", "the light's height above the horizon, degrees")
+                .finite()
+                .or(45.0),
+            Param::number("z_factor", "what elevations are multiplied by").finite().or(1.0),
         ]
     }
 }
@@ -108,8 +134,12 @@ impl JobKernel for SkyView {
 
     fn params() -> Vec<Param> {
         vec![
-            Param::integer("azimuths", "directions in which the horizon is sought").or(32),
-            Param::integer("radius", "how far, in steps of one cell").or(100),
+            Param::integer("azimuths", "directions in which the horizon is sought")
+                .within(1.0, u32::MAX.into())
+                .or(32),
+            Param::integer("radius", "how far, in steps of one cell")
+                .within(1.0, u32::MAX.into())
+                .or(100),
         ]
     }
 }
@@ -120,7 +150,7 @@ impl<T: Real + 'static> JobKernel for Histogram<T> {
 
     fn params() -> Vec<Param> {
         vec![
-            Param::integer("bins", "how many bins").or(256),
+            Param::integer("bins", "how many bins").at_least(1.0).or(256),
             Param::numbers(
                 "range",
                 2,
@@ -133,12 +163,12 @@ impl<T: Real + 'static> JobKernel for Histogram<T> {
         vec![self.bins]
     }
 
-    fn numbers(outside: &Outside) -> Vec<(&'static str, JobScalar)> {
-        vec![
+    fn numbers(outside: &Outside) -> Result<Numbers> {
+        Ok(vec![
             ("below", outside.below.shown()),
             ("above", outside.above.shown()),
             ("nan", outside.nan.shown()),
-        ]
+        ])
     }
 }
 
@@ -146,15 +176,15 @@ impl<T: Real + 'static> JobKernel for Summary<T> {
     const SUMMARY: &'static str = "count, NaN count, min, max, mean, standard deviation";
     const ARRAYS: &'static [&'static str] = &["values"];
 
-    fn numbers(of: &Statistics) -> Vec<(&'static str, JobScalar)> {
-        vec![
+    fn numbers(of: &Statistics) -> Result<Numbers> {
+        Ok(vec![
             ("count", of.count().shown()),
             ("nan", of.nan_count().shown()),
             ("min", of.min().shown()),
             ("max", of.max().shown()),
             ("mean", of.mean().shown()),
             ("sd", of.standard_deviation().shown()),
-        ]
+        ])
     }
 }
 
@@ -166,6 +196,53 @@ impl<T: Arithmetic + Portable> JobKernel for Axpy<T> {
         vec![Param::number("a", "the factor of x").or(1.0)]
     }
 }
+
+/// [`Axpy`] of complex arrays with a factor that a job file can write.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+struct AxpyByReal<F> {
+    a: f64,
+    #[serde(skip)]
+    parts: PhantomData<fn() -> F>,
+}
+
+macro_rules! axpy_by_real {
+    ($($float:ty)*) => {
+        $(impl AxpyByReal<$float> {
+            #[allow(clippy::unnecessary_cast, reason = "one of the two types needs it")]
+            fn axpy(&self) -> Axpy<Complex<$float>> {
+                Axpy { a: Complex::new(self.a as $float, 0.0) }
+            }
+        }
+
+        impl Kernel for AxpyByReal<$float> {
+            type Args = (In<Complex<$float>>, InOut<Complex<$float>>);
+            type Output = ();
+
+            fn run(
+                &self,
+                chunk: Chunk,
+                arrays: (&[Complex<$float>], &mut [Complex<$float>]),
+            ) {
+                self.axpy().run(chunk, arrays);
+            }
+
+            fn grain(&self, shapes: &Shapes) -> usize {
+                self.axpy().grain(shapes)
+            }
+        }
+
+        impl JobKernel for AxpyByReal<$float> {
+            const SUMMARY: &'static str = <Axpy<$float> as JobKernel>::SUMMARY;
+            const ARRAYS: &'static [&'static str] = <Axpy<$float> as JobKernel>::ARRAYS;
+
+            fn params() -> Vec<Param> {
+                <Axpy<$float> as JobKernel>::params()
+            }
+        })*
+    };
+}
+axpy_by_real!(f32 f64);
 
 impl<T: Arithmetic + Portable> JobKernel for Triad<T> {
     const SUMMARY: &'static str = "b + a c, element by element";
@@ -197,8 +274,8 @@ macro_rules! reduction {
             const SUMMARY: &'static str = $summary;
             const ARRAYS: &'static [&'static str] = $arrays;
 
-            fn numbers($value: &Value<Self>) -> Vec<(&'static str, JobScalar)> {
-                $numbers
+            fn numbers($value: &Value<Self>) -> Result<Numbers> {
+                Ok($numbers)
             }
         })*
     };
@@ -216,9 +293,15 @@ macro_rules! of_numbers {
     };
 }
 
-fn found<T: Shown>(found: &Option<Found<T>>) -> Vec<(&'static str, JobScalar)> {
-    let Some(found) = found else { return vec![] };
-    vec![("index", (found.index as u64).shown()), ("value", found.value.shown())]
+/// Where the extreme is; an array without elements has none.
+fn found<T: Shown>(found: &Option<Found<T>>, which: &str) -> Result<Numbers> {
+    let Some(found) = found else {
+        return Err(Error::Refused {
+            kernel: format!("the search for the {which} element"),
+            reason: format!("the array has no elements, so none is the {which}"),
+        });
+    };
+    Ok(vec![("index", (found.index as u64).shown()), ("value", found.value.shown())])
 }
 
 reduction!(Dot, of_floats, "inner product of x and y", &["x", "y"],
@@ -242,16 +325,37 @@ reduction!(Min, of_numbers, "least element; NaN if there is one", &["x"],
 reduction!(Max, of_numbers, "greatest element; NaN if there is one", &["x"],
     value => vec![("max", value.shown())]);
 reduction!(ArgMin, of_numbers, "least element and its index in C order", &["x"],
-    value => found(value));
+    value => found(value, "least")?);
 reduction!(ArgMax, of_numbers, "greatest element and its index in C order", &["x"],
-    value => found(value));
+    value => found(value, "greatest")?);
 
-impl<T: Summand<Total: Shown> + 'static> JobKernel for Sum<T> {
+/// Totals as reports hold them.
+trait Totalled {
+    fn numbers(self) -> Numbers;
+}
+
+impl<T: Shown> Totalled for T {
+    fn numbers(self) -> Numbers {
+        vec![("sum", self.shown())]
+    }
+}
+
+macro_rules! complex_total {
+    ($($float:ty)*) => {
+        $(impl Totalled for Complex<$float> {
+            fn numbers(self) -> Numbers {
+                vec![("real", self.re.shown()), ("imaginary", self.im.shown())]
+            }
+        })*
+    };
+}
+complex_total!(f32 f64);
+
+impl<T: Summand<Total: Totalled> + 'static> JobKernel for Sum<T> {
     const SUMMARY: &'static str = "sum, with the same bits for any number of workers";
     const ARRAYS: &'static [&'static str] = &["x"];
 
-    fn numbers(value: &Value<Self>) -> Vec<(&'static str, JobScalar)> {
-        // An integer total that does not fit 64 bits has no number to show.
-        T::total(*value).map_or(vec![], |total| vec![("sum", total.shown())])
+    fn numbers(value: &Value<Self>) -> Result<Numbers> {
+        Ok(T::total(*value)?.numbers())
     }
 }

@@ -19,6 +19,8 @@ use std::marker::PhantomData;
 const BLOCK: usize = 2048;
 /// Blocks per chunk of all but gigantic arrays: enough to hide the latency of an addition.
 const SIDE_BY_SIDE: usize = 8;
+/// Elements per chunk of all but gigantic arrays.
+pub(crate) const CHUNK: usize = SIDE_BY_SIDE * BLOCK;
 
 /// Whether a prefix sum contains its own element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,7 +175,7 @@ impl<T: Number> Kernel for PrefixSums<T> {
 /// Elements per chunk of an array of `extent`: whole blocks, also where a step has no room for as
 /// many chunks as usual (from 5.5e11 elements on), as the engine would cut those anywhere.
 fn whole_blocks(extent: usize) -> usize {
-    extent.div_ceil(CHUNKS_MAX).next_multiple_of(BLOCK).max(SIDE_BY_SIDE * BLOCK)
+    extent.div_ceil(CHUNKS_MAX).next_multiple_of(BLOCK).max(CHUNK)
 }
 
 fn sums_side_by_side<T: Number, const INCLUSIVE: bool>(

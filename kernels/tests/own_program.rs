@@ -122,6 +122,8 @@ fn a_kernel_that_panics_fails_the_job_with_its_place() {
     let answer = run("panic", &[]);
     assert_eq!(answer.status, Some(1), "{}", answer.err);
     assert!(answer.err.contains("no chunk like this"), "{}", answer.err);
+    let said = "gristmill: step `eventful`: eventful panicked in chunk 1 (indices 1000..2000) at ";
+    assert!(answer.err.contains(said), "{}", answer.err);
     assert!(answer.err.contains("own_program.rs:"), "{}", answer.err);
     let report = answer.report();
     assert_eq!(
@@ -150,7 +152,15 @@ fn a_chunk_that_kills_its_workers_is_given_up_and_named() {
         assert!(attempts[0]["death"].as_str().unwrap().contains(death), "{attempts:?}");
         let step = &report["steps"][1];
         assert_eq!((&step["deaths"], &step["retries"]), (&3.into(), &2.into()));
-        assert!(answer.err.contains("eventful") || answer.err.contains("Eventful"));
+        assert_eq!(step["chunks"], (344 * 403_u64).div_ceil(1000));
+        let said = "gristmill: step `eventful`: eventful: 1 chunk was set aside";
+        assert!(answer.err.contains(said), "{}", answer.err);
+        let notices = |what: &str| {
+            let lines = answer.err.lines().filter(|line| line.starts_with("gristmill: worker "));
+            lines.filter(|line| line.contains(what)).count()
+        };
+        assert_eq!(notices("in chunk 1 of step `eventful`; the chunk is tried again"), 2);
+        assert_eq!(notices("in chunk 1 of step `eventful`; the chunk is set aside"), 1);
         assert!(!answer.folder.path().join("o/own.npy").exists());
     }
 }

@@ -10,19 +10,29 @@ pub(crate) trait Catalogue {
     /// Every kernel, in the order in which they should be listed.
     fn kernels(&self) -> Vec<KernelInfo>;
 
-    /// What the kernel makes of these inputs: the result's array, or `None` when its result is
-    /// scalars alone.
+    /// What the kernel makes of these inputs.
     ///
     /// It is called only with a kernel of [`Catalogue::kernels`], all parameters present (defaults
-    /// filled in) and of the type that [`ParamInfo`] declares, and every input given, with the
-    /// dimensions and element types that [`InputInfo`] allows. What remains to be refused are
-    /// values and combinations; all reasons at once.
+    /// filled in), of the type and within the bounds that [`ParamInfo`] declares, and every input
+    /// given, with the dimensions and element types that [`InputInfo`] allows. What remains to be
+    /// refused are combinations; all reasons at once.
     fn prepare(
         &self,
         kernel: &str,
         params: &toml::Table,
         inputs: &[NamedMeta],
-    ) -> Result<Option<ArrayMeta>, Vec<Refusal>>;
+    ) -> Result<Prepared, Vec<Refusal>>;
+}
+
+/// What a kernel makes of its inputs, known before it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Prepared {
+    /// The result's array, or `None` when its result is scalars alone.
+    pub(crate) result: Option<ArrayMeta>,
+    /// Into how many chunks its inputs are cut.
+    pub(crate) chunks: u64,
+    /// Bytes that it needs beside its inputs and its result while it runs, at least.
+    pub(crate) spare_bytes: u64,
 }
 
 /// One kernel.
@@ -73,6 +83,8 @@ pub(crate) struct ParamInfo {
     pub(crate) default: Option<toml::Value>,
     /// The type of its value.
     pub(crate) ty: ParamType,
+    /// The least and the greatest value, of numbers.
+    pub(crate) bounds: Option<[f64; 2]>,
     /// One line: meaning, unit, range.
     pub(crate) doc: String,
 }
@@ -94,8 +106,32 @@ pub(crate) enum ParamType {
     List(Box<ParamType>, Option<usize>),
 }
 
+impl ParamInfo {
+    /// Type and bounds as messages and listings call them, such as "whole number of at least 1".
+    pub(crate) fn describe(&self) -> String {
+        let ty = self.ty.describe();
+        match self.bounds {
+            None => ty,
+            Some([f64::MIN, f64::MAX]) => format!("finite {ty}"),
+            Some([low, f64::MAX]) => format!("{ty} of at least {low}"),
+            Some([low, high]) => format!("{ty} from {low} to {high}"),
+        }
+    }
+
+    /// Whether the value, of the parameter's type, lies within its bounds; NaN lies in none.
+    pub(crate) fn allows(&self, value: &toml::Value) -> bool {
+        let Some([low, high]) = self.bounds else { return true };
+        match value {
+            toml::Value::Integer(whole) => (low..=high).contains(&(*whole as f64)),
+            toml::Value::Float(number) => (low..=high).contains(number),
+            toml::Value::Array(values) => values.iter().all(|value| self.allows(value)),
+            _ => true,
+        }
+    }
+}
+
 impl ParamType {
-    /// How messages and listings call it, such as "list of 2 numbers".
+    /// How messages and listings call it, such as "list of 2, each a number".
     pub(crate) fn describe(&self) -> String {
         match self {
             ParamType::Bool => "true or false".into(),
@@ -128,6 +164,12 @@ impl ArrayMeta {
         let shape: Vec<String> = self.shape.iter().map(usize::to_string).collect();
         format!("{} {}", shape.join(" x "), self.element)
     }
+
+    /// Bytes of its elements; `u64::MAX` if they are more.
+    pub(crate) fn bytes(&self) -> u64 {
+        let shape = self.shape.iter().map(|&len| len as u64);
+        shape.fold(self.element.size_bytes() as u64, u64::saturating_mul)
+    }
 }
 
 /// An array, bound to an input of a kernel.
@@ -155,8 +197,8 @@ pub(crate) struct Refusal {
 /// The part of a step that a [`Refusal`] is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum At {
-    /// The parameter of that name.
-    Param(String),
+    /// The first of these parameters that the job gives.
+    Params(Vec<String>),
     /// The kernel's input of that name.
     Input(String),
     /// The step as a whole.

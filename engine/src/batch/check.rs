@@ -13,6 +13,7 @@ use toml::Spanned;
 
 use super::catalogue::{ArrayMeta, Catalogue};
 use super::check_input::{self, CheckedInput};
+use super::check_memory;
 use super::check_output;
 use super::check_step;
 use super::checked::{CheckedJob, CheckedStep, Source};
@@ -116,7 +117,10 @@ fn check_job(
     }
     let folder = output_folder(job, folder);
     let outputs = check_output::check(job, &inputs, &mut steps, folder.as_deref(), mistakes);
-    assemble(job, folder?, inputs, steps, &order, outputs)
+    let checked = assemble(job, folder?, inputs, steps, &order, outputs)?;
+    let memory = crate::machine::Memory::here();
+    check_memory::check(&checked, job, memory.available(), mistakes);
+    Some(checked)
 }
 
 /// Puts the parts together, steps in the order in which they run, if every part is there.

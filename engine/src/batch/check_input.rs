@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::catalogue::ArrayMeta;
-use super::diagnose::Mistakes;
+use super::diagnose::{self, Mistakes};
 use super::job::Input;
 use crate::memory::ElementType;
 use crate::memory::NpyHeader;
@@ -41,7 +41,13 @@ pub(crate) fn check(
     let header = match NpyHeader::of_file(&path) {
         Ok(header) => header,
         Err(error) => {
-            let message = format!("input `{}`: {}", input.name.get_ref(), error.message);
+            let near = nearest_file(&path).map_or(String::new(), |near| {
+                format!(
+                    ", did you mean `{}`?",
+                    Path::new(file.get_ref()).with_file_name(near).display()
+                )
+            });
+            let message = format!("input `{}`: {}{near}", input.name.get_ref(), error.message);
             mistakes.add_with_help(file.span(), message, "expected a .npy file", error.help);
             return None;
         }
@@ -68,8 +74,8 @@ pub(crate) fn check(
     if let Some(cell) = &input.cell
         && header.shape.len() != 2
     {
-        let message =
-            format!("`cell` is for maps, and this array has {} dimension(s)", header.shape.len());
+        let dimensions = diagnose::counted(header.shape.len(), "dimension");
+        let message = format!("`cell` is for maps, and this array has {dimensions}");
         mistakes.add(cell.span(), message, "expected a 2-D array, or no `cell`");
     }
     let known = mistakes.count() == before && input.understood;
@@ -88,6 +94,20 @@ pub(crate) fn check(
     })
 }
 
+/// The file beside a missing one whose name is most like it.
+pub(crate) fn nearest_file(missing: &Path) -> Option<String> {
+    if missing.symlink_metadata().is_ok() {
+        return None;
+    }
+    let folder = missing.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".npy")).collect();
+    names.sort();
+    let wanted = missing.file_name()?.to_str()?;
+    diagnose::nearest(wanted, names.iter().map(String::as_str)).map(String::from)
+}
+
 fn check_nodata(
     input: &Input,
     on_disk: ElementType,
@@ -99,7 +119,7 @@ fn check_nodata(
     if !element.is_float() {
         mistakes.add_with_help(
             nodata.span(),
-            format!("`nodata` becomes NaN, which {element} has not"),
+            format!("`nodata` becomes NaN, and {element} has no NaN"),
             "expected an array of f32 or f64",
             format!("add `cast = \"f64\"` to [inputs.{}]", input.name.get_ref()),
         );
@@ -111,6 +131,16 @@ fn check_nodata(
             nodata.span(),
             format!("`nodata` is {value}, which no element of this file can be"),
             format!("the file's elements are {on_disk}, {low} to {high}"),
+        );
+    }
+    if matches!(on_disk, ElementType::F32 | ElementType::C32)
+        && value.is_finite()
+        && (value as f32).is_infinite()
+    {
+        mistakes.add(
+            nodata.span(),
+            format!("`nodata` is {value:e}, which no element of this file can be"),
+            format!("the file's elements are {on_disk}, at most {:e}", f32::MAX),
         );
     }
 }

@@ -177,9 +177,9 @@ fn note_on_disk(
         let problem = if metadata.is_symlink() {
             "is a symbolic link, and results are not written through links"
         } else if is_last && !metadata.is_file() {
-            "is there already and is no regular file"
+            "is there already, and is not a regular file"
         } else if !is_last && !metadata.is_dir() {
-            "is there already and is no folder"
+            "is there already, and is not a folder"
         } else {
             continue;
         };

@@ -16,6 +16,11 @@ pub(crate) fn check(
 ) -> Option<toml::Table> {
     let before = mistakes.count();
     let mut params = toml::Table::new();
+    if let ([], [(key, _), ..]) = (kernel.params.as_slice(), step.params.as_slice()) {
+        let message = format!("kernel `{}` takes no parameters", kernel.name);
+        mistakes.add(key.span(), message, "expected no `params`");
+        return None;
+    }
     for (key, value) in &step.params {
         let name = key.get_ref();
         let Some(info) = kernel.params.iter().find(|info| info.name == *name) else {
@@ -24,17 +29,20 @@ pub(crate) fn check(
             mistakes.add(key.span(), format!("kernel `{}`: {message}", kernel.name), expected);
             continue;
         };
-        match converted(value.get_ref(), &info.ty) {
-            Ok(value) => {
-                params.insert(name.clone(), value);
+        let found = match converted(value.get_ref(), &info.ty) {
+            Ok(fitting) if info.allows(&fitting) => {
+                params.insert(name.clone(), fitting);
+                continue;
             }
-            Err(found) => mistakes.add_with_help(
-                value.span(),
-                format!("parameter `{name}` of `{}` is {found}", kernel.name),
-                format!("expected a {}", info.ty.describe()).replace("a one of", "one of"),
-                format!("{name}: {}", info.doc),
-            ),
-        }
+            Ok(outside) => outside.to_string(),
+            Err(found) => found,
+        };
+        mistakes.add_with_help(
+            value.span(),
+            format!("parameter `{name}` of `{}` is {found}", kernel.name),
+            format!("expected a {}", info.describe()).replace("a one of", "one of"),
+            format!("{name}: {}", info.doc),
+        );
     }
     for info in &kernel.params {
         let given = step.params.iter().any(|(key, _)| *key.get_ref() == info.name);
@@ -49,7 +57,7 @@ pub(crate) fn check(
                 step.name.span(),
                 format!("kernel `{}` lacks its parameter `{}`", kernel.name, info.name),
                 format!("expected params = {{ {} = … }}", info.name),
-                format!("{}: {} ({})", info.name, info.doc, info.ty.describe()),
+                format!("{}: {} ({})", info.name, info.doc, info.describe()),
             ),
         }
     }

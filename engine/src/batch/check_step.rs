@@ -39,16 +39,20 @@ pub(crate) fn check(
         runs.extend(metas);
     }
     let params = params.filter(|_| complete)?;
-    let mut result = None;
+    let (mut result, mut chunks, mut spare_bytes) = (None, 0, 0);
     for metas in &runs {
         match catalogue.prepare(&kernel.name, &params, metas) {
-            Ok(meta) if meta.is_some() == (kernel.result != ResultKind::Scalars) => result = meta,
+            Ok(prepared) if prepared.result.is_some() == (kernel.result != ResultKind::Scalars) => {
+                result = prepared.result;
+                chunks += prepared.chunks;
+                spare_bytes = prepared.spare_bytes.max(spare_bytes);
+            }
             Ok(_) => {
                 // What rests on the result would otherwise be dropped without a word.
                 let message =
                     format!("kernel `{}` is not what the catalogue says it is", kernel.name);
                 let help = "this is a defect of the kernel's registration, not of the job file";
-                mistakes.add_with_help(step.kernel.span(), message, "array or scalars?", help);
+                mistakes.add_with_help(step.name.span(), message, "array or scalars?", help);
                 complete = false;
             }
             Err(refusals) => {
@@ -73,6 +77,8 @@ pub(crate) fn check(
         save: None,
         picture: None,
         result,
+        chunks,
+        spare_bytes,
     })
 }
 
@@ -114,7 +120,8 @@ fn check_meta(
         mistakes.add(
             binding.span.clone(),
             format!(
-                "kernel `{name}` takes an array of {ndim} dimension(s), `{array}` is {}",
+                "kernel `{name}` takes an array of {}, `{array}` is {}",
+                diagnose::counted(ndim, "dimension"),
                 meta.describe()
             ),
             format!("expected {ndim}-D"),
@@ -144,9 +151,10 @@ fn check_meta(
 /// Where in the job file a kernel's refusal points.
 fn place(step: &Step, runs: &[Vec<Binding>], metas: &[NamedMeta], at: &At) -> Range<usize> {
     let found = match at {
-        At::Param(name) => {
-            step.params.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value.span())
-        }
+        At::Params(names) => names.iter().find_map(|name| {
+            let given = step.params.iter().find(|(key, _)| key.get_ref() == name);
+            given.map(|(_, value)| value.span())
+        }),
         At::Input(name) => metas.iter().find(|meta| meta.input == *name).and_then(|meta| {
             let mut bindings = runs.iter().flatten();
             bindings

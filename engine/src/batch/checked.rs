@@ -24,6 +24,14 @@ pub(crate) struct CheckedJob {
     pub(crate) outputs: Vec<OutputPath>,
 }
 
+impl CheckedJob {
+    /// The last step that reads an array, if any does.
+    pub(crate) fn last_reader(&self, source: Source) -> Option<usize> {
+        let reads = |step: &CheckedStep| step.runs.iter().flatten().any(|b| b.source == source);
+        self.steps.iter().rposition(reads)
+    }
+}
+
 /// A step that can run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CheckedStep {
@@ -45,6 +53,10 @@ pub(crate) struct CheckedStep {
     pub(crate) picture: Option<(Palette, OutputPath)>,
     /// The result's array, if it has one.
     pub(crate) result: Option<ArrayMeta>,
+    /// Chunks that its inputs are cut into, over all runs.
+    pub(crate) chunks: u64,
+    /// Bytes that a run needs beside its inputs and its result, at least.
+    pub(crate) spare_bytes: u64,
 }
 
 /// An array, bound to an input of a kernel.

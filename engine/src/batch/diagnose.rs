@@ -11,6 +11,8 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 
 /// Mistakes shown at most: a file that is no job file at all should not scroll away its first line.
 const SHOWN_MAX: usize = 100;
+/// Labels that tell the eye which place is meant, and say nothing without it.
+const LABELS_ALONE: [&str; 3] = ["refused", "reserved", "here"];
 /// Names listed at most where one of them was expected: more do not help the eye.
 const LISTED_MAX: usize = 16;
 
@@ -53,9 +55,8 @@ impl std::error::Error for JobErrors {}
 
 impl fmt::Display for JobErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.errors.len() + self.unshown;
-        let plural = if count == 1 { "mistake" } else { "mistakes" };
-        write!(formatter, "{}: {count} {plural}; nothing was started", self.path)?;
+        let count = counted(self.errors.len() + self.unshown, "mistake");
+        write!(formatter, "{}: {count}; nothing was started", self.path)?;
         if self.unshown > 0 {
             write!(formatter, " (the first {} are shown)", self.errors.len())?;
         }
@@ -73,7 +74,7 @@ impl JobErrors {
                 self.path, error.line, error.column, error.message
             ));
             for more in [Some(&error.expected), error.help.as_ref()].into_iter().flatten() {
-                if !more.is_empty() {
+                if !more.is_empty() && !LABELS_ALONE.contains(&more.as_str()) {
                     text.push_str("; ");
                     text.push_str(more);
                 }
@@ -213,6 +214,12 @@ pub(crate) fn unknown<'n>(
         count => format!("expected one of {count} names"),
     };
     (message, expected)
+}
+
+/// "1 step", "2 steps".
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// "`a`, `b` or `c`".

@@ -7,9 +7,10 @@
 //! | `.gristmill-unfinished` | there while a run is under way, and after one that did not come to its end; see `marker` |
 //! | `.NAME.….gristmill-tmp` | a file that is being written |
 //!
-//! A finished earlier run may be written over: each of its files is replaced as a whole, by a
-//! rename, when the new one is complete; files of other names are left alone. An unfinished one is
-//! refused, or removed when the caller says `fresh`.
+//! A finished earlier run may be written over: files of the names that the new run will write are
+//! removed when it begins to compute, so that whatever ends it early leaves nothing old beside the
+//! new; files of other names are left alone. An unfinished run is refused, or removed when the
+//! caller says `fresh`.
 //!
 //! It is the coordinator that opens the folder; tasks in other processes write by
 //! [`WholeFile::create`].
@@ -84,6 +85,11 @@ impl OutputFolder {
     /// Begins a file.
     pub(crate) fn create(&self, path: &OutputPath) -> Result<WholeFile, FolderError> {
         WholeFile::create(self.path(), path)
+    }
+
+    /// Removes what an earlier run has left under the names that this one will write.
+    pub(crate) fn remove_earlier(&self, outputs: &[OutputPath]) -> Result<(), FolderError> {
+        outputs.iter().try_for_each(|path| marker::remove_file(&self.directory, path))
     }
 
     /// The run is complete: removes temporaries that killed tasks have left, and then the marker.

@@ -29,7 +29,7 @@ pub(crate) enum FolderError {
     #[diagnostic(help("name the folder that it points to, or remove the link"))]
     Link { path: PathBuf },
     /// Something else stands where a folder or file should be.
-    #[error("{path} is there already and is no {wanted}", path = path.display())]
+    #[error("{path} is there already, and is not a {wanted}", path = path.display())]
     #[diagnostic(help("move it away, or choose another folder with `--out DIR`"))]
     InTheWay { path: PathBuf, wanted: &'static str },
     /// No room.

@@ -40,8 +40,8 @@ pub(crate) struct Input {
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) name: Spanned<String>,
-    /// The step's own name and place, unless `kernel` says otherwise.
-    pub(crate) kernel: Spanned<String>,
+    /// The step's own name and place, unless `kernel` says otherwise; `None` when that is no text.
+    pub(crate) kernel: Option<Spanned<String>>,
     /// `None` when `in` is absent; see `understood` for when it is there and wrong.
     pub(crate) arrays: Option<Spanned<In>>,
     pub(crate) params: Vec<(Spanned<String>, Spanned<toml::Value>)>,

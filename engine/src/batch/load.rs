@@ -42,6 +42,7 @@ pub(crate) fn load(engine: &Engine, input: &CheckedInput) -> Result<RawArray> {
         array.bytes_mut().chunks_mut(BLOCK).try_for_each(&mut read)?;
         return Ok(array);
     }
+    let nodata = input.nodata.map(|nodata| in_type(from, nodata));
     let elements = BLOCK / from.size_bytes();
     let mut block = vec![0; elements * from.size_bytes()];
     for target in array.bytes_mut().chunks_mut(elements * to.size_bytes()) {
@@ -50,16 +51,26 @@ pub(crate) fn load(engine: &Engine, input: &CheckedInput) -> Result<RawArray> {
         let sources = block.chunks(from.size_bytes());
         for (target, source) in target.chunks_mut(to.size_bytes()).zip(sources) {
             let value = decode(from, source);
-            let missing = input.nodata.is_some_and(|nodata| is(value, nodata));
+            let missing = nodata.is_some_and(|nodata| is(value, nodata));
             encode(to, if missing { Value::Real(f64::NAN) } else { value }, target);
         }
     }
     Ok(array)
 }
 
+/// The value as elements of this type hold it: 0.1 in a file of f32 is the f32 nearest to it.
+fn in_type(element: ElementType, nodata: f64) -> f64 {
+    match element {
+        ElementType::F32 | ElementType::C32 => f64::from(nodata as f32),
+        _ => nodata,
+    }
+}
+
+/// Whether an element is the missing value, which the check has found to be one of its type's.
 fn is(value: Value, nodata: f64) -> bool {
     match value {
-        Value::Integer(value) => value as f64 == nodata,
+        // Not the other way round: large integers would be rounded to it.
+        Value::Integer(value) => value == nodata as i128,
         Value::Real(value) => value == nodata,
         Value::Complex(value) => value == Complex64::new(nodata, 0.0),
     }
@@ -140,5 +151,11 @@ mod tests {
     fn missing_values_are_found_in_the_files_own_type() {
         assert!(is(decode(ElementType::I16, &(-32768i16).to_ne_bytes()), -32768.0));
         assert!(!is(decode(ElementType::F32, &f32::NAN.to_ne_bytes()), 0.0));
+        let tenth = decode(ElementType::F32, &0.1f32.to_ne_bytes());
+        assert!(is(tenth, in_type(ElementType::F32, 0.1)));
+        assert!(!is(tenth, in_type(ElementType::F64, 0.1)));
+        let exact = -(1i64 << 53);
+        assert!(is(decode(ElementType::I64, &exact.to_ne_bytes()), exact as f64));
+        assert!(!is(decode(ElementType::I64, &(exact - 1).to_ne_bytes()), exact as f64));
     }
 }

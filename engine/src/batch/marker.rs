@@ -132,12 +132,25 @@ pub(crate) fn remove_leftovers(
         })?;
     }
     for (device, inode, path) in marker.made.iter().filter(|_| finished_too) {
-        let mut folders: Vec<&str> = path.components().collect();
-        let Some(name) = folders.pop() else { continue };
         let ours = Found::File { device: *device, inode: *inode };
-        remove_if(folder, folders.into_iter(), name, |found| found == ours)?;
+        remove_path_if(folder, path, |found| found == ours)?;
     }
     Ok(())
+}
+
+/// Removes the regular file at `path`, if there is one; links are neither removed nor followed.
+pub(crate) fn remove_file(folder: &Directory, path: &OutputPath) -> Result<(), FolderError> {
+    remove_path_if(folder, path, |found| matches!(found, Found::File { .. }))
+}
+
+fn remove_path_if(
+    folder: &Directory,
+    path: &OutputPath,
+    wanted: impl Fn(Found) -> bool,
+) -> Result<(), FolderError> {
+    let mut folders: Vec<&str> = path.components().collect();
+    let Some(name) = folders.pop() else { return Ok(()) };
+    remove_if(folder, folders.into_iter(), name, wanted)
 }
 
 fn remove_if<'n>(

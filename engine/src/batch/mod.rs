@@ -1,22 +1,30 @@
 //! Floor 7: job files and the folder that their results go to.
 //!
 //! A job file is parsed, then checked as a whole against the kernels there are, before anything
-//! starts. Running it is not done here.
+//! starts; then its steps run one after the other, while the files of earlier ones are written.
 
 mod catalogue;
 mod check;
 mod check_input;
+mod check_memory;
 mod check_output;
 mod check_param;
 mod check_step;
 mod checked;
+mod deaths;
 mod diagnose;
 mod directory;
+mod failure;
+mod filled;
+mod job_kernel;
 mod load;
 mod operation;
+mod operation_plan;
 mod registry;
 mod run;
+mod run_step;
 mod save;
+mod underway;
 
 mod folder;
 mod folder_error;
@@ -34,19 +42,20 @@ mod wire;
 
 pub(crate) use catalogue::{ArrayMeta, Catalogue, KernelInfo, NamedMeta, ResultKind};
 #[cfg(test)]
-pub(crate) use catalogue::{At, InputInfo, ParamInfo, ParamType, Refusal};
+pub(crate) use catalogue::{At, InputInfo, ParamInfo, ParamType, Prepared, Refusal};
 #[cfg(test)]
 pub(crate) use check::check_text;
 pub(crate) use check::{CheckError, check_file};
+pub(crate) use check_input::nearest_file;
 pub(crate) use checked::CheckedJob;
 #[cfg(test)]
 pub(crate) use checked::Source;
-pub(crate) use diagnose::{JobErrors, unknown};
+pub(crate) use diagnose::{JobErrors, counted, unknown};
 pub(crate) use folder::OutputFolder;
 #[cfg(test)]
 pub(crate) use folder_error::FolderError;
 pub(crate) use job::FORMAT;
-pub use operation::{JobKernel, JobScalar};
+pub use job_kernel::{JobKernel, JobPlan, JobScalar, chunks_of};
 pub(crate) use output_path::OutputPath;
 pub use registry::{Param, Registry};
 pub(crate) use run::{Ended, run};

@@ -1,9 +1,11 @@
 //! One kernel as job files see it, its types erased: what it takes, what it makes, how it runs.
 
-use super::catalogue::{ArrayMeta, At, InputInfo, KernelInfo, Refusal, ResultKind};
-use super::registry::Param;
-use crate::compute::{Args, Kernel, Kind, Output, Shapes, Value};
-use crate::error::Result;
+use super::catalogue::{ArrayMeta, At, InputInfo, KernelInfo, Prepared, Refusal, ResultKind};
+use super::filled::{filled, naming};
+use super::job_kernel::{JobKernel, chunks};
+use super::underway::Underway;
+use crate::compute::{AccessSpec, Args, Kind, Output, Shapes};
+use crate::error::{Error, Result};
 use crate::memory::ElementType;
 use crate::memory::{RawArgument, RawArray};
 use crate::report::Scalar;
@@ -11,82 +13,38 @@ use crate::roles::Engine;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-/// A kernel that job files can name: what they need to know beyond [`Kernel`].
-///
-/// Its read arrays are the step's inputs, in order; the array that it writes, merges or updates is
-/// the step's result (an updated one starts as a copy of its input). Its fields are filled from the
-/// step's `params`, by serde.
-pub trait JobKernel: Kernel + 'static {
-    /// What it computes, in one line.
-    const SUMMARY: &'static str;
-    /// Names of the input arrays, in order.
-    const ARRAYS: &'static [&'static str];
-    /// Whether its field `cell` (metres per row and column) is filled from the first input, with
-    /// which it travels.
-    const CELL: bool = false;
-
-    /// Its parameters: the fields that a job may give.
-    fn params() -> Vec<Param> {
-        vec![]
-    }
-
-    /// The result's shape; by default that of the first input.
-    fn result_shape(&self, inputs: &[&[usize]]) -> Vec<usize> {
-        inputs.first().map_or(vec![], |shape| shape.to_vec())
-    }
-
-    /// What its output says in numbers, by name; by default nothing.
-    fn numbers(_output: &Value<Self>) -> Vec<(&'static str, JobScalar)> {
-        vec![]
-    }
-}
-
-/// A number that a step yields.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum JobScalar {
-    /// A count.
-    Count(u64),
-    /// A whole number.
-    Integer(i64),
-    /// Any other number.
-    Real(f64),
-}
-
-impl From<JobScalar> for Scalar {
-    fn from(number: JobScalar) -> Scalar {
-        match number {
-            JobScalar::Count(count) => Scalar::Unsigned(count),
-            JobScalar::Integer(integer) => Scalar::Signed(integer),
-            JobScalar::Real(real) => Scalar::Float(real),
-        }
-    }
-}
-
 /// What a step made.
 pub(crate) struct Made {
     pub(crate) result: Option<RawArray>,
     pub(crate) numbers: Vec<(String, Scalar)>,
-    pub(crate) chunks: u64,
 }
 
-/// A [`JobKernel`] without its types.
+/// A kernel or plan of job files without its types.
 pub(crate) trait Operation: Debug + Send + Sync {
     fn info(&self, name: &str) -> KernelInfo;
     /// The element types of the inputs.
     fn elements(&self) -> Vec<ElementType>;
-    /// Checks parameters and shapes, and says what the result will be.
+    /// Checks parameters and shapes, and says what the result will be. `name` is its own.
     fn prepare(
         &self,
+        name: &str,
         params: &toml::Table,
         inputs: &[ArrayMeta],
-    ) -> Result<Option<ArrayMeta>, Vec<Refusal>>;
+    ) -> Result<Prepared, Vec<Refusal>>;
     /// Runs it.
     fn run(
         &self,
         engine: &Engine,
         params: &toml::Table,
         inputs: &[(&RawArray, &ArrayMeta)],
+        underway: &Underway,
     ) -> Result<Made>;
+}
+
+/// The error of a run that the check should have refused.
+pub(super) fn refused(refusals: Vec<Refusal>) -> Error {
+    let reasons: Vec<String> = refusals.into_iter().map(|refusal| refusal.message).collect();
+    Error::Refused { kernel: "the kernel".into(), reason: reasons.join("; ") }
 }
 
 pub(crate) struct Typed<K>(PhantomData<fn() -> K>);
@@ -105,44 +63,32 @@ impl<K> Debug for Typed<K> {
 
 impl<K: JobKernel> Typed<K> {
     /// The accesses that are inputs of the step.
-    fn inputs() -> impl Iterator<Item = &'static crate::compute::AccessSpec> {
+    fn inputs() -> impl Iterator<Item = &'static AccessSpec> {
         let is_input = |kind: Kind| !kind.is_replaced();
         K::Args::SPECS.iter().filter(move |spec| is_input(spec.kind))
     }
 
-    fn result() -> Option<&'static crate::compute::AccessSpec> {
+    fn result() -> Option<&'static AccessSpec> {
         let is_result = |kind: Kind| kind.is_replaced() || kind == Kind::Update;
         K::Args::SPECS.iter().find(|spec| is_result(spec.kind))
     }
 
-    fn kernel(params: &toml::Table, inputs: &[ArrayMeta]) -> Result<K, Vec<Refusal>> {
-        let refuse = |at, message: String, help: &str| {
-            Err(vec![Refusal { at, message, help: Some(help.into()) }])
-        };
+    fn kernel(name: &str, params: &toml::Table, inputs: &[ArrayMeta]) -> Result<K, Vec<Refusal>> {
         let mut table = params.clone();
         if K::CELL {
             let Some(cell) = inputs.first().and_then(|input| input.cell) else {
-                return refuse(
-                    At::Input(K::ARRAYS[0].into()),
-                    "the array has no cell size".into(),
-                    "give it under its [inputs], for example `cell = [30, 30]`: metres per row \
-                     and per column",
-                );
+                let help = "give it under its [inputs], for example `cell = [30, 30]`: metres per \
+                            row and per column";
+                return Err(vec![Refusal {
+                    at: At::Input(K::ARRAYS[0].into()),
+                    message: "the array has no cell size".into(),
+                    help: Some(help.into()),
+                }]);
             };
             let cell = cell.iter().map(|&metres| toml::Value::Float(metres)).collect();
             table.insert("cell".into(), toml::Value::Array(cell));
         }
-        serde_path_to_error::deserialize(toml::Value::Table(table)).or_else(|error| {
-            let name = error.path().iter().next().map(ToString::to_string);
-            let known = |name: &String| params.contains_key(name);
-            let at = name.filter(known).map_or(At::Step, At::Param);
-            let reason: toml::de::Error = error.into_inner();
-            refuse(
-                at,
-                format!("the value does not fit: {}", reason.message()),
-                "see `gristmill kernels NAME`",
-            )
-        })
+        filled(name, table)
     }
 
     /// The shapes of all arguments, results included, as the kernel's `check` wants them.
@@ -185,7 +131,7 @@ impl<K: JobKernel> Operation for Typed<K> {
     }
 
     fn elements(&self) -> Vec<ElementType> {
-        let element = |spec: &crate::compute::AccessSpec| {
+        let element = |spec: &AccessSpec| {
             ElementType::of_rust((spec.element)()).expect("registered kernels take numbers")
         };
         Self::inputs().map(element).collect()
@@ -193,29 +139,32 @@ impl<K: JobKernel> Operation for Typed<K> {
 
     fn prepare(
         &self,
+        name: &str,
         params: &toml::Table,
         inputs: &[ArrayMeta],
-    ) -> Result<Option<ArrayMeta>, Vec<Refusal>> {
-        let kernel = Self::kernel(params, inputs)?;
-        let refuse = |message| vec![Refusal { at: At::Step, message, help: None }];
+    ) -> Result<Prepared, Vec<Refusal>> {
+        let kernel = Self::kernel(name, params, inputs)?;
+        let refuse =
+            |message: String| vec![Refusal { at: naming(&message, params), message, help: None }];
         let input_shapes: Vec<&[usize]> = inputs.iter().map(|meta| &meta.shape[..]).collect();
         let (shapes, result) = Self::shapes(&kernel, &input_shapes);
         let shapes = Shapes::new(K::Args::SPECS, shapes).map_err(refuse)?;
         kernel.check(&shapes).map_err(refuse)?;
-        let spec = Self::result();
-        if let Some((spec, shape)) = spec.zip(result.as_ref()) {
-            let bytes = shape.iter().try_fold(spec.element_bytes, |bytes, n| bytes.checked_mul(*n));
-            if bytes.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
-                return Err(refuse(format!("its result would be of {shape:?} elements")));
-            }
-        }
-        Ok(spec.zip(result).map(|(spec, shape)| {
+        let result = Self::result().zip(result).map(|(spec, shape)| {
             let element = ElementType::of_rust((spec.element)());
             // The cell's size travels on with maps of the same shape.
             let same = inputs.iter().find(|input| input.shape == shape);
             let cell = same.and_then(|input| input.cell);
-            ArrayMeta { element: element.expect("registered kernels make numbers"), shape, cell }
-        }))
+            let element = element.expect("registered kernels make numbers");
+            (spec.kind, ArrayMeta { element, shape, cell })
+        });
+        let spare_bytes = match &result {
+            // The copy from before a merge, and what at least one worker has yet to merge.
+            Some((Kind::Merge, meta)) => meta.bytes().saturating_mul(2),
+            _ => 0,
+        };
+        let result = result.map(|(_, meta)| meta);
+        Ok(Prepared { result, chunks: chunks(&kernel, &shapes), spare_bytes })
     }
 
     fn run(
@@ -223,15 +172,12 @@ impl<K: JobKernel> Operation for Typed<K> {
         engine: &Engine,
         params: &toml::Table,
         inputs: &[(&RawArray, &ArrayMeta)],
+        underway: &Underway,
     ) -> Result<Made> {
         let metas: Vec<ArrayMeta> = inputs.iter().map(|(_, meta)| (*meta).clone()).collect();
-        let refused = |refusals: Vec<Refusal>| crate::error::Error::Refused {
-            kernel: std::any::type_name::<K>().into(),
-            reason: refusals.into_iter().map(|r| r.message).collect::<Vec<_>>().join("; "),
-        };
-        let kernel = Self::kernel(params, &metas).map_err(refused)?;
+        let kernel = Self::kernel("NAME", params, &metas).map_err(refused)?;
         let input_shapes: Vec<&[usize]> = inputs.iter().map(|(array, _)| array.shape()).collect();
-        let (shapes, shape) = Self::shapes(&kernel, &input_shapes);
+        let (_, shape) = Self::shapes(&kernel, &input_shapes);
         let mut result = match Self::result().zip(shape) {
             Some((spec, shape)) => {
                 Some(engine.zeros_raw((spec.element)(), spec.element_bytes, &shape)?)
@@ -253,11 +199,9 @@ impl<K: JobKernel> Operation for Typed<K> {
                 _ => RawArgument::Read(read()),
             });
         }
-        let value = engine.run_raw(&kernel, &arguments)?;
+        let value = underway.during(1, || engine.run_raw(&kernel, &arguments))?;
         drop(arguments);
-        let chunks = Shapes::new(K::Args::SPECS, shapes)
-            .map(|shapes| shapes.extent().div_ceil(kernel.grain(&shapes).max(1)) as u64);
-        let numbers = K::numbers(&value).into_iter().map(|(name, n)| (name.into(), n.into()));
-        Ok(Made { result, numbers: numbers.collect(), chunks: chunks.unwrap_or(0) })
+        let numbers = K::numbers(&value)?.into_iter().map(|(name, n)| (name.into(), n.into()));
+        Ok(Made { result, numbers: numbers.collect() })
     }
 }

@@ -164,7 +164,7 @@ fn input(name: Spanned<&str>, value: Value<'_, '_>, mistakes: &mut Mistakes<'_>)
     }
     for (key, value) in entries.into_iter().flatten() {
         match *key.get_ref() {
-            "file" => input.file = value::text("`file`", "a path in quotes", value, mistakes),
+            "file" => input.file = file(value, mistakes),
             "cast" => input.cast = element(value, mistakes),
             "nodata" => {
                 input.nodata = value::number("`nodata`", "a number", value, mistakes)
@@ -176,6 +176,16 @@ fn input(name: Spanned<&str>, value: Value<'_, '_>, mistakes: &mut Mistakes<'_>)
     }
     input.understood = mistakes.count() == before;
     input
+}
+
+fn file(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Spanned<String>> {
+    let file = value::text("`file`", "a path in quotes", value, mistakes)?;
+    if file.get_ref().is_empty() {
+        let expected = "expected a path such as \"elevation.npy\"";
+        mistakes.add(value.span(), "`file` is empty", expected);
+        return None;
+    }
+    Some(file)
 }
 
 fn element(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Spanned<ElementType>> {
@@ -229,7 +239,7 @@ fn step(name: Spanned<&str>, value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) 
     named_well("a step", name.get_ref(), name.span(), mistakes);
     let name = Spanned::new(name.span(), name.get_ref().to_string());
     let mut step = Step {
-        kernel: name.clone(),
+        kernel: Some(name.clone()),
         name,
         arrays: None,
         params: Vec::new(),
@@ -241,8 +251,7 @@ fn step(name: Spanned<&str>, value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) 
     for (key, value) in entries.into_iter().flatten() {
         match *key.get_ref() {
             "kernel" => {
-                let kernel = value::text("`kernel`", "a kernel's name in quotes", value, mistakes);
-                step.kernel = kernel.unwrap_or(step.kernel);
+                step.kernel = value::text("`kernel`", "a kernel's name in quotes", value, mistakes);
             }
             "in" => step.arrays = arrays(value, mistakes),
             "params" => step.params = params(value, mistakes),

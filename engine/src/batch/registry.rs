@@ -1,8 +1,12 @@
 //! The kernels that job files can name: an explicit list, by name, each for one or several element
 //! types. Users register their own as the stock kernels are registered.
 
-use super::catalogue::{ArrayMeta, At, Catalogue, KernelInfo, NamedMeta, ParamInfo, Refusal};
-use super::operation::{JobKernel, Operation, Typed};
+use super::catalogue::{
+    ArrayMeta, At, Catalogue, KernelInfo, NamedMeta, ParamInfo, ParamType, Prepared, Refusal,
+};
+use super::job_kernel::{JobKernel, JobPlan};
+use super::operation::{Operation, Typed};
+use super::operation_plan::Planned;
 use crate::memory::ElementType;
 
 /// Kernels by name, for the command line.
@@ -54,14 +58,50 @@ impl Registry {
 
     /// Adds a kernel under a name. A name can be added again with another element type: the
     /// arrays' types then decide.
+    ///
+    /// # Panics
+    ///
+    /// If the name is there already for arrays of the same element types, as one of the two could
+    /// then never run, or with other inputs, parameters or results, which must not depend on the
+    /// element type; and if the kernel takes elements that are no numbers.
     #[must_use]
     #[allow(clippy::should_implement_trait, reason = "nothing is summed here")]
-    pub fn add<K: JobKernel>(mut self, name: &'static str) -> Registry {
-        let operation: Box<dyn Operation> = Box::new(Typed::<K>::new());
-        match self.entries.iter_mut().find(|entry| entry.name == name) {
-            Some(entry) => entry.operations.push(operation),
-            None => self.entries.push(Entry { name, operations: vec![operation] }),
+    pub fn add<K: JobKernel>(self, name: &'static str) -> Registry {
+        self.with(name, Box::new(Typed::<K>::new()))
+    }
+
+    /// Adds a plan under a name, as [`add`](Registry::add) does a kernel.
+    ///
+    /// # Panics
+    ///
+    /// As [`add`](Registry::add).
+    #[must_use]
+    pub fn add_plan<P: JobPlan>(self, name: &'static str) -> Registry {
+        self.with(name, Box::new(Planned::<P>::new()))
+    }
+
+    fn with(mut self, name: &'static str, operation: Box<dyn Operation>) -> Registry {
+        let elements = operation.elements();
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) else {
+            self.entries.push(Entry { name, operations: vec![operation] });
+            return self;
+        };
+        let same = entry.operations.iter().find(|other| other.elements() == elements);
+        if let Some(same) = same {
+            panic!(
+                "the name `{name}` is registered twice for arrays of {}: as {same:?} and as \
+                 {operation:?}; give one of them another name",
+                listed(&elements)
+            );
         }
+        let first = &entry.operations[0];
+        assert!(
+            alike(&first.info(name), &operation.info(name)),
+            "the name `{name}` is registered for {first:?} and for {operation:?}, whose inputs, \
+             parameters or results differ in more than their element type; give one of them \
+             another name"
+        );
+        entry.operations.push(operation);
         self
     }
 
@@ -71,6 +111,20 @@ impl Registry {
         let mut operations = entry.operations.iter().map(AsRef::as_ref);
         operations.find(|operation: &&dyn Operation| operation.elements() == inputs)
     }
+}
+
+/// Whether two kernels look the same to a job file, element types apart.
+fn alike(one: &KernelInfo, other: &KernelInfo) -> bool {
+    let inputs = |info: &KernelInfo| -> Vec<_> {
+        info.inputs.iter().map(|input| (input.name.clone(), input.ndim)).collect()
+    };
+    let same = one.params == other.params && one.result == other.result;
+    same && inputs(one) == inputs(other)
+}
+
+/// "f64 and i32".
+fn listed(elements: &[ElementType]) -> String {
+    elements.iter().map(|element| element.name()).collect::<Vec<_>>().join(" and ")
 }
 
 impl Catalogue for Registry {
@@ -93,16 +147,16 @@ impl Catalogue for Registry {
         kernel: &str,
         params: &toml::Table,
         inputs: &[NamedMeta],
-    ) -> Result<Option<ArrayMeta>, Vec<Refusal>> {
+    ) -> Result<Prepared, Vec<Refusal>> {
         let elements: Vec<ElementType> = inputs.iter().map(|input| input.meta.element).collect();
         let metas: Vec<ArrayMeta> = inputs.iter().map(|input| input.meta.clone()).collect();
         match self.find(kernel, &elements) {
-            Some(operation) => operation.prepare(params, &metas),
+            Some(operation) => operation.prepare(kernel, params, &metas),
             None => Err(vec![Refusal {
                 at: At::Step,
                 message: format!(
                     "`{kernel}` does not take arrays of {} together",
-                    elements.iter().map(|e| e.name()).collect::<Vec<_>>().join(" and ")
+                    listed(&elements)
                 ),
                 help: Some("cast the inputs to one type, with `cast` under [inputs]".into()),
             }]),
@@ -116,45 +170,108 @@ impl Catalogue for Registry {
 pub struct Param(pub(crate) ParamInfo);
 
 impl Param {
-    fn new(name: &str, doc: &str, ty: super::catalogue::ParamType) -> Param {
-        Param(ParamInfo { name: name.into(), default: None, ty, doc: doc.into() })
+    fn new(name: &str, doc: &str, ty: ParamType) -> Param {
+        let (name, doc) = (name.into(), doc.into());
+        Param(ParamInfo { name, default: None, ty, bounds: None, doc })
     }
 
     /// A number; whole numbers are taken as well.
     pub fn number(name: &str, doc: &str) -> Param {
-        Param::new(name, doc, super::catalogue::ParamType::Number)
+        Param::new(name, doc, ParamType::Number)
     }
 
     /// A whole number.
     pub fn integer(name: &str, doc: &str) -> Param {
-        Param::new(name, doc, super::catalogue::ParamType::Integer)
+        Param::new(name, doc, ParamType::Integer)
     }
 
     /// true or false.
     pub fn flag(name: &str, doc: &str) -> Param {
-        Param::new(name, doc, super::catalogue::ParamType::Bool)
+        Param::new(name, doc, ParamType::Bool)
     }
 
     /// Any text.
     pub fn text(name: &str, doc: &str) -> Param {
-        Param::new(name, doc, super::catalogue::ParamType::Text)
+        Param::new(name, doc, ParamType::Text)
     }
 
     /// A list of `len` numbers.
     pub fn numbers(name: &str, len: usize, doc: &str) -> Param {
-        use super::catalogue::ParamType::{List, Number};
-        Param::new(name, doc, List(Box::new(Number), Some(len)))
+        Param::new(name, doc, ParamType::List(Box::new(ParamType::Number), Some(len)))
     }
 
     /// One of these words.
     pub fn choice(name: &str, words: &[&str], doc: &str) -> Param {
         let words = words.iter().map(|word| (*word).into()).collect();
-        Param::new(name, doc, super::catalogue::ParamType::Choice(words))
+        Param::new(name, doc, ParamType::Choice(words))
     }
 
     /// The value that it has when the job gives none.
     pub fn or(mut self, default: impl Into<toml::Value>) -> Param {
         self.0.default = Some(default.into());
         self
+    }
+
+    /// Refuses numbers outside these bounds, and NaN, before anything runs.
+    pub fn within(mut self, low: f64, high: f64) -> Param {
+        self.0.bounds = Some([low, high]);
+        self
+    }
+
+    /// As [`within`](Param::within), without an upper bound but that of finite numbers.
+    pub fn at_least(self, low: f64) -> Param {
+        self.within(low, f64::MAX)
+    }
+
+    /// Refuses NaN and infinities.
+    pub fn finite(self) -> Param {
+        self.within(f64::MIN, f64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Chunk, In, Kernel, Out};
+    use serde::{Deserialize, Serialize};
+
+    macro_rules! copies {
+        ($($name:ident $element:ty, $arrays:expr;)*) => {
+            $(#[derive(Serialize, Deserialize)]
+            struct $name;
+
+            impl Kernel for $name {
+                type Args = (In<$element>, Out<$element>);
+                type Output = ();
+                fn run(&self, _: Chunk, (x, y): (&[$element], &mut [$element])) {
+                    y.copy_from_slice(x);
+                }
+            }
+
+            impl JobKernel for $name {
+                const SUMMARY: &'static str = "a copy";
+                const ARRAYS: &'static [&'static str] = $arrays;
+            })*
+        };
+    }
+    copies!(Doubles f64, &["x"]; OtherDoubles f64, &["x"]; Singles f32, &["x"]; Named i8, &["y"];);
+
+    #[test]
+    fn one_name_serves_several_element_types() {
+        let registry = Registry::new().add::<Doubles>("copy").add::<Singles>("copy");
+        assert_eq!(registry.kernels()[0].inputs[0].elements, [ElementType::F64, ElementType::F32]);
+        assert!(registry.find("copy", &[ElementType::F32]).is_some());
+    }
+
+    #[test]
+    #[should_panic(expected = "the name `copy` is registered twice for arrays of f64: as ")]
+    fn a_name_given_twice_for_one_element_type_is_refused() {
+        let _ = Registry::new().add::<Doubles>("copy").add::<OtherDoubles>("copy");
+    }
+
+    #[test]
+    #[should_panic(expected = "differ in more than their element type")]
+    fn a_name_given_to_kernels_with_other_inputs_is_refused() {
+        let _ = Registry::new().add::<Doubles>("copy").add::<Named>("copy");
     }
 }

@@ -2,26 +2,29 @@
 
 use super::catalogue::ArrayMeta;
 use super::checked::{CheckedJob, CheckedStep, Source};
+use super::deaths::Deaths;
+use super::failure;
 use super::folder::OutputFolder;
 use super::load::load;
-use super::operation::Made;
 use super::registry::Registry;
 use super::save::{SaveTask, Saved, save};
 use crate::error::{Error, Result};
 use crate::memory::RawArray;
 use crate::report::{
     Attempt, Machine, Ordered, OutputReport, Poisoned, Progress, Report, SCHEMA, Scalar, Status,
-    StepBar, StepReport,
+    StepReport,
 };
 use crate::roles::{Engine, TaskQueue};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 /// How a run ended: the report is there in any case.
 pub(crate) struct Ended {
     pub(crate) report: Report,
     /// Why it is not done, in words, for each thing that failed.
     pub(crate) failures: Vec<String>,
+    /// What is worth knowing of files that were written.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Runs `job` into `folder`; `interrupted` is looked at between steps.
@@ -32,33 +35,36 @@ pub(crate) fn run(
     folder: &OutputFolder,
     progress: &Progress,
     interrupted: &AtomicBool,
-) -> Result<Ended> {
+) -> Result<Ended, String> {
     let mut run = Run {
         job,
         registry,
         engine,
         folder,
+        progress,
         inputs: vec![],
         results: vec![],
         steps: vec![],
         scalars: Ordered::default(),
         poisoned: vec![],
         failures: vec![],
+        notes: vec![],
+        deaths: Deaths::default(),
+        files: HashMap::new(),
     };
-    let mut files = engine.tasks().queue(save)?;
-    let finished = run.steps(&mut files, progress, interrupted);
-    if let Err(error) = finished {
-        run.failures.push(error.to_string());
-    }
+    let mut files = engine.tasks().queue(save).map_err(failure::of_run)?;
+    let ended = run.steps(&mut files, interrupted);
     let mut outputs = run.collect(files);
+    run.deaths.tell(engine, None, progress);
     // In the order of the job, whoever came first.
     let place = |output: &OutputReport| job.outputs.iter().position(|o| o.as_str() == output.path);
     outputs.sort_by_key(place);
-    let status = match (interrupted.load(Ordering::Relaxed), run.failures.is_empty()) {
-        (true, _) => Status::Interrupted,
-        (false, true) => Status::Done,
-        (false, false) => Status::Failed,
+    let status = match (ended, run.failures.is_empty()) {
+        (Err(Stopped::Interrupted), _) => Status::Interrupted,
+        (Ok(()), true) => Status::Done,
+        _ => Status::Failed,
     };
+    let toll = run.deaths.of_run();
     let report = Report {
         schema: SCHEMA,
         job: job.name.clone(),
@@ -66,178 +72,159 @@ pub(crate) fn run(
         machine: Machine::here(),
         workers: engine.workers(),
         steps: run.steps,
+        retries: toll.retries,
+        deaths: toll.deaths,
         scalars: run.scalars,
         outputs,
         poisoned: run.poisoned,
     };
-    Ok(Ended { report, failures: run.failures })
+    Ok(Ended { report, failures: run.failures, notes: run.notes })
 }
 
-type Files<'e> = TaskQueue<'e, SaveTask, Saved>;
+pub(super) type Files<'e> = TaskQueue<'e, SaveTask, Saved>;
 
-struct Run<'j> {
-    job: &'j CheckedJob,
-    registry: &'j Registry,
-    engine: &'j Engine,
+/// Why not all steps ran; what failed is noted already.
+enum Stopped {
+    Interrupted,
+    Failed,
+}
+
+pub(super) struct Run<'j> {
+    pub(super) job: &'j CheckedJob,
+    pub(super) registry: &'j Registry,
+    pub(super) engine: &'j Engine,
     folder: &'j OutputFolder,
-    inputs: Vec<RawArray>,
-    /// Of each step, its array, if it has one.
-    results: Vec<Option<RawArray>>,
-    steps: Vec<StepReport>,
-    scalars: Ordered<Ordered<Ordered<Scalar>>>,
+    pub(super) progress: &'j Progress,
+    /// `None` once nothing reads it any more, and if nothing ever does.
+    inputs: Vec<Option<RawArray>>,
+    /// Of each step, its array, if it has one that is still needed.
+    pub(super) results: Vec<Option<RawArray>>,
+    pub(super) steps: Vec<StepReport>,
+    pub(super) scalars: Ordered<Ordered<Ordered<Scalar>>>,
     poisoned: Vec<Poisoned>,
     failures: Vec<String>,
+    notes: Vec<String>,
+    pub(super) deaths: Deaths,
+    /// Step and path of each file, by the number of its task.
+    files: HashMap<u64, (usize, String)>,
 }
 
 impl Run<'_> {
-    fn steps(
-        &mut self,
-        files: &mut Files<'_>,
-        progress: &Progress,
-        interrupted: &AtomicBool,
-    ) -> Result<()> {
-        self.inputs =
-            self.job.inputs.iter().map(|input| load(self.engine, input)).collect::<Result<_>>()?;
-        let width = self.job.steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
-        for step in &self.job.steps {
+    fn steps(&mut self, files: &mut Files<'_>, interrupted: &AtomicBool) -> Result<(), Stopped> {
+        self.load_inputs()?;
+        // From here on the run makes something: what an earlier one left must not be taken for it.
+        if let Err(error) = self.folder.remove_earlier(&self.job.outputs) {
+            self.failures.push(error.to_string());
+            return Err(Stopped::Failed);
+        }
+        for (at, step) in self.job.steps.iter().enumerate() {
             if interrupted.load(Ordering::Relaxed) {
-                return Err(Error::Cancelled);
+                self.failures.push(format!("interrupted before step `{}`", step.name));
+                return Err(Stopped::Interrupted);
             }
-            let bar = progress.step(&step.name, width);
-            self.step(step, &bar, progress.is_shown(), interrupted)?;
-            bar.finish();
-            self.put_files(step, files)?;
-        }
-        Ok(())
-    }
-
-    /// Runs one step, and notes what it took.
-    fn step(
-        &mut self,
-        step: &CheckedStep,
-        bar: &StepBar,
-        shown: bool,
-        interrupted: &AtomicBool,
-    ) -> Result<()> {
-        let before = self.engine.stats();
-        let started = Instant::now();
-        let ended = AtomicBool::new(false);
-        let (made, seconds) = std::thread::scope(|scope| {
-            let shower = shown.then(|| scope.spawn(|| self.show(step, bar, [&ended, interrupted])));
-            let made = self.launch(step);
-            let seconds = started.elapsed().as_secs_f64();
-            ended.store(true, Ordering::Release);
-            if let Some(shower) = shower {
-                shower.thread().unpark();
-            }
-            (made, seconds)
-        });
-        let after = self.engine.stats();
-        let mut report = StepReport {
-            name: step.name.clone(),
-            kernel: step.kernel.clone(),
-            chunks: 0,
-            seconds,
-            bytes_per_s: 0.0,
-            retries: after.retries - before.retries,
-            deaths: after.deaths - before.deaths,
-        };
-        let made = match made {
-            Ok(made) => made,
-            Err(error) => {
+            if let Err(error) = self.step(step, files) {
                 self.note_poison(step, &error);
-                self.steps.push(report);
-                return Err(error);
+                let stopped = match error {
+                    Error::Cancelled => Stopped::Interrupted,
+                    _ => Stopped::Failed,
+                };
+                self.failures.push(failure::of_step(step, error));
+                return Err(stopped);
             }
-        };
-        let mut numbers = Ordered::default();
-        let mut result = None;
-        let mut bytes = 0;
-        for (name, made) in made {
-            report.chunks += made.chunks;
-            bytes += made.result.as_ref().map_or(0, |array| array.bytes().len() as u64);
-            result = made.result.or(result);
-            if !made.numbers.is_empty() {
-                numbers.0.push((name, Ordered(made.numbers)));
+            if let Err(error) = self.put_files(at, files) {
+                self.failures.push(failure::of_step(step, error));
+                return Err(Stopped::Failed);
             }
-        }
-        bytes += self.read_bytes(step);
-        report.bytes_per_s = StepReport::throughput(bytes, seconds);
-        self.steps.push(report);
-        self.results.push(result);
-        if !numbers.0.is_empty() {
-            self.scalars.0.push((step.name.clone(), numbers));
+            self.release(at, false);
         }
         Ok(())
     }
 
-    /// The kernel's runs: one, or one for each array of a list, by the array's name.
-    fn launch(&self, step: &CheckedStep) -> Result<Vec<(String, Made)>> {
-        let run = |bindings: &Vec<super::checked::Binding>| {
-            let arrays: Vec<(&RawArray, &ArrayMeta)> =
-                bindings.iter().map(|binding| self.array(binding.source)).collect();
-            let elements: Vec<_> = arrays.iter().map(|(_, meta)| meta.element).collect();
-            let operation = self.registry.find(&step.kernel, &elements);
-            let operation = operation.expect("the check found the kernel");
-            let name = bindings.first().map_or(&step.name, |binding| &binding.array);
-            Ok((name.clone(), operation.run(self.engine, &step.params, &arrays)?))
-        };
-        step.runs.iter().map(run).collect()
+    fn load_inputs(&mut self) -> Result<(), Stopped> {
+        for (at, input) in self.job.inputs.iter().enumerate() {
+            let is_read = self.job.last_reader(Source::Input(at)).is_some();
+            match is_read.then(|| load(self.engine, input)).transpose() {
+                Ok(array) => self.inputs.push(array),
+                Err(Error::Cancelled) => {
+                    self.failures
+                        .push(format!("interrupted while input `{}` was loaded", input.name));
+                    return Err(Stopped::Interrupted);
+                }
+                Err(error) => {
+                    self.failures.push(failure::of_input(&input.name, error));
+                    return Err(Stopped::Failed);
+                }
+            }
+        }
+        Ok(())
     }
 
-    fn array(&self, source: Source) -> (&RawArray, &ArrayMeta) {
-        match source {
-            Source::Input(input) => (&self.inputs[input], &self.job.inputs[input].meta),
-            Source::Step(step) => {
-                let array = self.results[step].as_ref();
-                let meta = self.job.steps[step].result.as_ref();
-                array.zip(meta).expect("the check found that the step has an array")
+    pub(super) fn array(&self, source: Source) -> (&RawArray, &ArrayMeta) {
+        let (array, meta) = match source {
+            Source::Input(input) => (&self.inputs[input], Some(&self.job.inputs[input].meta)),
+            Source::Step(step) => (&self.results[step], self.job.steps[step].result.as_ref()),
+        };
+        let found = array.as_ref().zip(meta);
+        found.expect("the check found that there is an array, and it is kept for its last reader")
+    }
+
+    /// Gives back the arrays that nothing reads after step `at`. Those that files are made of are
+    /// kept unless these are `written`.
+    fn release(&mut self, at: usize, written: bool) {
+        let job = self.job;
+        let is_over = |source| job.last_reader(source).is_none_or(|last| last <= at);
+        for (input, array) in self.inputs.iter_mut().enumerate() {
+            if is_over(Source::Input(input)) {
+                *array = None;
+            }
+        }
+        for (step, array) in self.results.iter_mut().enumerate() {
+            let has_files = job.steps[step].save.is_some() || job.steps[step].picture.is_some();
+            if is_over(Source::Step(step)) && (written || !has_files) {
+                *array = None;
             }
         }
     }
 
-    fn read_bytes(&self, step: &CheckedStep) -> u64 {
-        let bindings = step.runs.iter().flatten();
-        bindings.map(|binding| self.array(binding.source).0.bytes().len() as u64).sum()
+    /// Waits for all files that are being written, and gives back their arrays if nothing else
+    /// needs them.
+    pub(super) fn make_room(&mut self, files: &mut Files<'_>) {
+        files.join();
+        if let Some(before) = self.results.len().checked_sub(1) {
+            self.release(before, true);
+        }
     }
 
-    /// Keeps the bar up to date while the step runs. A list's runs count in turn.
-    fn show(&self, step: &CheckedStep, bar: &StepBar, until: [&AtomicBool; 2]) {
-        let runs = step.runs.len().max(1) as f64;
-        let first = self.engine.stats().launches;
-        bar.follow(Duration::from_millis(50), || {
-            if until.iter().any(|flag| flag.load(Ordering::Acquire)) {
-                // Whether it is full is for whoever knows how the step ended.
-                return None;
-            }
-            let begun = self.engine.stats().launches.saturating_sub(first + 1) as f64;
-            let part = self
-                .engine
-                .progress()
-                .map_or(0.0, |progress| progress.done as f64 / progress.chunks.max(1) as f64);
-            Some(((begun + part) / runs).min(0.99))
-        });
-    }
-
-    fn put_files(&self, step: &CheckedStep, files: &mut Files<'_>) -> Result<()> {
-        let Some(array) = self.results.last().and_then(Option::as_ref) else { return Ok(()) };
+    fn put_files(&mut self, at: usize, files: &mut Files<'_>) -> Result<()> {
+        let step = &self.job.steps[at];
+        let Some(array) = self.results[at].as_ref() else { return Ok(()) };
         let (region, folder) = (self.engine.region(), self.folder.path());
         if let Some(path) = &step.save {
-            files.put(&SaveTask::npy(region, array, folder, path))?;
+            let task = files.put(&SaveTask::npy(region, array, folder, path))?;
+            self.files.insert(task, (at, path.as_str().into()));
         }
         if let Some((palette, path)) = &step.picture {
-            files.put(&SaveTask::picture(region, array, folder, path, *palette))?;
+            let task = files.put(&SaveTask::picture(region, array, folder, path, *palette))?;
+            self.files.insert(task, (at, path.as_str().into()));
         }
         Ok(())
     }
 
     /// Waits for the files; arrays stay as they are until then.
-    fn collect(&mut self, files: Files<'_>) -> Vec<OutputReport> {
+    fn collect(&mut self, mut files: Files<'_>) -> Vec<OutputReport> {
         let mut outputs = vec![];
-        for (_, saved) in files.close() {
-            match saved.map_err(|e| e.to_string()).and_then(|saved| saved) {
-                Ok(output) => outputs.push(output),
-                Err(reason) => self.failures.push(reason),
+        while !files.is_empty() {
+            let Some((task, saved)) = files.next() else { break };
+            self.deaths.tell(self.engine, None, self.progress);
+            let (step, path) = &self.files[&task];
+            let step = &self.job.steps[*step].name;
+            match saved {
+                Ok(Ok((output, note))) => {
+                    outputs.push(output);
+                    self.notes.extend(note);
+                }
+                Ok(Err(reason)) => self.failures.push(format!("step `{step}`: {reason}")),
+                Err(error) => self.failures.push(failure::of_file(step, path, error)),
             }
         }
         outputs

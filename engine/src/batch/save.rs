@@ -33,8 +33,8 @@ enum Content {
     Picture(String),
 }
 
-/// A file that was written, or why it was not.
-pub(crate) type Saved = Result<OutputReport, String>;
+/// A file that was written, with what is worth knowing of it, or why it was not.
+pub(crate) type Saved = Result<(OutputReport, Option<String>), String>;
 
 impl SaveTask {
     /// The array as a .npy file.
@@ -82,17 +82,17 @@ pub(crate) fn save(task: SaveTask) -> Saved {
     let bytes = task.array.bytes(region);
     let path = OutputPath::new(&task.path).map_err(|e| e.to_string())?;
     let mut file = WholeFile::create(&task.folder, &path).map_err(|e| e.to_string())?;
-    match &task.content {
-        Content::Npy => write_npy(&mut file, &task, bytes)?,
+    let note = match &task.content {
+        Content::Npy => write_npy(&mut file, &task, bytes).map(|()| None)?,
         Content::Picture(palette) => write_picture(&mut file, &task, bytes, palette)?,
-    }
+    };
     let mut written = file.file();
     let sha256 = written
         .seek(SeekFrom::Start(0))
         .and_then(|_| report::sha256(&mut written))
         .map_err(|e| format!("reading {} back: {e}", task.path))?;
     file.finish().map_err(|e| e.to_string())?;
-    Ok(OutputReport { path: task.path, sha256 })
+    Ok((OutputReport { path: task.path, sha256 }, note))
 }
 
 fn write_npy(file: &mut WholeFile, task: &SaveTask, bytes: &[u8]) -> Result<(), String> {
@@ -129,7 +129,7 @@ fn write_picture(
     task: &SaveTask,
     bytes: &[u8],
     palette: &str,
-) -> Result<(), String> {
+) -> Result<Option<String>, String> {
     let palette = Palette::ALL.into_iter().find(|known| known.name() == palette);
     let palette = palette.ok_or("an unknown palette")?;
     let [rows, columns] = task.shape[..] else { return Err("a picture needs a map".into()) };
@@ -145,5 +145,9 @@ fn write_picture(
         _ => return Err(format!("pictures are drawn of real numbers, not of {}", task.element)),
     };
     let picture = picture.map_err(|e| e.to_string())?;
-    file.write_all(&picture.png).map_err(|e| e.to_string())
+    file.write_all(&picture.png).map_err(|e| e.to_string())?;
+    let (path, scale) = (&task.path, picture.scale);
+    Ok((scale > 1).then(|| {
+        format!("{path}: the map is too large for a picture; a pixel is the mean of {scale} x {scale} cells")
+    }))
 }

@@ -14,9 +14,6 @@ use super::diagnose::Mistakes;
 /// A value with its place.
 pub(crate) type Value<'v, 't> = &'v Spanned<DeValue<'t>>;
 
-/// Integers up to here are exact as f64.
-const EXACT_MAX: i64 = 1 << 53;
-
 /// What a value is, in a scientist's words.
 pub(crate) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
@@ -94,15 +91,16 @@ pub(crate) fn number(
     match value.get_ref() {
         DeValue::Integer(written) => {
             let whole = integer(written, value.span(), mistakes)?;
-            if whole.unsigned_abs() > EXACT_MAX.unsigned_abs() {
+            let held = whole as f64;
+            if held as i128 != i128::from(whole) {
                 mistakes.add(
                     value.span(),
                     format!("{what} is {whole}, which f64 does not hold exactly"),
-                    format!("expected a number between -{EXACT_MAX} and {EXACT_MAX}"),
+                    format!("expected a number that it holds; the nearest is {}", held as i128),
                 );
                 return None;
             }
-            Some(whole as f64)
+            Some(held)
         }
         DeValue::Float(written) => float(written.as_str(), value.span(), mistakes),
         _ => {

@@ -74,8 +74,11 @@ impl WholeFile {
         self.directory().path_of(&self.name)
     }
 
-    /// The file is complete: puts it in its place, replacing an earlier one.
+    /// The file is complete: puts it in its place, replacing an earlier one. It is on the disk
+    /// before it has its name, so that a power cut leaves no empty file under it.
     pub(crate) fn finish(mut self) -> Result<(), FolderError> {
+        let synced = self.file.sync_all();
+        synced.map_err(|error| FolderError::system("write", &self.path(), error))?;
         let Found::File { device, inode } = self.directory().find(&self.temporary)? else {
             let path = self.directory().path_of(&self.temporary);
             let gone = io::Error::from(io::ErrorKind::NotFound);

@@ -20,6 +20,8 @@ pub(crate) struct Names<'j> {
     listed: Vec<&'j str>,
     /// The kernel of each step, where it is known.
     pub(crate) kernels: Vec<Option<&'j KernelInfo>>,
+    /// Whether every kernel that there is works on at least one array.
+    all_take_arrays: bool,
 }
 
 /// A step's `in`, resolved as far as it could be.
@@ -75,7 +77,8 @@ impl<'j> Names<'j> {
                 listed.push(name);
             }
         }
-        Names { arrays, listed, kernels: found }
+        let all_take_arrays = kernels.iter().all(|kernel| !kernel.inputs.is_empty());
+        Names { arrays, listed, kernels: found, all_take_arrays }
     }
 
     /// Resolves a step's `in` to the kernel's inputs and the job's arrays.
@@ -84,12 +87,17 @@ impl<'j> Names<'j> {
         let before = mistakes.count();
         let Some(arrays) = &step.arrays else {
             let named = self.kernels[at].map(|kernel| kernel.inputs.as_slice()).unwrap_or_default();
-            if let ([first, ..], true) = (named, step.understood) {
+            // Whatever kernel was meant, it takes an array.
+            let any = self.kernels[at].is_none() && self.all_take_arrays;
+            if step.understood && (any || !named.is_empty()) {
+                let what = named
+                    .first()
+                    .map_or(String::new(), |first| format!(", the array for `{}`", first.name));
                 mistakes.add_with_help(
                     step.name.span(),
                     format!("step `{}` names no array to work on", step.name.get_ref()),
                     "`in` is missing",
-                    format!("add `in = \"…\"`, the array for `{}`", first.name),
+                    format!("add `in = \"…\"`{what}"),
                 );
             }
             let complete = step.understood && named.is_empty();
@@ -98,7 +106,7 @@ impl<'j> Names<'j> {
         let pairs = pairs(step, arrays, self.kernels[at], mistakes);
         let run = |pairs: Vec<(String, Spanned<String>)>, mistakes: &mut Mistakes<'_>| {
             let bound = pairs.into_iter().filter_map(|(input, array)| {
-                let source = self.source(&array, job, mistakes)?;
+                let source = self.source(&array, mistakes)?;
                 let (span, array) = (array.span(), array.into_inner());
                 Some(Binding { input, array, source, span })
             });
@@ -111,12 +119,7 @@ impl<'j> Names<'j> {
         Wired { runs, complete: mistakes.count() == before && self.kernels[at].is_some() }
     }
 
-    fn source(
-        &self,
-        array: &Spanned<String>,
-        job: &Job,
-        mistakes: &mut Mistakes<'_>,
-    ) -> Option<Source> {
+    fn source(&self, array: &Spanned<String>, mistakes: &mut Mistakes<'_>) -> Option<Source> {
         let name = array.get_ref().as_str();
         let Some(&source) = self.arrays.get(name) else {
             let (message, expected) = diagnose::unknown("array", name, self.listed.iter().copied());
@@ -124,9 +127,10 @@ impl<'j> Names<'j> {
             return None;
         };
         if let Source::Step(at) = source
-            && self.kernels[at].is_some_and(|kernel| kernel.result == ResultKind::Scalars)
+            && let Some(kernel) = self.kernels[at]
+            && kernel.result == ResultKind::Scalars
         {
-            let kernel = job.steps[at].kernel.get_ref();
+            let kernel = &kernel.name;
             mistakes.add(
                 array.span(),
                 format!("step `{name}` has no array: the result of `{kernel}` is scalars"),
@@ -151,12 +155,13 @@ fn kernel_of<'k>(
     kernels: &'k [KernelInfo],
     mistakes: &mut Mistakes<'_>,
 ) -> Option<&'k KernelInfo> {
-    let wanted = step.kernel.get_ref();
+    let named = step.kernel.as_ref()?;
+    let wanted = named.get_ref();
     let found = kernels.iter().find(|kernel| kernel.name == *wanted);
     if found.is_none() {
         let names: Vec<&str> = kernels.iter().map(|kernel| kernel.name.as_str()).collect();
         let (message, expected) = diagnose::unknown("kernel", wanted, names);
-        let named_by_step = step.kernel.span() == step.name.span();
+        let named_by_step = named.span() == step.name.span();
         let help = match named_by_step {
             true => {
                 "the kernel is the step's name unless `kernel = \"…\"` says otherwise; \
@@ -164,7 +169,7 @@ fn kernel_of<'k>(
             }
             false => "`gristmill kernels` lists them",
         };
-        mistakes.add_with_help(step.kernel.span(), message, expected, help);
+        mistakes.add_with_help(named.span(), message, expected, help);
     }
     found
 }

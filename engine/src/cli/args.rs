@@ -27,8 +27,8 @@ Examples:
   gristmill run my.toml --json | python3 -m json.tool
 
 Results are the same to the last bit for any number of workers. Files of an earlier, finished \
-run in the folder are replaced, each as a whole; a run that was cut off is not mixed with: see \
---fresh.
+run that have the names of new ones are removed when the job begins to compute; a run that was cut \
+off is not mixed with: see --fresh.
 
 Exit status: 0 done, 1 the job failed, 2 the job file or the command line is wrong, 130 \
 interrupted by Ctrl-C (SIGINT), 143 terminated (SIGTERM).";

@@ -152,12 +152,8 @@ fn step_tables(fitting: &[(&KernelInfo, toml::Table)], array: &str, meta: &Array
         text += &format!("in = \"{array}\"\n");
         if !params.is_empty() {
             for param in &kernel.params {
-                text += &format!(
-                    "# {}: {} ({})\n",
-                    param.name,
-                    one_line(&param.doc),
-                    param.ty.describe()
-                );
+                text +=
+                    &format!("# {}: {} ({})\n", param.name, one_line(&param.doc), param.describe());
             }
             let pairs: Vec<String> = kernel
                 .params

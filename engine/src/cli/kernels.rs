@@ -44,7 +44,7 @@ fn explained(kernel: &KernelInfo) -> String {
     let inputs = listing(&["input", "access", "axes", "elements"], rows, width());
     let rows = kernel.params.iter().map(|param| {
         let default = param.default.as_ref().map_or("must be given".into(), ToString::to_string);
-        vec![param.name.clone(), param.ty.describe(), default, param.doc.clone()]
+        vec![param.name.clone(), param.describe(), default, param.doc.clone()]
     });
     let params = match kernel.params.is_empty() {
         true => "no parameters".into(),

@@ -5,10 +5,11 @@
 mod args;
 mod info;
 mod init;
+mod interrupts;
 mod kernels;
 mod run;
 
-use crate::batch::{CheckError, JobErrors, Registry};
+use crate::batch::{CheckError, JobErrors, Registry, nearest_file};
 use crate::memory::NpyHeader;
 use args::{Args, Command, ExitStatus, InitArgs};
 use clap::Parser;
@@ -45,6 +46,13 @@ fn init(args: &InitArgs, registry: &Registry) -> ExitStatus {
         Ok(header) => {
             let path = std::path::absolute(file).unwrap_or_else(|_| file.clone());
             print(&init::starting_job(Some((&path.to_string_lossy(), &header)), registry))
+        }
+        Err(_) if file.symlink_metadata().is_err() => {
+            let near = nearest_file(file).map_or(String::new(), |near| {
+                format!(", did you mean `{}`?", file.with_file_name(near).display())
+            });
+            say(&format!("there is no file {}{near}", file.display()));
+            ExitStatus::Wrong
         }
         Err(error) => {
             say(&format!("{}: {}\n  {}", file.display(), error.message, error.help));

@@ -1,15 +1,13 @@
 //! `gristmill run` and `gristmill check`.
 
 use super::args::{CheckArgs, ExitStatus, RunArgs};
-use super::{described, print, say, show_mistakes};
-use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry};
+use super::interrupts::Interrupts;
+use super::{described, print, say, show_mistakes, width};
+use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry, counted};
 use crate::report::{self, Look, Progress, Report, Status};
 use crate::roles::Engine;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
     let job = match batch::check_file(&args.job, None, registry) {
@@ -94,9 +92,12 @@ fn run_in(
             engine.workers()
         ));
     }
-    signals.cancel_on_signal(&engine, progress.clone());
+    signals.cancel_on_signal(&engine, progress.clone())?;
+    let lines = progress.clone();
+    crate::process::send_lines_to(move |line| lines.note(line));
     let ended = batch::run(job, registry, &engine, &folder, progress, &signals.interrupted);
-    let Ended { report, failures } = ended.map_err(|e| e.to_string())?;
+    signals.end();
+    let Ended { report, failures, notes } = ended?;
     failures.iter().for_each(|failure| say(failure));
     let json = report.to_json().map_err(|e| e.to_string())?;
     let mut file = folder.create(&OutputPath::report()).map_err(|e| described(&e))?;
@@ -109,7 +110,7 @@ fn run_in(
     let printed = match (args.json, args.quiet) {
         (true, _) => print(&json),
         (false, true) => ExitStatus::Done,
-        (false, false) => print(&tables(&report, &path)),
+        (false, false) => print(&tables(&report, &notes, &path)),
     };
     Ok(match report.status {
         Status::Done => printed,
@@ -118,15 +119,12 @@ fn run_in(
     })
 }
 
-/// "1 step", "2 steps".
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
-}
-
 /// The tables at the end, where the results lie, and how to go on.
-fn tables(report: &Report, folder: &std::path::Path) -> String {
-    let look = if std::io::stdout().is_terminal() { Look::Terminal } else { Look::Plain };
+fn tables(report: &Report, notes: &[String], folder: &std::path::Path) -> String {
+    let look = match std::io::stdout().is_terminal() {
+        true => Look::Terminal(width()),
+        false => Look::Plain,
+    };
     let mut text = report::steps(&report.steps, look);
     for (step, numbers) in &report.scalars.0 {
         text += &format!("\n\n{step}\n{}", report::scalars(numbers, look));
@@ -137,75 +135,24 @@ fn tables(report: &Report, folder: &std::path::Path) -> String {
         .map(|output| output.path.as_str())
         .filter(|path| path.ends_with(".png"))
         .collect();
-    text += &format!(
-        "\n\n{} and report.json in {}\n",
-        counted(report.outputs.len(), "file"),
-        folder.display()
-    );
+    let files = match report.outputs.len() {
+        0 => String::new(),
+        count => format!("{} and ", counted(count, "file")),
+    };
+    text += &format!("\n\n{files}report.json in {}\n", folder.display());
     if !pictures.is_empty() {
         text += &format!("pictures: {}\n", pictures.join(", "));
     }
+    notes.iter().for_each(|note| text += &format!("{note}\n"));
     if report.status == Status::Done {
-        text += "With a file of your own: gristmill init FILE.npy > job.toml\n";
+        // In a clone the command is not installed; cargo says so to what it runs.
+        let command = match std::env::var_os("CARGO") {
+            Some(_) => "cargo run --release -- init",
+            None => "gristmill init",
+        };
+        text += &format!("With a file of your own: {command} FILE.npy > job.toml\n");
     } else {
         text += "The run is unfinished: `--fresh` starts it anew in this folder\n";
     }
     text
-}
-
-/// SIGINT and SIGTERM end the job: once, in order; twice, at once.
-struct Interrupts {
-    interrupted: Arc<AtomicBool>,
-    /// The first signal.
-    signal: Arc<AtomicI32>,
-    signals: Mutex<Option<Signals>>,
-}
-
-impl Interrupts {
-    /// From here on signals are kept, even before there is an engine to cancel.
-    fn watch() -> Result<Interrupts, String> {
-        let signals = Signals::new([SIGINT, SIGTERM]).map_err(|e| format!("signals: {e}"))?;
-        Ok(Interrupts {
-            interrupted: Arc::new(AtomicBool::new(false)),
-            signal: Arc::new(AtomicI32::new(0)),
-            signals: Mutex::new(Some(signals)),
-        })
-    }
-
-    /// Whether a signal has come that nobody has heeded yet.
-    fn is_pending(&self) -> bool {
-        let mut signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = signals.as_mut().and_then(|signals| signals.pending().next());
-        first.inspect(|number| self.signal.store(*number, Ordering::Relaxed)).is_some()
-    }
-
-    /// Starts a thread that waits for signals as long as the process lives.
-    fn cancel_on_signal(&self, engine: &Arc<Engine>, progress: Progress) {
-        let signals = self.signals.lock().ok().and_then(|mut signals| signals.take());
-        let Some(mut signals) = signals else { return };
-        let (interrupted, signal) = (Arc::clone(&self.interrupted), Arc::clone(&self.signal));
-        let engine = Arc::downgrade(engine);
-        std::thread::spawn(move || {
-            for number in &mut signals {
-                if interrupted.swap(true, Ordering::Relaxed) {
-                    // The workers end with this process.
-                    std::process::exit(128 + number);
-                }
-                signal.store(number, Ordering::Relaxed);
-                progress.end_with(
-                    "gristmill: interrupted: finishing the chunks in flight (again to stop at once)",
-                );
-                if let Some(engine) = engine.upgrade() {
-                    engine.cancel();
-                }
-            }
-        });
-    }
-
-    fn exit_status(&self) -> ExitStatus {
-        match self.signal.load(Ordering::Relaxed) {
-            SIGTERM => ExitStatus::Terminated,
-            _ => ExitStatus::Interrupted,
-        }
-    }
 }

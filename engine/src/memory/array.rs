@@ -130,6 +130,11 @@ impl<T: Element, D: Dimension> Array<T, D> {
         self.view().to_owned()
     }
 
+    /// The block again.
+    pub(crate) fn into_block(self) -> Block {
+        self.block
+    }
+
     /// The block, to exchange contents with an array of the same shape.
     pub(crate) fn block_mut(&mut self) -> &mut Block {
         &mut self.block
@@ -141,11 +146,6 @@ impl Array<u8, ndarray::Ix1> {
     pub(crate) fn over(block: Block) -> Array<u8, ndarray::Ix1> {
         let dim = ndarray::Dim(block.len());
         Array::new(block, dim)
-    }
-
-    /// The block again.
-    pub(crate) fn into_block(self) -> Block {
-        self.block
     }
 }
 

@@ -1,9 +1,9 @@
 //! Arrays whose element type is known at run time only, as job files have them.
 
 use super::allocator::Block;
-use super::array::Array;
+use super::array::{Array, Element};
 use super::region::Region;
-use ndarray::Ix1;
+use ndarray::{Dimension, Ix1};
 use serde::{Deserialize, Serialize};
 
 /// An array of any element type: its bytes, and what they are.
@@ -34,6 +34,12 @@ impl RawArray {
         let len = shape.iter().product::<usize>() * element_bytes;
         assert!(len <= block.len(), "the block is too small for {shape:?} of {element}");
         RawArray { bytes: Array::over(block), element, element_bytes, shape: shape.to_vec() }
+    }
+
+    /// Takes over an array whose types are known.
+    pub(crate) fn of<T: Element, D: Dimension>(array: Array<T, D>) -> RawArray {
+        let shape = array.shape().to_vec();
+        RawArray::new(array.into_block(), std::any::type_name::<T>(), size_of::<T>(), &shape)
     }
 
     pub(crate) fn shape(&self) -> &[usize] {

@@ -31,8 +31,9 @@ pub(crate) fn prepare(handover: &Handover) {
     if nix::unistd::getppid().as_raw() != handover.parent {
         exit(0);
     }
-    for ignored in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGPIPE] {
-        // SAFETY: ignoring a signal runs no code of ours. The coordinator decides about ending.
+    for ignored in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGPIPE, Signal::SIGXFSZ] {
+        // SAFETY: ignoring a signal runs no code of ours. The coordinator decides about ending, and
+        // a file that grows beyond its limit is an error of the write.
         let _ = unsafe { signal(ignored, SigHandler::SigIgn) };
     }
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);

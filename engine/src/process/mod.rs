@@ -14,4 +14,6 @@ pub(crate) use entry::worker_region;
 pub(crate) use entry::{Handover, is_worker, refuse_inherited_handover};
 pub(crate) use image::{offset_in_executable, reference_at};
 pub(crate) use relay::Relay;
+#[cfg(feature = "cli")]
+pub(crate) use relay::send_lines_to;
 pub(crate) use spawn::{Child, spawn};

@@ -1,14 +1,37 @@
 //! Passes a worker's output on, line by line and with its rank, to the coordinator's standard
-//! error, and keeps its last words for the death record.
+//! error, and keeps its last words for the death record. A program that draws on its terminal takes
+//! the lines itself.
 
 use nix::errno::Errno;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{PoisonError, RwLock};
 
 /// Bytes of output that are kept.
 const TAIL: usize = 4096;
 /// A line longer than this is passed on in pieces.
 const LINE_MAX: usize = 64 << 10;
+
+/// What takes a line of a worker's output.
+type LineSink = Box<dyn Fn(&str) + Send + Sync>;
+
+/// Where lines go instead of standard error; none, unless a command has said so.
+static LINE_SINK: RwLock<Option<LineSink>> = RwLock::new(None);
+
+/// Lines of this process's workers go to `sink` from here on. It runs on the supervisor's thread, so
+/// it must not wait for workers.
+#[cfg(feature = "cli")]
+pub(crate) fn send_lines_to(sink: impl Fn(&str) + Send + Sync + 'static) {
+    *LINE_SINK.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(sink));
+}
+
+fn pass_on(line: &str) {
+    match &*LINE_SINK.read().unwrap_or_else(PoisonError::into_inner) {
+        Some(sink) => sink(line),
+        // A closed standard error is no reason to stop computing.
+        None => drop(writeln!(std::io::stderr(), "{line}")),
+    }
+}
 
 /// The reading end of one pipe from a worker.
 #[derive(Debug)]
@@ -65,8 +88,7 @@ impl Relay {
             if piece.ends_with(b"\n") || self.line.len() > LINE_MAX {
                 let text = String::from_utf8_lossy(&self.line);
                 let text = text.trim_end_matches('\n');
-                // A closed standard error is no reason to stop computing.
-                let _ = writeln!(std::io::stderr(), "[worker {}] {text}", self.rank);
+                pass_on(&format!("[worker {}] {text}", self.rank));
                 self.line.clear();
             }
         }

@@ -4,6 +4,8 @@
 //! for the caller to say.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,7 +17,7 @@ const PARTS: u64 = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     bars: MultiProgress,
-    shown: bool,
+    shown: Arc<AtomicBool>,
 }
 
 impl Progress {
@@ -24,12 +26,12 @@ impl Progress {
         let shown = !quiet && std::io::stderr().is_terminal();
         let target =
             if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let shown = Arc::new(AtomicBool::new(shown));
         Progress { bars: MultiProgress::with_draw_target(target), shown }
     }
 
-    /// Whether bars are drawn; if not, nobody need ask the workers how far they are.
-    pub(crate) fn is_shown(&self) -> bool {
-        self.shown
+    fn is_shown(&self) -> bool {
+        self.shown.load(Ordering::Acquire)
     }
 
     /// A bar for the step, at 0. `name_width` is that of the longest step's name, so that bars are
@@ -42,7 +44,7 @@ impl Progress {
             bar.set_style(style.progress_chars("━╸ "));
         }
         bar.set_prefix(format!("{name:name_width$}"));
-        if self.shown {
+        if self.is_shown() {
             // Elapsed time goes on while a chunk takes long.
             bar.enable_steady_tick(Duration::from_millis(200));
         }
@@ -51,15 +53,17 @@ impl Progress {
 
     /// Leaves the bars as they are, draws them no more, and prints a line below.
     pub(crate) fn end_with(&self, line: &str) {
+        let shown = self.shown.swap(false, Ordering::AcqRel);
         self.bars.set_draw_target(ProgressDrawTarget::hidden());
         // The cursor is at a bar's end, where the terminal may have shown a key such as ^C as well.
-        let newline = if self.shown { "\n" } else { "" };
+        let newline = if shown { "\n" } else { "" };
         let _ = writeln!(std::io::stderr(), "{newline}{line}");
     }
 
-    /// Prints a line above the bars, as warnings are; without bars, to standard error all the same.
+    /// Prints a line above the bars, as warnings and the workers' own lines are; without bars, to
+    /// standard error all the same.
     pub(crate) fn note(&self, line: &str) {
-        if !self.shown || self.bars.println(line).is_err() {
+        if !self.is_shown() || self.bars.println(line).is_err() {
             // Nowhere to say that standard error cannot be written to.
             let _ = writeln!(std::io::stderr(), "{line}");
         }

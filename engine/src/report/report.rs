@@ -26,6 +26,10 @@ pub(crate) struct Report {
     pub(crate) workers: usize,
     /// In the order in which they ran.
     pub(crate) steps: Vec<StepReport>,
+    /// Attempts beyond each first, of the whole run: of chunks, and of files.
+    pub(crate) retries: u64,
+    /// Workers that died in the whole run, also while they wrote files.
+    pub(crate) deaths: u64,
     /// Numbers by step, by array, by name. A step that works on no array has its own name for the
     /// array's.
     pub(crate) scalars: Ordered<Ordered<Ordered<Scalar>>>,
@@ -92,7 +96,7 @@ pub(crate) struct StepReport {
     pub(crate) bytes_per_s: f64,
     /// Attempts beyond each chunk's first.
     pub(crate) retries: u64,
-    /// Workers that died during it.
+    /// Workers that died during it, but for those that were writing files.
     pub(crate) deaths: u64,
 }
 
@@ -181,6 +185,8 @@ pub(crate) mod tests {
                 retries: 1,
                 deaths: 0,
             }],
+            retries: 1,
+            deaths: 0,
             scalars: Ordered(vec![("summary".into(), slope_then_aspect)]),
             outputs: vec![OutputReport { path: "slope.npy".into(), sha256: "ab".into() }],
             poisoned: vec![],

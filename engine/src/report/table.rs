@@ -12,8 +12,9 @@ use super::scalar::{Ordered, Scalar};
 /// How a table is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// With lines, for a terminal.
-    Terminal,
+    /// With lines, for a terminal of so many columns, if that is known: cells are broken within
+    /// their columns where the table is wider.
+    Terminal(Option<u16>),
     /// In columns alone, for pipes and files.
     Plain,
 }
@@ -69,7 +70,7 @@ pub(crate) fn listing(
 ) -> String {
     let mut table = table(header, rows, Look::Plain);
     if let Some(width) = width {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        fit(&mut table, width);
     }
     trimmed(&table)
 }
@@ -91,14 +92,21 @@ fn draw(
 fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>, look: Look) -> Table {
     let mut table = Table::new();
     table.load_style(match look {
-        Look::Terminal => presets::UTF8_FULL_CONDENSED,
+        Look::Terminal(_) => presets::UTF8_FULL_CONDENSED,
         Look::Plain => presets::NOTHING,
     });
+    if let Look::Terminal(Some(width)) = look {
+        fit(&mut table, width);
+    }
     if !header.is_empty() {
         table.set_header(header.to_vec());
     }
     table.add_rows(rows);
     table
+}
+
+fn fit(table: &mut Table, width: u16) {
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
 }
 
 /// Without the blanks that fill the last column.
@@ -234,7 +242,21 @@ mod tests {
 
     #[test]
     fn terminal_tables_have_lines_and_no_colours() {
-        let table = steps(&example().steps, Look::Terminal);
+        let table = steps(&example().steps, Look::Terminal(None));
         assert!(table.contains('│') && !table.contains('\u{1b}'), "{table}");
+    }
+
+    #[test]
+    fn terminal_tables_are_not_wider_than_the_terminal() {
+        let numbers = &example().scalars.0[0].1;
+        for width in [30, 40, 60] {
+            for table in [
+                steps(&example().steps, Look::Terminal(Some(width))),
+                scalars(numbers, Look::Terminal(Some(width))),
+            ] {
+                let longest = table.lines().map(|line| line.chars().count()).max();
+                assert!(longest <= Some(width.into()), "{width}:\n{table}");
+            }
+        }
     }
 }

@@ -143,6 +143,7 @@ impl Builder {
             queues: Mutex::default(),
             wishes_answered: AtomicU64::new(0),
             counters: Counters::default(),
+            buried: Mutex::default(),
             spins: if workers < machine.cpus.len() { spins } else { spins.min(SPINS_SHARED) },
             cpus,
         });

@@ -6,7 +6,7 @@ use crate::error::{DeathRecord, Error, Result};
 use crate::machine::futex;
 use crate::memory::{Memory, Region};
 use crate::shared::protocol::{Point, Surroundings};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +29,8 @@ pub(crate) struct Core {
     /// The wishes for room that have been answered.
     pub(crate) wishes_answered: AtomicU64,
     pub(crate) counters: Counters,
+    /// The latest deaths, for whoever wants to tell of each.
+    pub(crate) buried: Mutex<VecDeque<Buried>>,
     /// Turns that a waiting thread spins before it sleeps.
     pub(crate) spins: u32,
     /// The CPU of each worker, if they are pinned.
@@ -61,6 +63,28 @@ pub(crate) struct Counters {
     pub(crate) retries: AtomicU64,
     pub(crate) poisoned: AtomicU64,
     pub(crate) reissues: AtomicU64,
+}
+
+/// A death that was buried, and what the worker was about.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only jobs tell of each death"))]
+pub(crate) struct Buried {
+    pub(crate) death: DeathRecord,
+    pub(crate) about: About,
+    /// How much of it is tried again; the rest is set aside.
+    pub(crate) retries: u64,
+}
+
+/// What a worker was about when it died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// This chunk, or the first of these.
+    Chunk(usize),
+    /// What follows a step.
+    Fold,
+    /// A task.
+    Task,
+    Nothing,
 }
 
 /// What an engine has seen since its start.
@@ -123,6 +147,14 @@ impl Core {
     pub(crate) fn give_up(&self, reason: String) {
         self.lock_running().no_workers = Some(reason);
         self.control().announce_finish();
+    }
+
+    /// Remembers a death, and forgets the oldest: nobody may ever ask.
+    pub(crate) fn note_death(&self, buried: Buried) {
+        const KEPT: usize = 1024;
+        let mut latest = self.buried.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.truncate(KEPT - 1);
+        latest.push_front(buried);
     }
 
     pub(crate) fn lock_queues(&self) -> MutexGuard<'_, [Option<OpenQueue>; QUEUES]> {

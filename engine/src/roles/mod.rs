@@ -8,12 +8,15 @@ mod launch;
 mod open_queue;
 #[cfg(feature = "cli")]
 mod raw;
+mod repair;
 mod supervisor;
 mod task_queue;
 mod tasks;
 mod worker;
 
 pub use builder::{Builder, Pin, Wait};
+#[cfg(feature = "cli")]
+pub(crate) use coordinator::{About, Buried};
 pub use coordinator::{Progress, Stats};
 pub use engine::Engine;
 pub use task_queue::TaskQueue;

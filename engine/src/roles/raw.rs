@@ -1,11 +1,13 @@
 //! Launches over arrays whose types are known at run time only: for job files.
 
 use super::arrays::bytes_of;
+use super::coordinator::Buried;
 use super::engine::Engine;
 use crate::compute::{Args, Kernel, Kind, Place, Present, Value, single_at};
 use crate::error::{Error, Result};
 use crate::memory::{Array, RawArgument, RawArray};
 use ndarray::Ix1;
+use std::sync::PoisonError;
 
 impl Engine {
     /// Runs a kernel over arrays whose types are known at run time only.
@@ -45,6 +47,12 @@ impl Engine {
     pub(crate) fn try_huge_pages(&self) -> Result<bool> {
         let block = self.core.memory.allocate("a trial", 4 << 20)?;
         Ok(self.run(&Present, &mut Array::<u8, Ix1>::over(block))? == 0)
+    }
+
+    /// The deaths since the last call, the oldest first.
+    pub(crate) fn take_deaths(&self) -> Vec<Buried> {
+        let mut latest = self.core.buried.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.drain(..).rev().collect()
     }
 
     /// The region, for handles of arrays.

@@ -51,11 +51,19 @@ fn a_killed_worker_changes_nothing_but_the_report() {
     let place = Place::with_steps(SECONDS);
     place.gristmill("run job.toml --out whole --workers 3").ends_with(0);
     for signal in [SIGKILL, SIGSEGV] {
-        let mut job = Started::new(&place, "run job.toml --out o --workers 2");
+        // Quiet, too: it is a warning.
+        let mut job = Started::new(&place, "run job.toml --out o --workers 2 --quiet");
         let workers = job.computing_workers(2);
+        // In the order of their ranks.
         send(workers[1], signal);
         assert_eq!(job.end().code(), Some(0), "{}", job.messages());
         all_end(&workers);
+        let notice = format!("gristmill: worker 1 was killed by {}", signal.as_str());
+        let messages = job.messages();
+        let notices: Vec<&str> = messages.lines().filter(|l| l.starts_with(&notice)).collect();
+        assert!(notices.len() == 1 && messages.lines().count() == 1, "{messages}");
+        assert!(notices[0].contains("of step `sky_view`; the chunk is tried again"), "{messages}");
+        assert_eq!(place.report("o")["deaths"], 1);
         assert_eq!(place.hashes("o"), place.hashes("whole"));
         let step = &place.report("o")["steps"][0];
         assert_eq!(step["deaths"], 1, "{step}");

@@ -59,6 +59,22 @@ fn an_unfinished_run_is_not_mixed_with() {
 }
 
 #[test]
+fn what_an_earlier_run_left_is_gone_once_a_new_one_computes() {
+    let place = Place::with_steps(MINUTES);
+    let long = std::fs::read_to_string(place.path("job.toml")).unwrap();
+    place.file("short.toml", long.replace("azimuths = 7200", "azimuths = 2"));
+    place.gristmill("run short.toml --out o").ends_with(0);
+    place.file("o/mine.txt", "kept");
+    let mut job = Started::new(&place, "run job.toml --out o");
+    job.computing_workers(2);
+    job.signal(Signal::SIGKILL);
+    job.end();
+    let left = place.names("o");
+    let old = |name: &String| name.starts_with("sky_view") || name == "report.json";
+    assert!(!left.iter().any(old) && left.contains(&"mine.txt".to_string()), "{left:?}");
+}
+
+#[test]
 fn results_may_go_anywhere_that_the_command_line_names() {
     let place = Place::with_steps(SLOPE);
     let absolute = place.path("far/away");
@@ -111,9 +127,9 @@ fn what_stands_in_the_way_is_named() {
     place
         .gristmill("run job.toml --out o")
         .ends_with(2)
-        .says("o is there already and is no folder");
+        .says("o is there already, and is not a folder");
     std::fs::create_dir_all(place.path("p/slope.npy")).unwrap();
-    place.gristmill("run job.toml --out p").ends_with(2).says("is no regular file");
+    place.gristmill("run job.toml --out p").ends_with(2).says("is not a regular file");
     place.file("p/.gristmill-unfinished", "not ours\n");
     std::fs::remove_dir(place.path("p/slope.npy")).unwrap();
     for options in ["", "--fresh"] {

@@ -10,5 +10,6 @@ mod output;
 mod place;
 mod signals;
 mod started;
+mod steps;
 mod surroundings;
 mod words;

@@ -84,8 +84,8 @@ fn the_report_has_its_keys_and_no_others_and_its_hashes_are_those_of_the_files()
     has_keys(
         &report,
         &[
-            "schema", "job", "status", "machine", "workers", "steps", "scalars", "outputs",
-            "poisoned",
+            "schema", "job", "status", "machine", "workers", "steps", "retries", "deaths",
+            "scalars", "outputs", "poisoned",
         ],
     );
     assert_eq!((&report["schema"], &report["job"]), (&1.into(), &"t".into()));

@@ -45,6 +45,53 @@ fn unknown_kernels() {
 }
 
 #[test]
+fn a_kernel_that_is_no_text_is_one_mistake() {
+    let place = Place::with_steps("[steps.slop]\nkernel = 3\nin = \"elevation\"\n");
+    let answer = place.gristmill("check job.toml").ends_with(2);
+    assert_eq!(answer.err.lines().count(), 1, "{}", answer.err);
+    answer.says("job.toml:8:10: `kernel` is a whole number; expected a kernel's name in quotes");
+}
+
+#[test]
+fn a_step_with_an_unknown_kernel_and_no_array_has_two_mistakes() {
+    let place = Place::with_steps("[steps.slop]\nsave = \"a.npy\"\n");
+    let answer = place.gristmill("check job.toml").ends_with(2);
+    assert_eq!(answer.err.lines().count(), 2, "{}", answer.err);
+    answer.says("unknown kernel `slop`").says("step `slop` names no array to work on");
+}
+
+#[test]
+fn all_wrong_parameters_are_named_at_once() {
+    let place = Place::with_steps(
+        "[steps.sky_view]\nin = \"elevation\"\nparams = { azimuths = -1, radius = 1.5, raduis = 2 }\n\
+         [steps.sum]\nin = \"elevation\"\nparams = { bins = 1 }\n",
+    );
+    let answer = place.gristmill("check job.toml").ends_with(2);
+    assert_eq!(answer.err.lines().count(), 4, "{}", answer.err);
+    answer
+        .says(
+            "job.toml:9:23: parameter `azimuths` of `sky_view` is -1; expected a whole number from",
+        )
+        .says("job.toml:9:36: parameter `radius` of `sky_view` is the number 1.5; expected a whole")
+        .says(
+            "job.toml:9:41: kernel `sky_view`: unknown parameter `raduis`, did you mean `radius`?",
+        )
+        .says("job.toml:12:12: kernel `sum` takes no parameters; expected no `params`");
+}
+
+#[test]
+fn labels_that_only_point_are_not_written_in_a_pipe() {
+    let place = Place::with_steps(
+        "[steps.slope]\nin = \"elevation\"\nexpr = \"a\"\n[steps.hillshade]\nin = \"x\"\n",
+    );
+    let answer = place.gristmill("check job.toml").ends_with(2);
+    assert!(!answer.err.contains("; reserved"), "{}", answer.err);
+    place.file("job.toml", "format = \n");
+    let answer = place.gristmill("check job.toml").ends_with(2);
+    assert!(!answer.err.contains("; here"), "{}", answer.err);
+}
+
+#[test]
 fn unknown_keys() {
     let step = "[steps.slope]\nin = \"elevation\"\n";
     refused(
@@ -126,23 +173,27 @@ fn arrays_of_the_wrong_shape() {
          [steps.axpy]\nin = { x = \"elevation\", y = \"row\" }\n",
     );
     place.file("row.npy", super::place::npy("<f8", "(5,)", &[0; 40]));
-    refused_in(&place, "", "11:6", &["takes an array of 2 dimension(s), `row` is 5 f64", "2-D"]);
+    refused_in(&place, "", "11:6", &["takes an array of 2 dimensions, `row` is 5 f64", "2-D"]);
     refused_in(&place, "", "12:8", &["axpy"]);
 }
 
 #[test]
 fn wrong_values() {
     let sky = |params: &str| format!("[steps.sky_view]\nin = \"elevation\"\nparams = {params}\n");
-    refused(&sky("{ radius = 0 }"), "7:8", &["azimuths 32 and radius 0 must be at least 1"]);
-    refused(&sky("{ radius = -1 }"), "9:21", &["does not fit"]);
-    refused(&sky("{ radius = 99999999999 }"), "9:21", &["does not fit"]);
+    let outside = "expected a whole number from 1 to 4294967295";
+    refused(&sky("{ radius = 0 }"), "9:21", &["`radius` of `sky_view` is 0", outside]);
+    refused(&sky("{ radius = -1 }"), "9:21", &["`radius` of `sky_view` is -1", outside]);
+    refused(&sky("{ radius = 99999999999 }"), "9:21", &[outside]);
+    // Each by itself may be right.
+    let many = "{ azimuths = 5000, radius = 5000 }";
+    refused(&sky(many), "9:23", &["azimuths 5000 times radius 5000 is more than"]);
     let counts =
         |params: &str| format!("[steps.histogram]\nin = \"elevation\"\nparams = {params}\n");
     refused(&counts("{ bins = 2 }"), "7:8", &["lacks its parameter `range`"]);
     refused(&counts("{ range = [1] }"), "9:20", &["a list of 1", "expected a list of 2"]);
-    refused(&counts("{ range = [1, 0] }"), "7:8", &["range"]);
+    refused(&counts("{ range = [1, 0] }"), "9:20", &["the range [1, 0] must be finite"]);
     let too_many = "{ bins = 4611686018427387904, range = [0, 1] }";
-    refused(&counts(too_many), "7:8", &["its result would be of [4611686018427387904] elements"]);
+    refused(&counts(too_many), "9:19", &["its result, 4611686018427387904 u64"]);
     refused(
         "[steps.slope]\nin = \"elevation\"\npicture = \"viridiss\"\n",
         "9:11",
@@ -161,6 +212,9 @@ fn files_that_are_missing_or_are_no_arrays() {
         format!("[inputs.b]\nfile = \"{file}\"\n[steps.summary]\nin = \"elevation\"\n")
     };
     refused(&job("nowhere.npy"), "8:8", &["there is no file nowhere.npy", "expected a .npy file"]);
+    refused(&job("terain.npy"), "8:8", &["terain.npy, did you mean `terrain.npy`?"]);
+    refused(&job("./terrain"), "8:8", &["did you mean `./terrain.npy`?"]);
+    refused(&job(""), "8:8", &["`file` is empty", "expected a path such as"]);
     refused(&job("job.toml"), "8:8", &["this is not a .npy file"]);
     refused(&job("/"), "8:8", &["is not a regular file"]);
     refused(&job("/dev/zero"), "8:8", &["is not a regular file"]);

@@ -116,7 +116,7 @@ impl Place {
     pub(crate) fn command(&self, words: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
         command.args(words).current_dir(self.folder.path()).stdin(Stdio::null());
-        command.env_remove("GRISTMILL_WORKER").env_remove("RUST_BACKTRACE");
+        command.env_remove("GRISTMILL_WORKER").env_remove("RUST_BACKTRACE").env_remove("CARGO");
         command
     }
 
@@ -132,7 +132,7 @@ impl Place {
         shell.arg("-c").arg(format!("{setup}\nexec \"$0\" \"$@\""));
         shell.arg(program.get_program()).args(words.split_whitespace());
         shell.current_dir(self.folder.path()).stdin(Stdio::null());
-        shell.env_remove("GRISTMILL_WORKER").env_remove("RUST_BACKTRACE");
+        shell.env_remove("GRISTMILL_WORKER").env_remove("RUST_BACKTRACE").env_remove("CARGO");
         Answer::of(&mut shell)
     }
 

@@ -77,7 +77,7 @@ fn few_descriptors_are_a_clear_error_or_enough() {
 fn a_tight_limit_of_address_space_is_a_clear_error() {
     let place = Place::with_steps(SLOPE);
     place
-        .gristmill_after("ulimit -v 60000", "run job.toml")
+        .gristmill_after("ulimit -v 63500", "run job.toml")
         .ends_with(1)
         .prints_nothing()
         .says("gristmill: ")

@@ -94,7 +94,10 @@ fn init_without_a_file_is_an_example_to_fill_in() {
 #[test]
 fn init_refuses_what_is_no_array() {
     let place = Place::with_steps("");
-    place.gristmill("init none.npy").ends_with(2).prints_nothing().says("there is no file");
+    let none = place.gristmill("init nope.npy").ends_with(2).prints_nothing();
+    assert_eq!(none.err, "gristmill: there is no file nope.npy\n");
+    let near = place.gristmill("init terain.npy").ends_with(2).prints_nothing();
+    assert_eq!(near.err, "gristmill: there is no file terain.npy, did you mean `terrain.npy`?\n");
     place.gristmill("init job.toml").ends_with(2).prints_nothing().says("not a .npy file");
     place.gristmill("init .").ends_with(2).prints_nothing().says("not a regular file");
 }
@@ -103,7 +106,18 @@ fn init_refuses_what_is_no_array() {
 fn kernels_are_listed_and_explained() {
     let place = Place::new();
     let all = place.gristmill("kernels").ends_with(0).says_nothing();
-    let names = ["slope", "hillshade", "sky_view", "histogram", "summary", "axpy", "sum", "argmax"];
+    let names = [
+        "slope",
+        "hillshade",
+        "sky_view",
+        "histogram",
+        "summary",
+        "axpy",
+        "sum",
+        "argmax",
+        "scan",
+        "heat2d",
+    ];
     for name in names {
         assert!(all.out.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}");
         place.gristmill(&format!("kernels {name}")).ends_with(0).prints(name).prints("result:");
@@ -111,9 +125,11 @@ fn kernels_are_listed_and_explained() {
     place
         .gristmill("kernels sky_view")
         .ends_with(0)
-        .prints("azimuths   whole number  32 ")
-        .prints("radius     whole number  100 ")
+        .prints("azimuths   whole number from 1 to 4294967295  32 ")
+        .prints("radius     whole number from 1 to 4294967295  100 ")
         .prints("elevation  whole ");
+    place.gristmill("kernels scan").ends_with(0).prints("exclusive  true or false  false");
+    place.gristmill("kernels copy").ends_with(0).prints("c64, c32");
     place.gristmill("kernels histogram").ends_with(0).prints("must be given").prints("256");
     place
         .gristmill("kernels slop")

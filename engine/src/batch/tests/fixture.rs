@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::batch::{
     ArrayMeta, At, Catalogue, CheckedJob, InputInfo, JobErrors, KernelInfo, NamedMeta, ParamInfo,
-    ParamType, Refusal, ResultKind, check_text,
+    ParamType, Prepared, Refusal, ResultKind, check_text,
 };
 use crate::memory::ElementType;
 
@@ -19,7 +19,7 @@ fn input(name: &str, ndim: Option<usize>, elements: &[ElementType]) -> InputInfo
 }
 
 fn param(name: &str, default: Option<toml::Value>, ty: ParamType) -> ParamInfo {
-    ParamInfo { name: name.into(), default, ty, doc: "made up".into() }
+    ParamInfo { name: name.into(), default, ty, bounds: None, doc: "made up".into() }
 }
 
 impl Catalogue for Kernels {
@@ -54,24 +54,25 @@ impl Catalogue for Kernels {
         kernel: &str,
         params: &toml::Table,
         inputs: &[NamedMeta],
-    ) -> Result<Option<ArrayMeta>, Vec<Refusal>> {
+    ) -> Result<Prepared, Vec<Refusal>> {
+        let made = |result| Ok(Prepared { result, chunks: 1, spare_bytes: 0 });
         let refuse = |at, message: &str| {
             Err(vec![Refusal { at, message: message.into(), help: Some("change it".into()) }])
         };
         match kernel {
-            "summary" | "lost" => Ok(None),
+            "summary" | "lost" => made(None),
             "histogram" => match params["bins"].as_integer() {
-                Some(bins @ 1..) => Ok(Some(ArrayMeta {
+                Some(bins @ 1..) => made(Some(ArrayMeta {
                     shape: vec![bins as usize],
                     element: ElementType::U64,
                     cell: None,
                 })),
-                _ => refuse(At::Param("bins".into()), "`bins` must be at least 1"),
+                _ => refuse(At::Params(vec!["bins".into()]), "`bins` must be at least 1"),
             },
             "axpy" if inputs[0].meta.shape != inputs[1].meta.shape => {
                 refuse(At::Input("y".into()), "`y` has another shape than `x`")
             }
-            _ => Ok(Some(inputs[0].meta.clone())),
+            _ => made(Some(inputs[0].meta.clone())),
         }
     }
 }

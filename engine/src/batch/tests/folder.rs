@@ -187,7 +187,7 @@ fn links_are_not_followed() {
     for (name, wanted) in [
         ("maps/a.npy", "is a symbolic link"),
         ("a.npy", "is a symbolic link"),
-        ("b.npy", "is there already and is no regular file"),
+        ("b.npy", "is there already, and is not a regular file"),
     ] {
         let error = folder.create(&path(name)).unwrap_err();
         assert!(error.to_string().contains(wanted), "{error}");
@@ -221,7 +221,7 @@ fn a_file_where_the_folder_should_be_is_named() {
     let file = place.path().join("out");
     fs::write(&file, "").unwrap();
     let error = open(&file, false).unwrap_err();
-    assert!(error.to_string().ends_with("out is there already and is no folder"), "{error}");
+    assert!(error.to_string().ends_with("out is there already, and is not a folder"), "{error}");
     assert!(open(&file.join("run"), false).is_err());
 }
 

@@ -116,7 +116,7 @@ fn parameters_are_checked_by_name_and_type() {
             "6:19: parameter `bins` of `histogram` is the number 2.5; expected a whole number",
             "6:32: parameter `range` of `histogram` is a list that holds the text \"x\"; expected a list of 2",
             "7:8: kernel `histogram` lacks its parameter `range`",
-            "13:19: step `i`: `bins` must be at least 1; refused; change it",
+            "13:19: step `i`: `bins` must be at least 1; change it",
             "17:20: parameter `range` of `histogram` is a list of 1; expected a list of 2, each a number",
         ],
     );
@@ -129,7 +129,7 @@ fn arrays_must_fit_their_kernel() {
          [steps.slope]\nin = \"row\"\n[steps.hillshade]\nin = \"small\"\n\
          [steps.axpy]\nin = { x = \"map\", y = \"row\" }",
         &[
-            "6:6: kernel `slope` takes an array of 2 dimension(s), `row` is 5 f64; expected 2-D",
+            "6:6: kernel `slope` takes an array of 2 dimensions, `row` is 5 f64; expected 2-D",
             "8:6: kernel `hillshade` does not take i16, and `small` is 3 x 4 i16; expected `f64`; \
              add `cast = \"f64\"` to [inputs.small]",
             "10:23: step `axpy`: `y` has another shape than `x`",
@@ -224,7 +224,7 @@ fn casts_and_missing_values_must_be_possible() {
          [steps.slope]\nin = \"map\"",
         &[
             "3:8: input `a` cannot be cast: f64 has fractions and NaN, i16 has neither",
-            "6:10: `nodata` becomes NaN, which i16 has not; expected an array of f32 or f64; add `cast = \"f64\"`",
+            "6:10: `nodata` becomes NaN, and i16 has no NaN; expected an array of f32 or f64; add `cast = \"f64\"`",
             "10:10: `nodata` is -32769, which no element of this file can be",
             "13:8: `cell` is for maps",
             "16:10: `nodata` is 9007199254740993, which f64 does not hold exactly",

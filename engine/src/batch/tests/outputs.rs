@@ -114,8 +114,8 @@ fn links_and_folders_in_the_way_are_found() {
         &[
             "out/maps is a symbolic link, and results are not written through links",
             "out/l.npy is a symbolic link",
-            "out/d.npy is there already and is no regular file",
-            "out/f is there already and is no folder",
+            "out/d.npy is there already, and is not a regular file",
+            "out/f is there already, and is not a folder",
         ],
     );
 }

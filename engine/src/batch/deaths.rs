@@ -1,0 +1,82 @@
+//! Deaths of workers while a job runs: told as they happen, and counted to the step or to the files
+//! that they were about.
+
+use crate::report::Progress;
+use crate::roles::{About, Buried, Engine};
+use std::sync::{Mutex, PoisonError};
+
+/// How many deaths, and how many attempts beyond the first.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Toll {
+    pub(crate) deaths: u64,
+    pub(crate) retries: u64,
+}
+
+/// The deaths of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Deaths {
+    /// Of all of it, and of the present step.
+    tolls: Mutex<[Toll; 2]>,
+}
+
+impl Deaths {
+    /// Tells of the deaths since the last call, and counts them; `step` is the one that runs.
+    pub(crate) fn tell(&self, engine: &Engine, step: Option<&str>, progress: &Progress) {
+        for buried in engine.take_deaths() {
+            let mut tolls = self.tolls.lock().unwrap_or_else(PoisonError::into_inner);
+            let [all, of_step] = &mut *tolls;
+            for toll in [Some(all), (buried.about != About::Task).then_some(of_step)] {
+                let Some(toll) = toll else { continue };
+                toll.deaths += 1;
+                toll.retries += buried.retries;
+            }
+            drop(tolls);
+            progress.note(&notice(&buried, step));
+        }
+    }
+
+    /// The toll of the step that ends now; the next one begins with none.
+    pub(crate) fn of_step(&self) -> Toll {
+        let mut tolls = self.tolls.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut tolls[1])
+    }
+
+    /// The toll of the whole run, files included.
+    pub(crate) fn of_run(&self) -> Toll {
+        self.tolls.lock().unwrap_or_else(PoisonError::into_inner)[0]
+    }
+}
+
+fn notice(buried: &Buried, step: Option<&str>) -> String {
+    let of_step = step.map_or(String::new(), |step| format!(" of step `{step}`"));
+    let (about, what) = match buried.about {
+        About::Chunk(chunk) => (format!(" in chunk {chunk}{of_step}"), "the chunk"),
+        About::Fold => (format!(" folding the results{of_step}"), "the fold"),
+        About::Task => (" writing a file".to_string(), "the file"),
+        About::Nothing => (String::new(), ""),
+    };
+    let next = match (buried.about, buried.retries) {
+        (About::Nothing, _) => "nothing is lost".to_string(),
+        (_, 0) => format!("{what} is set aside"),
+        _ => format!("{what} is tried again"),
+    };
+    let (rank, cause) = (buried.death.rank, &buried.death.cause);
+    format!("gristmill: worker {rank} {cause}{about}; {next}, another worker takes its place")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deaths_in_tasks_count_to_the_run_and_to_no_step() {
+        let engine = Engine::builder().workers(1).build().unwrap();
+        let deadly = |_: u32| std::process::abort();
+        let mut results = engine.tasks().map(deadly, 0..1u32).unwrap();
+        assert!(results.all(|result: crate::Result<()>| result.is_err()));
+        let deaths = Deaths::default();
+        deaths.tell(&engine, Some("slope"), &Progress::new(true));
+        assert_eq!((deaths.of_run().deaths, deaths.of_run().retries), (3, 2));
+        assert_eq!(deaths.of_step().deaths, 0);
+    }
+}

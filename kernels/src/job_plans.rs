@@ -1,0 +1,91 @@
+//! Stock computations of several steps as job files name them: prefix sums and the heat equation.
+
+use crate::scan::CHUNK;
+use crate::{CopyTo, Heat, Scan, heat, scan};
+use gristmill::{Array, Engine, JobPlan, JobScalar, Number, Param, Result, chunks_of};
+use ndarray::{Ix2, IxDyn};
+use serde::Deserialize;
+use std::marker::PhantomData;
+
+/// [`scan`] of an array of any shape, in C order.
+#[derive(Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct PrefixSum<T> {
+    exclusive: bool,
+    #[serde(skip)]
+    element: PhantomData<fn() -> T>,
+}
+
+impl<T: Number> JobPlan for PrefixSum<T> {
+    type Element = T;
+    type Dim = IxDyn;
+    const SUMMARY: &'static str = "prefix sums in C order; integers wrap";
+    const ARRAY: &'static str = "x";
+    /// What is summed, while the result is written.
+    const SPARE_ARRAYS: usize = 1;
+
+    fn params() -> Vec<Param> {
+        let doc = "whether each sum leaves its own element out, so that the first one is 0";
+        vec![Param::flag("exclusive", doc).or(false)]
+    }
+
+    fn chunks(&self, shape: &[usize]) -> u64 {
+        shape.iter().product::<usize>().div_ceil(CHUNK) as u64
+    }
+
+    fn steps_max(&self) -> u64 {
+        4
+    }
+
+    fn run(&self, engine: &Engine, y: &mut Array<T, IxDyn>) -> Result<Vec<JobScalar>> {
+        let mut x = engine.zeros(y.dim())?;
+        engine.run(&CopyTo::new(), (y, &mut x))?;
+        let kind = if self.exclusive { Scan::Exclusive } else { Scan::Inclusive };
+        scan(engine, &x, y, kind)?;
+        Ok(vec![])
+    }
+}
+
+/// [`heat`] until the grid has settled.
+#[derive(Deserialize)]
+pub(crate) struct Cooling {
+    r: f64,
+    sweeps: u64,
+    tolerance: f64,
+}
+
+impl JobPlan for Cooling {
+    type Element = f64;
+    type Dim = Ix2;
+    const SUMMARY: &'static str = "heat spread over a grid whose edges keep their values";
+    const ARRAY: &'static str = "grid";
+    const ACCESS: &'static str = "in, with halo";
+    const NUMBERS: &'static [&'static str] = &["sweeps", "change"];
+    /// The grid of the sweep before.
+    const SPARE_ARRAYS: usize = 1;
+
+    fn params() -> Vec<Param> {
+        vec![
+            Param::number("r", "diffusivity times time step, by the square of the cell's size")
+                .within(0.0, 0.25)
+                .or(0.25),
+            Param::integer("sweeps", "time steps at most").at_least(0.0).or(1000),
+            Param::number("tolerance", "ends sooner, once no cell changes by as much; 0: never")
+                .at_least(0.0)
+                .or(0.0),
+        ]
+    }
+
+    fn chunks(&self, shape: &[usize]) -> u64 {
+        chunks_of(&Heat { rate: self.r }, &[shape, shape])
+    }
+
+    fn steps_max(&self) -> u64 {
+        self.sweeps
+    }
+
+    fn run(&self, engine: &Engine, grid: &mut Array<f64, Ix2>) -> Result<Vec<JobScalar>> {
+        let end = heat(engine, grid, self.r, self.tolerance, self.sweeps)?;
+        Ok(vec![JobScalar::Count(end.sweeps), JobScalar::Real(end.change)])
+    }
+}
