@@ -1,7 +1,7 @@
 //! Passes over large arrays: what memory gives, and sines.
 
 use crate::measure::{Bench, Row, Unit, timed, times};
-use crate::{alone_and_together, engine, pool};
+use crate::{alone_and_together, engine, pool, together};
 use gristmill_kernels::Triad;
 use rayon::ThreadPool;
 use rayon::prelude::*;
@@ -124,8 +124,11 @@ pub(crate) fn sum(bench: &Bench) -> Vec<Row> {
 }
 
 pub(crate) fn map_sin(bench: &Bench) -> Vec<Row> {
+    together().into_iter().map(|workers| map_sin_with(bench, workers)).collect()
+}
+
+fn map_sin_with(bench: &Bench, workers: usize) -> Row {
     const N: usize = 16 << 20;
-    let workers = crate::cpus().len();
     let (engine, pool) = (engine(workers), pool(workers));
     let x = engine.from_fn(N, |i| i as f64 * 1e-3).expect("memory");
     let mut y = engine.zeros(N).expect("memory");
@@ -142,13 +145,16 @@ pub(crate) fn map_sin(bench: &Bench) -> Vec<Row> {
     ];
     let row = bench.compare("map_sin", workers, Unit::Milliseconds(1.0), None, sides);
     assert_eq!(y.as_slice(), their_y);
-    vec![row]
+    row
 }
 
 /// 256 MiB of zeros, present: fresh ones from a new engine, and ones that were used before.
 pub(crate) fn zeros(bench: &Bench) -> Vec<Row> {
+    together().into_iter().flat_map(|workers| zeros_with(bench, workers)).collect()
+}
+
+fn zeros_with(bench: &Bench, workers: usize) -> [Row; 2] {
     const N: usize = 32 << 20;
-    let workers = crate::cpus().len();
     let pool = pool(workers);
     let theirs = || {
         times("rayon", || {
@@ -172,5 +178,5 @@ pub(crate) fn zeros(bench: &Bench) -> Vec<Row> {
     let engine = engine(workers);
     let again = timed("ours", || engine.zeros::<f64, _>(N).expect("memory"));
     let again = bench.compare("zeros, again", workers, unit, None, vec![again, theirs()]);
-    vec![fresh, again]
+    [fresh, again]
 }

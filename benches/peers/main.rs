@@ -80,6 +80,15 @@ fn alone_and_together() -> Vec<usize> {
     counts
 }
 
+/// Worker counts for rows that are only worth measuring together: 2, and one per CPU.
+fn together() -> Vec<usize> {
+    let mut counts = alone_and_together();
+    if counts.len() > 1 {
+        counts.remove(0);
+    }
+    counts
+}
+
 /// An engine with one pinned worker per CPU for as many as there are. Several such engines share
 /// their CPUs, of which all but one are idle at any time.
 fn engine(workers: usize) -> Engine {

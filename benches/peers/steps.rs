@@ -1,7 +1,7 @@
 //! What a step costs that does next to nothing.
 
 use crate::measure::{Bench, Row, Unit, timed};
-use crate::{alone_and_together, engine, pool};
+use crate::{alone_and_together, engine, pool, together};
 use gristmill::{Chunk, Kernel, Out, Shapes};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -58,8 +58,11 @@ pub(crate) fn launch(bench: &Bench) -> Vec<Row> {
 
 /// A step among many that follow each other without anybody outside.
 pub(crate) fn plan_step(bench: &Bench) -> Vec<Row> {
+    together().into_iter().flat_map(|workers| plan_step_with(bench, workers)).collect()
+}
+
+fn plan_step_with(bench: &Bench, workers: usize) -> Vec<Row> {
     const TIMES: usize = 10_000;
-    let workers = crate::cpus().len();
     let (engine, pool) = (engine(workers), pool(workers));
     let rows = [workers, 64].into_iter().map(|chunks| {
         let mut bytes = engine.zeros(chunks * LINE).expect("memory");

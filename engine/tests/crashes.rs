@@ -96,7 +96,8 @@ impl Kernel for Count {
         if chunk.index() == self.chunk {
             self.fuse.burn();
         }
-        if chunk.index() == 0 {
+        // The last one, so that the cell holds something to be put back.
+        if chunk.index() + 1 == chunk.count() {
             counts[8] = self.merge;
         }
     }
