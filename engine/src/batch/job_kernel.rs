@@ -92,7 +92,7 @@ pub trait JobKernel: Kernel + 'static {
 pub trait JobPlan: DeserializeOwned + Send + Sync + 'static {
     /// The elements of its array.
     type Element: Element;
-    /// The dimensions of its array; [`IxDyn`](ndarray::IxDyn) for any.
+    /// The dimensions of its array; [`IxDyn`](type@ndarray::IxDyn) for any.
     type Dim: Dimension;
     /// What it computes, in one line.
     const SUMMARY: &'static str;
