@@ -78,7 +78,7 @@ pub(crate) fn triad(bench: &Bench) -> Vec<Row> {
             timed("rayon, huge pages", || triad_with(&pool, &huge_b, &huge_c, &mut huge_x)),
         ];
         let unit = Unit::GigabytesPerSecond(3.0 * 8.0 * N as f64);
-        let target = (workers > 1).then_some(1.0);
+        let target = (workers == 2).then_some(1.0);
         let row = bench.compare("triad", workers, unit, target, sides);
         assert_eq!(x.as_slice(), their_x);
         row
@@ -118,7 +118,7 @@ pub(crate) fn sum(bench: &Bench) -> Vec<Row> {
             }),
         ];
         let unit = Unit::GigabytesPerSecond(8.0 * N as f64);
-        bench.compare("sum", workers, unit, (workers > 1).then_some(1.0), sides)
+        bench.compare("sum", workers, unit, (workers == 2).then_some(1.0), sides)
     });
     rows.collect()
 }

@@ -71,10 +71,13 @@ fn cpus() -> Vec<usize> {
     (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false)).collect()
 }
 
-/// Worker counts for rows that are worth measuring alone and together: 1, and one per CPU.
+/// Worker counts for rows that are worth measuring alone and together: 1, 2, and one per CPU, as
+/// far as there are CPUs. The aims are for 2 workers, whatever the machine.
 fn alone_and_together() -> Vec<usize> {
     let all = cpus().len();
-    if all == 1 { vec![1] } else { vec![1, all] }
+    let mut counts: Vec<usize> = [1, 2, all].into_iter().filter(|count| *count <= all).collect();
+    counts.dedup();
+    counts
 }
 
 /// An engine with one pinned worker per CPU for as many as there are. Several such engines share

@@ -1,7 +1,6 @@
 //! Rounds, medians and ratios.
 
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -34,19 +33,23 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) workers: usize,
     pub(crate) ours: f64,
-    pub(crate) peers: BTreeMap<String, f64>,
     pub(crate) unit: &'static str,
-    /// To the first peer; above 1 is ahead.
+    pub(crate) peers: Vec<Peer>,
+    /// What the ratio to the first peer is meant to reach, if anything.
+    pub(crate) target: Option<f64>,
+    pub(crate) rounds: usize,
+}
+
+/// What a row compares ours with.
+#[derive(Debug, Serialize)]
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) theirs: f64,
+    /// Above 1 is ahead.
     pub(crate) ratio: f64,
     /// Quartiles of the ratio.
     pub(crate) quartiles: [f64; 2],
     pub(crate) noisy: bool,
-    /// What the ratio is meant to reach, if anything.
-    pub(crate) target: Option<f64>,
-    pub(crate) rounds: usize,
-    /// The peers in their order, with their ratios: median and quartiles.
-    #[serde(skip)]
-    pub(crate) ratios: Vec<(&'static str, [f64; 3])>,
 }
 
 /// Times the work itself.
@@ -84,24 +87,22 @@ impl Bench {
             }
         }
         let value = |side: usize| unit.show(quartiles(seconds[side].clone())[1]);
-        let ratio = |side: usize| {
+        let peer = |side: usize| {
             let pairs = seconds[0].iter().zip(&seconds[side]);
-            quartiles(pairs.map(|(ours, theirs)| theirs / ours).collect())
+            let ratios = pairs.map(|(ours, theirs)| theirs / ours).collect();
+            let [low, ratio, high] = quartiles(ratios);
+            let noisy = is_noisy([low, ratio, high]);
+            let (name, theirs) = (sides[side].name, value(side));
+            Peer { name, theirs, ratio, quartiles: [low, high], noisy }
         };
-        let ratios: Vec<_> = (1..sides.len()).map(|side| (sides[side].name, ratio(side))).collect();
-        let [low, middle, high] = ratios[0].1;
         Row {
             name: name.into(),
             workers,
             ours: value(0),
-            peers: (1..sides.len()).map(|s| (sides[s].name.into(), value(s))).collect(),
             unit: unit.name(),
-            ratio: middle,
-            quartiles: [low, high],
-            noisy: is_noisy([low, middle, high]),
+            peers: (1..sides.len()).map(peer).collect(),
             target,
             rounds,
-            ratios,
         }
     }
 
@@ -149,7 +150,7 @@ impl Unit {
 }
 
 /// Whether the quartiles lie over 10 % of the median apart.
-pub(crate) fn is_noisy([low, middle, high]: [f64; 3]) -> bool {
+fn is_noisy([low, middle, high]: [f64; 3]) -> bool {
     high - low > 0.1 * middle
 }
 

@@ -1,6 +1,6 @@
 //! The printed table, and the same as JSON.
 
-use crate::measure::{Row, is_noisy};
+use crate::measure::Row;
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
@@ -55,21 +55,23 @@ pub(crate) fn print(rows: &[Row]) {
         "rounds"
     );
     for row in rows {
-        for (number, (peer, ratio)) in row.ratios.iter().enumerate() {
-            let [low, middle, high] = *ratio;
+        for (number, peer) in row.peers.iter().enumerate() {
+            let [low, high] = peer.quartiles;
             // The target is one against the first peer.
             let target = row.target.filter(|_| number == 0);
             let target = target.map_or("-".into(), |target| format!("{target:.1}"));
             println!(
-                "{:<16} {:>7}  {:>9.3}  {peer:<18} {:>9.3} {:<5} {middle:>6.2}  {:<12} {target:>6} {:>6}{}",
+                "{:<16} {:>7}  {:>9.3}  {:<18} {:>9.3} {:<5} {:>6.2}  {:<12} {target:>6} {:>6}{}",
                 row.name,
                 row.workers,
                 row.ours,
-                row.peers[*peer],
+                peer.name,
+                peer.theirs,
                 row.unit,
+                peer.ratio,
                 format!("{low:.2}..{high:.2}"),
                 row.rounds,
-                if is_noisy(*ratio) { "  noisy" } else { "" },
+                if peer.noisy { "  noisy" } else { "" },
             );
         }
     }

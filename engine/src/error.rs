@@ -6,7 +6,10 @@ use std::fmt;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that the engine reports instead of a result.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is its `Display`: a program whose `main` returns it ends with the message, not with a
+/// listing of fields.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Memory was refused before anything was written.
@@ -32,8 +35,8 @@ pub enum Error {
         /// What does not fit, with the numbers.
         reason: String,
     },
-    /// A kernel refused its parameters or the shapes of its arrays.
-    #[error("{kernel} refuses its arguments: {reason}")]
+    /// A kernel refused its parameters, the shapes of its arrays, or to give a result.
+    #[error("{kernel}: {reason}")]
     Refused {
         /// The kernel that was to run.
         kernel: String,
@@ -65,6 +68,12 @@ pub enum Error {
          where no engine can be started; make a plan of several steps instead"
     )]
     InsideWorker,
+    /// A forked child used the engine of its parent.
+    #[error(
+        "this process was forked from the one that started the engine, and has neither its workers \
+         nor its arrays; start an engine of its own, or use the parent's before the fork"
+    )]
+    Forked,
     /// A kernel, fold or condition panicked. Its chunk counts as failed, the engine stays usable.
     #[error("{0}")]
     Panicked(Box<Panic>),
@@ -130,10 +139,12 @@ pub enum Error {
         reason: String,
     },
     /// A task failed for good.
-    #[error("task {index}: {reason}")]
+    #[error("task {index} ({task}): {reason}")]
     Task {
         /// The task's number in order of submission, from 0.
         index: u64,
+        /// The function that it runs.
+        task: &'static str,
         /// Why it failed.
         reason: TaskFailure,
     },
@@ -145,6 +156,12 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {
@@ -225,15 +242,21 @@ pub struct Poisoned {
 impl fmt::Display for Poisoned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} set aside, all others were finished", self.kernel, count(&self.chunks))?;
-        for chunk in &self.chunks {
+        for chunk in self.chunks.iter().take(CHUNKS_SHOWN) {
             write!(f, "\n  {}", chunk.place)?;
             for (attempt, death) in chunk.deaths.iter().enumerate() {
                 write!(f, "\n    attempt {}: {death}", attempt + 1)?;
             }
         }
-        Ok(())
+        match self.chunks.len().saturating_sub(CHUNKS_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
     }
 }
+
+/// Chunks that the message of [`Poisoned`] lists; the value has all.
+const CHUNKS_SHOWN: usize = 8;
 
 fn count(chunks: &[PoisonedChunk]) -> String {
     match chunks.len() {
@@ -256,10 +279,25 @@ pub struct DeathRecord {
     pub stderr_tail: String,
 }
 
+impl DeathRecord {
+    /// The last line of its output that says something: no frame of a backtrace, no hint at one.
+    fn last_words(&self) -> Option<&str> {
+        let says_nothing = |line: &str| {
+            let frame = line.split_once(':').is_some_and(|(n, _)| n.parse::<u32>().is_ok());
+            let starts = ["at ", "note:", "stack backtrace", "thread caused non-unwinding panic"];
+            frame
+                || line.is_empty()
+                || starts.iter().any(|start| line.starts_with(start))
+                || line.ends_with("panic in a function that cannot unwind")
+        };
+        self.stderr_tail.lines().map(str::trim).rfind(|line| !says_nothing(line))
+    }
+}
+
 impl fmt::Display for DeathRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "worker {} (pid {}) {}", self.rank, self.pid, self.cause)?;
-        if let Some(line) = self.stderr_tail.lines().last() {
+        if let Some(line) = self.last_words() {
             write!(f, "; its last words: {line}")?;
         }
         Ok(())
@@ -276,6 +314,13 @@ pub enum Cause {
         number: i32,
         /// Its name.
         name: String,
+        /// The address that it could not touch, for SIGSEGV and SIGBUS.
+        address: Option<u64>,
+    },
+    /// A kernel used up the stack: too deep a recursion, or too large a local array.
+    StackOverflow {
+        /// The stack's limit (`ulimit -s`).
+        limit_bytes: u64,
     },
     /// It called exit.
     Exit {
@@ -289,7 +334,13 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Cause::Signal { number, name } => write!(f, "was killed by {name} (signal {number})"),
+            Cause::Signal { number, name, address } => {
+                write!(f, "was killed by {name} (signal {number})")?;
+                address.map_or(Ok(()), |address| write!(f, " at address {address:#x}"))
+            }
+            Cause::StackOverflow { limit_bytes } => {
+                write!(f, "overflowed its stack of {limit_bytes} bytes (`ulimit -s`)")
+            }
             Cause::Exit { status } => write!(f, "exited with status {status}"),
             Cause::Unknown => write!(f, "ended, and another part of the program reaped it"),
         }

@@ -47,9 +47,10 @@ mod shared;
 pub use batch::{JobKernel, JobPlan, JobScalar, Param, Registry, chunks_of};
 pub use compute::{
     Access, AccessSpec, Add, Args, BitOr, Chunk, Count, Flat, FlatSlot, Halo, HaloView, In, InOut,
-    Kernel, Kind, Largest, Max, Merge, MergeOp, Min, Number, Operand, Operands, Out, Output, Plan,
-    PlanResult, Portable, Prod, ReadSlot, Reduce, Scalar, Shapes, Slot, Smallest, StepKernel, Sum,
-    Summand, Value, Views, Whole, With, greater, smaller, with,
+    Kernel, Kind, LANES, Largest, Max, Merge, MergeOp, Min, Number, Operand, Operands, Out, Output,
+    Plan, PlanResult, Portable, Prod, ReadSlot, Reduce, Scalar, Shapes, Slot, Smallest, StepKernel,
+    Sum, Summand, Tile, TileOut, Total, Value, Views, Whole, With, fold_lanes, greater, in_lanes,
+    pairs_in_lanes, smaller, with,
 };
 pub use error::{
     Cause, ChunkPlace, DeathRecord, Error, Panic, Poisoned, PoisonedChunk, Result, TaskFailure,

@@ -230,11 +230,16 @@ fn an_engine_in_a_worker_is_an_error() {
 fn an_engine_outlives_the_thread_that_started_it() {
     let _turn = one_at_a_time();
     // Workers die with the thread that started them: that must not be the user's.
-    let engine = std::thread::spawn(|| engine(2)).join().unwrap();
-    std::thread::sleep(Duration::from_millis(50));
+    let start = || (engine(2), nix::unistd::gettid(), children_of("self"));
+    let (engine, thread, workers) = std::thread::spawn(start).join().unwrap();
+    // Its entry goes when all is done that the kernel does at a thread's end, after the signals to
+    // those that are to die with it.
+    let entry = std::path::PathBuf::from(format!("/proc/self/task/{thread}"));
+    wait_until("the thread ends", || !entry.exists());
     let x = engine.filled(1000, 1.0).unwrap();
     assert_eq!(engine.sum(&x).unwrap(), 1000.0);
-    assert_eq!((engine.stats().deaths, children_of("self").len()), (0, 2));
+    assert_eq!((engine.stats().deaths, workers.len()), (0, 2));
+    assert_eq!(children_of("self"), workers);
     std::thread::scope(|scope| {
         scope.spawn(|| assert_eq!(engine.sum(&x).unwrap(), 1000.0));
     });
@@ -308,6 +313,66 @@ fn an_inherited_hand_over_is_an_error_and_starts_nothing() {
         let output = this_binary(name, "inherit").env("GRISTMILL_WORKER", value).output().unwrap();
         assert!(output.status.success(), "{value:?}: {output:?}");
     }
+}
+
+#[test]
+fn a_forked_child_is_refused_and_harms_nobody() {
+    let _turn = one_at_a_time();
+    let engine = engine(1);
+    let x = engine.filled(1000, 1.0).unwrap();
+    // SAFETY: the child asks for one launch, which is refused at once, and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let refused = matches!(engine.plan(|_| ()), Err(Error::Forked));
+        let queue = matches!(engine.tasks().queue(|n: u8| n), Err(Error::Forked));
+        drop(engine);
+        // SAFETY: ends the child without running what belongs to the parent.
+        unsafe { libc::_exit(if refused && queue { 7 } else { 8 }) };
+    }
+    let mut status = 0;
+    // SAFETY: a plain system call.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "{status}");
+    assert_eq!((engine.sum(&x).unwrap(), engine.stats().deaths), (1000.0, 0));
+}
+
+/// A sealed memfd, as a region is handed over.
+fn region_of_nobody() -> Stdio {
+    use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+    let file = memfd_create(c"region", MFdFlags::MFD_ALLOW_SEALING).unwrap();
+    nix::unistd::ftruncate(&file, 1 << 40).unwrap();
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK)).unwrap();
+    Stdio::from(file)
+}
+
+/// A worker whose coordinator died while it started, or that cannot map the region, must not run
+/// the program's `main` a second time.
+#[test]
+fn a_worker_that_cannot_be_one_runs_nothing_of_the_program() {
+    if part().is_some() {
+        println!("main ran");
+        return;
+    }
+    let _turn = one_at_a_time();
+    let name = "a_worker_that_cannot_be_one_runs_nothing_of_the_program";
+    let run = |parent: u32, limit: &str| {
+        let own = std::env::current_exe().unwrap();
+        let own = own.display();
+        let line = format!("{limit}exec {own} --exact {name} --nocapture");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line]).env(PART, "worker").stdin(region_of_nobody());
+        shell.env("GRISTMILL_WORKER", format!("0 {parent} 1 -")).output().unwrap()
+    };
+    // The parent is another process: the coordinator is gone.
+    let orphan = run(1, "");
+    assert!(orphan.status.success() && orphan.stdout.is_empty(), "{orphan:?}");
+    // There is no room in the address space.
+    let tight = run(std::process::id(), "ulimit -v 4000000; ");
+    assert_eq!(tight.status.code(), Some(1), "{tight:?}");
+    assert!(tight.stdout.is_empty(), "{tight:?}");
+    let words = String::from_utf8_lossy(&tight.stderr).into_owned();
+    assert!(words.contains("a worker cannot start") && words.contains("RLIMIT_AS"), "{words}");
 }
 
 #[test]

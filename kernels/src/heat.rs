@@ -72,8 +72,8 @@ impl Kernel for Heat {
     }
 }
 
-/// Independent greatest changes.
-const LANES: usize = 16;
+/// Independent greatest changes. They are the same in any order, so no bits depend on it.
+const WIDTH: usize = 16;
 
 /// One inner row; gives the greatest absolute change, NaN if there is any.
 fn heat_row(rate: f64, [north, here, south]: [&[f64]; 3], new: &mut [f64]) -> f64 {
@@ -92,17 +92,17 @@ fn heat_row(rate: f64, [north, here, south]: [&[f64]; 3], new: &mut [f64]) -> f6
         let around = (north[i] + south[i]) + (west[i] + east[i]);
         new[i] = here[i] + rate * (around - 4.0 * here[i]);
     }
-    let mut greatest = [0.0; LANES];
+    let mut greatest = [0.0; WIDTH];
     // 0 as long as all changes are finite, else NaN: NaN is lost in the comparisons.
-    let mut trouble = [0.0; LANES];
-    for (new, here) in new.chunks(LANES).zip(here.chunks(LANES)) {
+    let mut trouble = [0.0; WIDTH];
+    for (new, here) in new.chunks(WIDTH).zip(here.chunks(WIDTH)) {
         for (lane, (new, here)) in new.iter().zip(here).enumerate() {
             let change = (new - here).abs();
             greatest[lane] = if change > greatest[lane] { change } else { greatest[lane] };
             trouble[lane] += change * 0.0;
         }
     }
-    if trouble != [0.0; LANES] {
+    if trouble != [0.0; WIDTH] {
         return new.iter().zip(here).map(|(n, h)| (n - h).abs()).fold(0.0, greater);
     }
     greatest.into_iter().fold(0.0, f64::max)

@@ -35,7 +35,8 @@ use std::marker::PhantomData;
 pub struct Histogram<T> {
     /// Number of bins, at least 1.
     pub bins: usize,
-    /// Lower and upper end; finite, and the lower one less.
+    /// Lower and upper end; finite, and the lower one less. Their difference times the number of
+    /// bins must be finite too, as edges are computed by it.
     pub range: [f64; 2],
     #[serde(skip)]
     element: PhantomData<fn() -> T>,
@@ -110,6 +111,13 @@ impl<T: Real> Kernel for Histogram<T> {
                 "the range [{low}, {high}] must be finite, and its lower end the lesser one"
             ));
         }
+        if !(self.bins as f64 * (high - low)).is_finite() {
+            return Err(format!(
+                "the edges of {} bins over [{low}, {high}] overflow: bins times width must be \
+                 finite; take a narrower range or fewer bins",
+                self.bins
+            ));
+        }
         match shapes.of(1) {
             [counts] if *counts == self.bins => Ok(()),
             counts => Err(format!("{} bins need as many counts, not {counts:?}", self.bins)),
@@ -133,7 +141,7 @@ impl Bins {
         let (width, bins) = (high - low, count as f64);
         // A few roundings of the quotient, each of up to `bins`, and those of the edges, each of
         // the size of the range's ends.
-        let doubt = f64::EPSILON * bins * (8.0 + 8.0 * low.abs().max(high.abs()) / width);
+        let doubt = f64::EPSILON * bins * (8.0 + 8.0 * (low.abs().max(high.abs()) / width));
         Bins { low, high, count, scale: bins / width, doubt }
     }
 

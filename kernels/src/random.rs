@@ -2,7 +2,12 @@
 //!
 //! Philox 4x32-10 of J. Salmon, M. Moraes, R. Dror and D. Shaw, "Parallel random numbers: as easy
 //! as 1, 2, 3", SC 2011: every block of four words is a function of a key and a counter. The key
-//! is made of the seed; the upper half of the counter is the stream, the lower half the place.
+//! is the seed after a bijective mixing, so that neighbouring seeds have unlike keys: the
+//! finaliser of SplitMix64 (G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number
+//! generators", OOPSLA 2014), `z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9`,
+//! `z = (z ^ z >> 27) * 0x94d049bb133111eb`, `z ^ z >> 31`; its lower half is the first word of
+//! the key. The upper half of the counter is the stream, the lower half the block's place in it,
+//! both lower word first.
 
 use gristmill::{Chunk, Kernel, Out, Shapes, Sum};
 use rand_philox::{Philox, u32_to_unit_f64};
@@ -13,6 +18,10 @@ const WORDS: usize = 512;
 
 /// Fills an array with random numbers, uniform over [0, 1), multiples of 2^-53. Element i depends
 /// on `seed`, `stream` and i alone.
+///
+/// They are those of Philox 4x32-10. Its key is `seed`, mixed by the finaliser of SplitMix64, its
+/// counter `stream * 2^64 + i / 2`; element i is the upper 53 bits of words 0 and 1 of that block,
+/// of words 2 and 3 for odd i, the lower word first.
 ///
 /// ```
 /// # use gristmill::Engine;
@@ -70,6 +79,9 @@ fn fill_uniform(seed: u64, stream: u64, start: u64, x: &mut [f64]) {
 ///
 /// The array is written with the hits of each stream: element i is stream i of the seed, of
 /// `points` points. It yields the hits of all.
+///
+/// The words are those of [`Uniform`], one for each coordinate: word w stands for
+/// `(w + 1/2) / 2^32`.
 ///
 /// ```
 /// # use gristmill::Engine;

@@ -8,16 +8,18 @@
 //! block must wait for the one before it.
 
 use crate::marker::marker_kernel;
-use gristmill::{Array, Chunk, Engine, In, InOut, Kernel, Number, Out, Result, Shapes, Whole};
+use gristmill::{
+    Array, CHUNKS_MAX, Chunk, Engine, In, InOut, Kernel, Number, Out, Result, Shapes, Whole,
+};
 use ndarray::Dimension;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
 /// Elements per block.
 const BLOCK: usize = 2048;
-/// Blocks per chunk: enough to hide the latency of an addition.
+/// Blocks per chunk of all but gigantic arrays: enough to hide the latency of an addition.
 const SIDE_BY_SIDE: usize = 8;
-/// Elements per chunk.
+/// Elements per chunk of all but gigantic arrays.
 pub(crate) const CHUNK: usize = SIDE_BY_SIDE * BLOCK;
 
 /// Whether a prefix sum contains its own element.
@@ -142,7 +144,7 @@ impl<T: Number> Kernel for PrefixSums<T> {
     type Output = ();
 
     fn run(&self, chunk: Chunk, (x, offsets, y): (&[T], &[T], &mut [T])) {
-        let offsets = &offsets[chunk.index() * SIDE_BY_SIDE..];
+        let offsets = &offsets[chunk.start() / BLOCK..];
         let inclusive = self.scan == Scan::Inclusive;
         if let ((x, []), (y, [])) = (x.as_chunks::<BLOCK>(), y.as_chunks_mut::<BLOCK>())
             && let (Ok(x), Ok(y)) = (x.try_into(), y.try_into())
@@ -165,9 +167,15 @@ impl<T: Number> Kernel for PrefixSums<T> {
         }
     }
 
-    fn grain(&self, _: &Shapes) -> usize {
-        CHUNK
+    fn grain(&self, shapes: &Shapes) -> usize {
+        whole_blocks(shapes.extent())
     }
+}
+
+/// Elements per chunk of an array of `extent`: whole blocks, also where a step has no room for as
+/// many chunks as usual (from 5.5e11 elements on), as the engine would cut those anywhere.
+fn whole_blocks(extent: usize) -> usize {
+    extent.div_ceil(CHUNKS_MAX).next_multiple_of(BLOCK).max(CHUNK)
 }
 
 fn sums_side_by_side<T: Number, const INCLUSIVE: bool>(
@@ -181,6 +189,25 @@ fn sums_side_by_side<T: Number, const INCLUSIVE: bool>(
             let with = sums[block].plus(x[block][i]);
             y[block][i] = offsets[block].plus(if INCLUSIVE { with } else { sums[block] });
             sums[block] = with;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gristmill::Partition;
+
+    #[test]
+    fn chunks_of_any_array_begin_with_a_block() {
+        const USUAL: usize = SIDE_BY_SIDE * BLOCK;
+        let most = USUAL * CHUNKS_MAX;
+        for extent in [0, 1, USUAL, most, most + 1, most + BLOCK + 1, 3 * most + 5, 1 << 60] {
+            let partition = Partition::new(extent, whole_blocks(extent));
+            assert_eq!(partition.grain() % BLOCK, 0, "{extent}");
+            assert_eq!(partition.grain() == USUAL, extent <= most, "{extent}");
+            let Some(last) = partition.chunks().checked_sub(1) else { continue };
+            assert_eq!(partition.range(last).start % BLOCK, 0, "{extent}");
         }
     }
 }

@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_file_that_kills_its_workers_is_named() {
-        let error = Error::Task { index: 1, reason: TaskFailure::Died(vec![]) };
+        let error = Error::Task { index: 1, task: "a task", reason: TaskFailure::Died(vec![]) };
         let said = of_file("slope", "slope.png", error);
         assert_eq!(said, "step `slope`: writing slope.png: killed its worker 0 times");
     }

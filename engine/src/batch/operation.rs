@@ -64,12 +64,12 @@ impl<K> Debug for Typed<K> {
 impl<K: JobKernel> Typed<K> {
     /// The accesses that are inputs of the step.
     fn inputs() -> impl Iterator<Item = &'static AccessSpec> {
-        let is_input = |kind| !matches!(kind, Kind::Write | Kind::Merge);
+        let is_input = |kind: Kind| !kind.is_replaced();
         K::Args::SPECS.iter().filter(move |spec| is_input(spec.kind))
     }
 
     fn result() -> Option<&'static AccessSpec> {
-        let is_result = |kind| matches!(kind, Kind::Write | Kind::Merge | Kind::Update);
+        let is_result = |kind: Kind| kind.is_replaced() || kind == Kind::Update;
         K::Args::SPECS.iter().find(|spec| is_result(spec.kind))
     }
 
@@ -97,7 +97,7 @@ impl<K: JobKernel> Typed<K> {
         let mut inputs = inputs.iter();
         let shapes = K::Args::SPECS.iter().map(|spec| {
             let shape = match spec.kind {
-                Kind::Write | Kind::Merge => result.clone().unwrap_or_default(),
+                kind if kind.is_replaced() => result.clone().unwrap_or_default(),
                 _ => inputs.next().map_or(vec![], |shape| shape.to_vec()),
             };
             if spec.shaped { shape } else { vec![shape.iter().product()] }
@@ -190,7 +190,7 @@ impl<K: JobKernel> Operation for Typed<K> {
         let mut arguments = vec![];
         for spec in K::Args::SPECS {
             arguments.push(match spec.kind {
-                Kind::Write | Kind::Merge => RawArgument::Write(made.take().expect("one result")),
+                kind if kind.is_replaced() => RawArgument::Write(made.take().expect("one result")),
                 Kind::Update => {
                     let array = made.take().expect("one result");
                     array.bytes_mut().copy_from_slice(read().bytes());

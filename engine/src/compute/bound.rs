@@ -98,16 +98,16 @@ impl Loaded {
     ) -> Result<(), Failure> {
         let (spec, bound) = (&self.program.steps[step], &mut self.steps[step]);
         bound.load(spec)?;
-        bound.window.range = spec.partition.range(chunk);
+        [bound.window.range, bound.window.columns] = spec.ranges(chunk);
+        bound.window.chunk = chunk;
         if cfg!(debug_assertions) {
             bound.spoil_outputs(spec);
         }
         if spec.cell {
-            bound.prepare_private(spec, private);
+            bound.prepare_private(spec, private)?;
         }
         let at = if spec.cell { &private.at } else { &bound.at };
-        let extent = spec.partition.extent();
-        let piece = Chunk::new(chunk, bound.chunks, bound.window.range.clone(), extent);
+        let piece = Chunk::new(chunk, bound.chunks, &bound.window, spec.extent);
         let stride = slot_stride(spec.slot_bytes);
         let offset = self.program.areas.slots + chunk * stride;
         let slot = region.bytes(offset, spec.slot_bytes).as_ptr();
@@ -146,20 +146,28 @@ impl Loaded {
     }
 
     /// Merges the private accumulator into the cell, which holds nothing of this step if `first`.
-    pub(crate) fn merge(&self, _: &Permit, step: usize, private: &mut Private, first: bool) {
+    /// Runs user code: where that panics the cell is torn.
+    pub(crate) fn merge(
+        &self,
+        _: &Permit,
+        step: usize,
+        private: &mut Private,
+        first: bool,
+    ) -> Result<(), Failure> {
         let started = Instant::now();
         let bound = &self.steps[step];
         let runner = bound.runner();
         // SAFETY: the permit says that the cell's lock is held, so its arrays are ours alone; the
         // accumulators are this process's own.
-        unsafe {
+        let merged = guarded(|| unsafe {
             if first {
                 runner.reset(&bound.at);
             }
             runner.merge(&bound.at, &private.at);
-        }
+        });
         private.state = Accumulated::Stale;
         private.merging_takes = started.elapsed();
+        merged
     }
 
     /// Fills the cell's arrays with the identity: for a step that merged nothing.
@@ -169,32 +177,37 @@ impl Loaded {
         unsafe { bound.runner().reset(&bound.at) };
     }
 
-    /// Folds the ended step, goes on to the next one, and describes its issue. Runs user code.
+    /// Folds the step of the frame, and goes on in its state to the next step, which is what to
+    /// issue. Runs user code; where that fails the state tells where.
     pub(crate) fn lead(
         &mut self,
         permit: &Permit,
         region: &Region,
-        frame: &Frame,
+        frame: &mut Frame,
         cell_is_empty: bool,
-    ) -> Result<Frame, Failure> {
-        let mut state = frame.state.clone();
+        cancelled: impl Fn() -> bool,
+    ) -> Result<Issued, Failure> {
+        let state = &mut frame.state;
         if let Issued::Step(step) = frame.issued {
-            self.finish_step(permit, region, &mut state, step, cell_is_empty)?;
+            self.finish_step(permit, region, state, step, cell_is_empty)?;
         }
         loop {
-            match self.program.advance(&mut state) {
-                Next::Step(step) => return Ok(self.next_frame(frame, Issued::Step(step), state)),
-                Next::End => {
-                    return Ok(self.next_frame(frame, Issued::Rest(Ending::Finished), state));
-                }
+            // A loop may hold no step that is ever issued.
+            if cancelled() {
+                return Err(Failure::Cancelled);
+            }
+            match self.program.advance(state) {
+                Next::Step(step) => return Ok(Issued::Step(step)),
+                Next::End => return Ok(Issued::Rest(Ending::Finished)),
+                Next::Later => {}
                 Next::UserCode => match self.program.ops[state.position].clone() {
                     Op::Until { table, inputs, exit } => {
-                        let holds = guarded(|| self.program.test(&state, table, &inputs))?;
+                        let holds = guarded(|| self.program.test(state, table, &inputs))?;
                         let holds = holds.map_err(Failure::Refused)?;
                         state.position = if holds { exit } else { state.position + 1 };
                     }
                     Op::Step(step) => {
-                        self.finish_step(permit, region, &mut state, step, true)?;
+                        self.finish_step(permit, region, state, step, true)?;
                     }
                     other => unreachable!("{other:?} needs no user code"),
                 },
@@ -229,14 +242,14 @@ impl Loaded {
         Ok(())
     }
 
-    /// The frame after `frame`: one serial on.
-    pub(crate) fn next_frame(&self, frame: &Frame, issued: Issued, state: State) -> Frame {
+    /// The frame after `frame`, whose state has come to `issued`: one serial on.
+    pub(crate) fn next_frame(&self, frame: Frame, issued: Issued) -> Frame {
         let chunks = match issued {
             Issued::Step(step) => self.program.steps[step].partition.chunks(),
             Issued::Start => 1,
             Issued::Rest(_) => 0,
         };
-        let Frame { plan, serial, image_words, .. } = *frame;
+        let Frame { plan, serial, image_words, state, .. } = frame;
         Frame { plan, serial: serial + 1, issued, reissue: false, chunks, image_words, state }
     }
 }
@@ -251,7 +264,7 @@ impl Bound {
             stride: arg.stride,
         };
         Bound {
-            window: Window { range: 0..0, halo: spec.halo },
+            window: Window { chunk: 0, range: 0..0, columns: 0..0, halo: spec.halo },
             chunks: spec.partition.chunks(),
             at: spec.args.iter().map(nowhere).collect(),
             scalars: vec![],
@@ -276,11 +289,20 @@ impl Bound {
 
     /// Fills what a kernel is to write with a pattern, so that reading it shows.
     fn spoil_outputs(&self, spec: &StepSpec) {
-        for (at, arg) in self.at.iter().zip(&spec.args).filter(|(_, a)| a.kind == Kind::Write) {
+        let (rows, columns) = (&self.window.range, &self.window.columns);
+        for (at, arg) in self.at.iter().zip(&spec.args) {
             let stride = at.stride * arg.element_bytes;
-            let Range { start, end } = self.window.range;
-            // SAFETY: the pieces of a claimed chunk, which are ours to write.
-            unsafe { at.base.add(start * stride).write_bytes(0xA5, (end - start) * stride) }
+            let (first, bytes) = match arg.kind {
+                Kind::Write => (0, stride),
+                Kind::TileOut => {
+                    (columns.start * arg.element_bytes, columns.len() * arg.element_bytes)
+                }
+                _ => continue,
+            };
+            for row in rows.clone() {
+                // SAFETY: the pieces of a claimed chunk, which are ours to write.
+                unsafe { at.base.add(row * stride + first).write_bytes(0xA5, bytes) }
+            }
         }
     }
 
@@ -306,18 +328,20 @@ impl Bound {
     }
 
     /// Lays out private accumulators for the bound step, and resets them if they are stale.
-    fn prepare_private(&self, spec: &StepSpec, private: &mut Private) {
+    fn prepare_private(&self, spec: &StepSpec, private: &mut Private) -> Result<(), Failure> {
         if private.state != Accumulated::Stale {
-            return;
+            return Ok(());
         }
         let bytes = |(at, arg): (&Located, &ArgSpec)| {
             (at.len * arg.element_bytes).next_multiple_of(size_of::<Aligned>())
         };
         let total: usize = self.merged(spec).map(bytes).sum();
         let lines = total / size_of::<Aligned>();
-        if private.buffer.len() < lines {
-            private.buffer.resize(lines, Aligned([0; 128]));
-        }
+        let missing = lines.saturating_sub(private.buffer.len());
+        private.buffer.try_reserve_exact(missing).map_err(|e| {
+            Failure::Refused(format!("no memory for an accumulator of {total} bytes: {e}"))
+        })?;
+        private.buffer.resize(lines.max(private.buffer.len()), Aligned([0; 128]));
         private.at = self.at.clone();
         let mut used = 0;
         for (at, arg) in private.at.iter_mut().zip(&spec.args) {
@@ -327,8 +351,9 @@ impl Bound {
             }
         }
         // SAFETY: accumulators lie one behind the other in a buffer of this process alone.
-        unsafe { self.runner().reset(&private.at) };
+        guarded(|| unsafe { self.runner().reset(&private.at) })?;
         private.state = Accumulated::Since(Instant::now());
+        Ok(())
     }
 }
 

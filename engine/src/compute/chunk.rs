@@ -1,5 +1,6 @@
 //! What a kernel is told about the piece that it runs on.
 
+use super::access::Window;
 use std::ops::Range;
 
 /// The piece of the index space that one call of a kernel works on.
@@ -8,12 +9,14 @@ pub struct Chunk {
     index: usize,
     count: usize,
     range: Range<usize>,
+    columns: Range<usize>,
     extent: usize,
 }
 
 impl Chunk {
-    pub(crate) fn new(index: usize, count: usize, range: Range<usize>, extent: usize) -> Chunk {
-        Chunk { index, count, range, extent }
+    pub(crate) fn new(index: usize, count: usize, window: &Window, extent: usize) -> Chunk {
+        let (range, columns) = (window.range.clone(), window.columns.clone());
+        Chunk { index, count, range, columns, extent }
     }
 
     /// Its number, from 0.
@@ -26,9 +29,14 @@ impl Chunk {
         self.count
     }
 
-    /// Its indices: of elements for flat accesses, of rows for others.
+    /// Its indices: of elements for flat accesses, of rows for others, tiles among them.
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
+    }
+
+    /// The columns of its tile; none if its arrays are not cut into tiles.
+    pub fn columns(&self) -> Range<usize> {
+        self.columns.clone()
     }
 
     /// The first of its indices.

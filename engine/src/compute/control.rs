@@ -4,6 +4,7 @@
 use super::failure::FailurePage;
 use super::frame::{Frame, FrameWords};
 use crate::memory::Shareable;
+use crate::process::fault::FaultWords;
 use crate::shared::cell::Record;
 use crate::shared::lock::LockBytes;
 use crate::shared::protocol::{Board, Hardware, Heart, Line, Post};
@@ -50,6 +51,8 @@ pub(crate) struct Control {
     pub(crate) queue_tables: [AtomicU64; QUEUES],
     pub(crate) queues: [Queue<Hardware>; QUEUES],
     pub(crate) failures: [FailurePage; WORKERS_MAX],
+    /// What each worker noted of the fault that it died of.
+    pub(crate) faults: [FaultWords; WORKERS_MAX],
     posts: [Post<Hardware>; WORKERS_MAX],
 }
 

@@ -3,7 +3,8 @@
 
 use crate::memory::{Region, Shareable};
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,20 +38,16 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Longest text of each part, so that all fit the page.
-    const PART_MAX: usize = 1200;
-
+    /// Its texts cut so that all of them fit the page: the beginning of each says most.
     fn shortened(&self) -> Failure {
-        let cut = |text: &String| -> String { text.chars().take(Self::PART_MAX / 4).collect() };
-        let head =
-            |text: &String| if text.len() > Self::PART_MAX { cut(text) } else { text.clone() };
+        let cut = |text: &str, bytes: usize| text[..text.floor_char_boundary(bytes)].to_owned();
         match self {
             Failure::Panic { message, place, backtrace } => Failure::Panic {
-                message: head(message),
-                place: head(place),
-                backtrace: head(backtrace),
+                message: cut(message, 1200),
+                place: cut(place, 300),
+                backtrace: cut(backtrace, 2400),
             },
-            Failure::Refused(reason) => Failure::Refused(head(reason)),
+            Failure::Refused(reason) => Failure::Refused(cut(reason, 1200)),
             Failure::Cancelled => Failure::Cancelled,
         }
     }
@@ -102,30 +99,69 @@ impl FailurePage {
 
 thread_local! {
     static LAST_PANIC: RefCell<Option<Failure>> = const { RefCell::new(None) };
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes panics of this process leave their message, place and backtrace for [`guarded`] instead
-/// of printing them. For worker processes, where nobody else has a hook.
+/// Makes panics of this process leave their message, place and backtrace for [`guarded`]. A panic
+/// that nobody will catch, or that comes on top of another, is printed: what is printed last is
+/// kept in the death record.
 pub(crate) fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
-        let message = match info.payload_as_str() {
-            Some(text) => text.to_owned(),
-            None => "a panic whose payload is no text".into(),
-        };
+        let message = text_of(info.payload());
         let place = info.location().map_or("an unknown place".into(), ToString::to_string);
-        let backtrace = std::backtrace::Backtrace::capture();
-        let captured = backtrace.status() == std::backtrace::BacktraceStatus::Captured;
-        let backtrace = if captured { backtrace.to_string() } else { String::new() };
-        let failure = Failure::Panic { message, place, backtrace };
-        LAST_PANIC.with(|last| *last.borrow_mut() = Some(failure));
+        let caught = IS_GUARDED.get() && !message.starts_with("panic in a ");
+        LAST_PANIC.with(|last| {
+            let mut last = last.borrow_mut();
+            if let (Some(Failure::Panic { message, place, .. }), false) = (&*last, caught) {
+                eprintln!("panicked at {place}: {message}");
+            }
+            if !caught {
+                eprintln!("panicked at {place}: {message}");
+            }
+            let backtrace = backtrace();
+            *last = Some(Failure::Panic { message, place, backtrace });
+        });
     }));
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic whose payload is no text").to_owned()
+}
+
+/// The frames between the panic's own machinery and the engine's, if `RUST_BACKTRACE` asks for them.
+fn backtrace() -> String {
+    let backtrace = std::backtrace::Backtrace::capture();
+    if backtrace.status() != std::backtrace::BacktraceStatus::Captured {
+        return String::new();
+    }
+    let text = backtrace.to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    let is_frame = |line: &str| !line.trim_start().starts_with("at ");
+    let is_engine = |line: &&str| {
+        is_frame(line) && (line.contains("catch_unwind") || line.contains("AssertUnwindSafe"))
+    };
+    let lines = &lines[..lines.iter().position(is_engine).unwrap_or(lines.len())];
+    let is_machinery = |line: &&str| is_frame(line) && line.contains("panicking::");
+    let from = lines.iter().rposition(is_machinery).map_or(0, |last| last + 1);
+    let own_frames = lines[from..].iter().skip_while(|line| !is_frame(line));
+    own_frames.copied().collect::<Vec<_>>().join("\n")
 }
 
 /// Runs user code; a panic becomes a value.
 pub(crate) fn guarded<T>(user_code: impl FnOnce() -> T) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(user_code)).map_err(|_| {
+    IS_GUARDED.set(true);
+    let result = catch_unwind(AssertUnwindSafe(user_code));
+    IS_GUARDED.set(false);
+    result.map_err(|payload| {
         let last = LAST_PANIC.with(|last| last.borrow_mut().take());
-        last.unwrap_or_else(|| Failure::Refused("a panic that left no message".into()))
+        // None where user code has set a hook of its own.
+        last.unwrap_or_else(|| Failure::Panic {
+            message: text_of(&*payload),
+            place: "a place that is not known, as a kernel has set a panic hook of its own".into(),
+            backtrace: String::new(),
+        })
     })
 }
 

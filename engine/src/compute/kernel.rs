@@ -68,6 +68,11 @@ pub trait Kernel: Serialize + DeserializeOwned + Send + Sync {
     /// Computes one chunk.
     fn run(&self, chunk: Chunk, args: Views<'_, Self>) -> Value<Self>;
 
+    /// What error messages call it: the type's name, unless you say better.
+    fn name() -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
     /// How many rows beyond its chunk it reads of arrays with [`Halo`](super::Halo) access.
     fn halo(&self) -> usize {
         1
@@ -79,6 +84,13 @@ pub trait Kernel: Serialize + DeserializeOwned + Send + Sync {
     /// Results that are folded depend on it, so it must be a function of parameters and shapes.
     fn grain(&self, shapes: &Shapes) -> usize {
         shapes.grain(256, 128)
+    }
+
+    /// Rows and columns of a tile, for kernels that reach arrays by tiles.
+    ///
+    /// As with the grain, results that are folded depend on it.
+    fn tile(&self, _shapes: &Shapes) -> [usize; 2] {
+        [128, 128]
     }
 
     /// Refuses shapes that do not fit together beyond what the engine checks (that all cut arrays
@@ -124,6 +136,16 @@ impl Shapes {
                 Some(_) => {}
                 None => extent = Some((argument, own)),
             }
+        }
+        let mut cut = specs.iter().zip(&shapes).filter(|(spec, _)| spec.kind.is_cut());
+        if let Some((first, shape)) = cut.next().filter(|_| specs.iter().any(|s| s.kind.is_tiled()))
+            && !cut.all(|(spec, other)| {
+                spec.kind.is_tiled() && other == shape && first.kind.is_tiled()
+            })
+        {
+            return Err(
+                "arrays that are cut into tiles must be all that are cut, and of one shape".into(),
+            );
         }
         let extent = extent.map(|(_, extent)| extent);
         let extent = extent.ok_or("no argument is cut into chunks: all are Whole or Merge")?;
@@ -179,7 +201,9 @@ impl Kind {
             Kind::Write => "out",
             Kind::Update => "in and out",
             Kind::Whole => "whole",
-            Kind::Merge => "merge",
+            Kind::Merge | Kind::Accumulate => "merge",
+            Kind::Tile => "in, by tiles",
+            Kind::TileOut => "out, by tiles",
         }
     }
 }

@@ -6,11 +6,15 @@ mod chunk;
 mod control;
 mod failure;
 mod frame;
+mod groups;
 mod kernel;
+mod lanes;
 mod plan;
 mod program;
 mod reduce;
 mod scalar;
+mod slot;
+mod step;
 mod stock;
 mod sum;
 mod table;
@@ -19,7 +23,7 @@ mod table;
 pub(crate) use access::Place;
 pub use access::{
     Access, AccessSpec, Add, Args, BitOr, Flat, Halo, HaloView, In, InOut, Kind, Largest, Merge,
-    MergeOp, Out, Smallest, Whole,
+    MergeOp, Out, Smallest, Tile, TileOut, Whole,
 };
 pub(crate) use bound::{Loaded, Private};
 pub use chunk::Chunk;
@@ -27,13 +31,16 @@ pub(crate) use control::{Control, IMAGE_WORDS, QUEUES, WORKERS_MAX};
 pub(crate) use failure::{Failure, guarded, install_panic_hook};
 pub(crate) use frame::{Ending, FRAME_WORDS, Frame, Issued, State};
 pub use kernel::{Kernel, Portable, Shapes, Value, Views};
+pub use lanes::{LANES, fold_lanes, in_lanes, pairs_in_lanes};
 pub(crate) use plan::single;
 #[cfg(feature = "cli")]
 pub(crate) use plan::single_at;
-pub use plan::{FlatSlot, Plan, PlanResult, ReadSlot, Slot};
+pub use plan::{Plan, PlanResult};
 pub(crate) use program::{Areas, Next, Op, Program};
 pub use reduce::{Count, Max, Min, Number, Output, Prod, Reduce, Sum, greater, smaller};
 pub use scalar::{Operand, Operands, Scalar, StepKernel, With, with};
-pub(crate) use stock::{Map, Present, ReduceWith, Total, Zero, ZipMap};
+pub use slot::{FlatSlot, ReadSlot, Slot};
+pub use stock::Total;
+pub(crate) use stock::{Map, Present, ReadFile, ReduceWith, Zero, ZipMap};
 pub use sum::Summand;
 pub(crate) use table::{Named, Serve, ServeFn, conjure, encode, slot_stride};

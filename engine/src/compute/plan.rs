@@ -1,18 +1,16 @@
 //! Describing a plan: arrays become slots, kernels become steps, results become scalars.
 
-use super::access::{Args, Kind, Place};
-use super::kernel::{Kernel, Shapes};
-use super::program::{ArgSpec, ArrayPlace, InPlan, Op, Program, ScalarPlace, StepSpec};
+use super::access::{Args, Place};
+use super::kernel::Kernel;
+use super::program::{ArrayPlace, InPlan, Op, Program, ScalarPlace};
 use super::reduce::{Count, Output};
 use super::scalar::{Operands, Scalar, StepKernel};
+use super::slot::{ReadSlot, Slot};
 use super::table::{Named, Test, TestFn, conjure};
 use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element, Elements, Region};
-use crate::partition::{CHUNKS_MAX, Partition};
 use ndarray::Dimension;
-use std::borrow::Borrow;
 use std::marker::PhantomData;
-use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A plan under construction: what [`Engine::plan`](crate::Engine::plan) passes to its closure.
@@ -72,55 +70,6 @@ pub struct Plan<'a> {
     error: Option<Error>,
 }
 
-/// An array's role in a plan. A step borrows it as a launch borrows the array.
-///
-/// Exchange two with [`Plan::swap`]; `std::mem::swap` exchanges only the names of the roles, which
-/// compiles, and is not what a loop needs.
-#[derive(Debug)]
-pub struct Slot<T, D> {
-    flat: FlatSlot<T>,
-    dim: PhantomData<D>,
-}
-
-/// A [`Slot`] where only the order of the elements counts.
-#[derive(Debug)]
-pub struct FlatSlot<T> {
-    at: InPlan,
-    elements: PhantomData<T>,
-}
-
-/// A [`Slot`] that can be read only.
-#[derive(Debug)]
-pub struct ReadSlot<T, D>(Slot<T, D>);
-
-impl<T> FlatSlot<T> {
-    pub(crate) fn at(&self) -> InPlan {
-        self.at
-    }
-}
-
-impl<T, D> Deref for Slot<T, D> {
-    type Target = FlatSlot<T>;
-
-    fn deref(&self) -> &FlatSlot<T> {
-        &self.flat
-    }
-}
-
-impl<T, D> DerefMut for Slot<T, D> {
-    fn deref_mut(&mut self) -> &mut FlatSlot<T> {
-        &mut self.flat
-    }
-}
-
-impl<T, D> Deref for ReadSlot<T, D> {
-    type Target = Slot<T, D>;
-
-    fn deref(&self) -> &Slot<T, D> {
-        &self.0
-    }
-}
-
 impl<'a> Plan<'a> {
     pub(crate) fn new(region: &'a Region) -> Plan<'a> {
         static PLANS: AtomicU64 = AtomicU64::new(0);
@@ -178,47 +127,6 @@ impl<'a> Plan<'a> {
         Scalar::new(self.name(output))
     }
 
-    fn try_step<S: StepKernel>(&mut self, step: &S, slots: &[InPlan], output: usize) -> Result<()> {
-        let name = std::any::type_name::<S::Kernel>();
-        let specs = <S::Kernel as Kernel>::Args::SPECS;
-        let slots = slots.iter().map(|&slot| self.own(slot)).collect::<Result<Vec<usize>>>()?;
-        let shapes = slots.iter().map(|&slot| self.program.arrays[slot].shape.clone()).collect();
-        let shapes = Shapes::new(specs, shapes)
-            .map_err(|reason| Error::Shape { kernel: name.into(), reason })?;
-        let source = step.source(self)?;
-        let kernel = source.kernel.borrow();
-        kernel.check(&shapes).map_err(|reason| Error::Refused { kernel: name.into(), reason })?;
-        let partition = Partition::new(shapes.extent(), kernel.grain(&shapes));
-        debug_assert!(partition.chunks() <= CHUNKS_MAX);
-        let args = specs.iter().zip(slots).enumerate().map(|(argument, (spec, slot))| ArgSpec {
-            array: slot,
-            kind: spec.kind,
-            element_bytes: spec.element_bytes,
-            stride: super::kernel::stride_of(spec.shaped, shapes.of(argument)),
-        });
-        let spec = StepSpec {
-            table: source.table,
-            params: source.params,
-            inputs: source.inputs,
-            args: args.collect(),
-            partition,
-            halo: kernel.halo(),
-            output,
-            slot_bytes: <S::Kernel as Kernel>::Output::BYTES,
-            in_place: specs.iter().any(|spec| spec.kind == Kind::Update),
-            cell: specs.iter().any(|spec| spec.kind == Kind::Merge),
-        };
-        if spec.in_place && spec.cell {
-            let reason = "a kernel cannot both update in place and merge: a chunk that is merged \
-                          later could not be undone; split it into two steps";
-            return Err(Error::Refused { kernel: name.into(), reason: reason.into() });
-        }
-        self.program.ops.push(Op::Step(self.program.steps.len()));
-        self.program.steps.push(spec);
-        self.names.push(name);
-        Ok(())
-    }
-
     /// Repeats what `body` describes at most `times` times; gives how often it began, and what
     /// the body gives.
     pub fn repeat<R>(
@@ -247,6 +155,68 @@ impl<'a> Plan<'a> {
 
     /// Leaves the innermost loop if the condition holds. `operands` are scalars or numbers, or a
     /// tuple of them; the condition is a closure that captures nothing.
+    ///
+    /// ```
+    /// # use gristmill::{Chunk, Engine, InOut, Kernel, Max};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Halve;
+    /// # impl Kernel for Halve {
+    /// #     type Args = InOut<f64>;
+    /// #     type Output = Max<f64>;
+    /// #     fn run(&self, _: Chunk, x: &mut [f64]) -> f64 {
+    /// #         x.iter_mut().fold(0.0, |greatest, x| {
+    /// #             *x /= 2.0;
+    /// #             x.max(greatest)
+    /// #         })
+    /// #     }
+    /// # }
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = Engine::builder().workers(2).build()?;
+    /// let mut x = engine.filled(100, 1024.0)?;
+    /// let (times, greatest) = engine.plan(|p| {
+    ///     let mut x = p.write(&mut x);
+    ///     p.repeat(100, |p| {
+    ///         let greatest = p.step(&Halve, &mut x);
+    ///         p.until((greatest, 1.0), |(greatest, tolerance)| greatest < tolerance);
+    ///         greatest
+    ///     })
+    /// })?;
+    /// assert_eq!((times, greatest), (11, 0.5));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// What it compares with is an operand; a condition that captures does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # use gristmill::{Chunk, Engine, InOut, Kernel, Max};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Halve;
+    /// # impl Kernel for Halve {
+    /// #     type Args = InOut<f64>;
+    /// #     type Output = Max<f64>;
+    /// #     fn run(&self, _: Chunk, x: &mut [f64]) -> f64 {
+    /// #         x.iter_mut().fold(0.0, |greatest, x| {
+    /// #             *x /= 2.0;
+    /// #             x.max(greatest)
+    /// #         })
+    /// #     }
+    /// # }
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = Engine::builder().workers(2).build()?;
+    /// let mut x = engine.filled(100, 1024.0)?;
+    /// let tolerance = 1.0;
+    /// let (times, greatest) = engine.plan(|p| {
+    ///     let mut x = p.write(&mut x);
+    ///     p.repeat(100, |p| {
+    ///         let greatest = p.step(&Halve, &mut x);
+    ///         p.until(greatest, |greatest| greatest < tolerance);
+    ///         greatest
+    ///     })
+    /// })?;
+    /// # Ok(()) }
+    /// ```
     pub fn until<S, F>(&mut self, operands: S, condition: F)
     where
         S: Operands,
@@ -280,7 +250,7 @@ impl<'a> Plan<'a> {
 
     /// Lets two arrays exchange roles from here on. They must have the same shape.
     pub fn swap<T: Element, D: Dimension>(&mut self, a: &mut Slot<T, D>, b: &mut Slot<T, D>) {
-        match self.own(a.at).and_then(|a| Ok((a, self.own(b.at)?))) {
+        match self.own(a.at()).and_then(|a| Ok((a, self.own(b.at())?))) {
             Ok((a, b)) => self.push_swap(a, b),
             Err(error) => self.fail(error),
         }
@@ -301,7 +271,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The number of a slot or scalar, which must be of this plan.
-    fn own(&self, at: InPlan) -> Result<usize> {
+    pub(super) fn own(&self, at: InPlan) -> Result<usize> {
         if at.plan == self.number {
             return Ok(at.index);
         }
@@ -375,12 +345,6 @@ impl<'a> Plan<'a> {
     }
 }
 
-impl<T, D> Slot<T, D> {
-    fn new(at: InPlan) -> Slot<T, D> {
-        Slot { flat: FlatSlot { at, elements: PhantomData }, dim: PhantomData }
-    }
-}
-
 /// The table of a condition.
 struct TestNamed<S, F>(PhantomData<(S, F)>);
 
@@ -409,7 +373,7 @@ pub(crate) fn single_at<'a, K: Kernel>(
     places: &[Place],
 ) -> Result<(Plan<'a>, Scalar<K::Output>)> {
     let mut plan = Plan::new(region);
-    let name = std::any::type_name::<K>();
+    let name = K::name();
     for (argument, (place, spec)) in places.iter().zip(K::Args::SPECS).enumerate() {
         let bytes = place.len * spec.element_bytes;
         let offset = region

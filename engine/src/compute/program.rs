@@ -5,7 +5,7 @@
 
 use super::frame::State;
 use super::table::{Named, Test};
-use crate::partition::Partition;
+use crate::partition::{Partition, Tiling};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -20,6 +20,9 @@ pub(crate) struct Program {
     /// Where each scalar lies in the state's bytes.
     pub(crate) scalars: Vec<ScalarPlace>,
     pub(crate) areas: Areas,
+    /// Arrays that the plan makes for itself, with their places in an area of their own.
+    pub(crate) scratch: Vec<(usize, usize)>,
+    pub(crate) scratch_bytes: usize,
 }
 
 /// Names an array's role or a scalar: the plan that it is of, and its number there. One that was
@@ -80,7 +83,11 @@ pub(crate) struct StepSpec {
     /// Scalars that the kernel is made of, if it is not made of its parameters alone.
     pub(crate) inputs: Vec<usize>,
     pub(crate) args: Vec<ArgSpec>,
+    /// Elements or rows.
+    pub(crate) extent: usize,
+    /// Of elements or rows, or of tiles: one a chunk.
     pub(crate) partition: Partition,
+    pub(crate) tiling: Option<Tiling>,
     pub(crate) halo: usize,
     pub(crate) output: usize,
     pub(crate) slot_bytes: usize,
@@ -121,14 +128,35 @@ pub(crate) enum Next {
     Step(usize),
     /// Going on takes user code: a condition, or a step without chunks.
     UserCode,
+    /// Many operations, and no step yet: look whether the plan is cancelled, then ask again.
+    Later,
     /// The plan is over.
     End,
 }
 
+impl StepSpec {
+    /// Elements or rows of a chunk, and columns if it is a tile.
+    #[inline]
+    pub(crate) fn ranges(&self, chunk: usize) -> [Range<usize>; 2] {
+        match &self.tiling {
+            None => [self.partition.range(chunk), 0..0],
+            Some(tiling) => tiling.ranges(chunk),
+        }
+    }
+}
+
 impl Program {
+    /// Says where the area of the plan's own arrays lies.
+    pub(crate) fn place_scratch(&mut self, area: usize) {
+        for (array, at) in &self.scratch {
+            self.arrays[*array].offset = area + at;
+        }
+    }
+
     /// Goes on from the state's position to the next step, past everything that needs no user code.
     pub(crate) fn advance(&self, state: &mut State) -> Next {
-        loop {
+        const OPERATIONS_MAX: u32 = 10_000;
+        for _ in 0..OPERATIONS_MAX {
             match self.ops.get(state.position) {
                 None => return Next::End,
                 Some(Op::Step(step)) => {
@@ -158,6 +186,7 @@ impl Program {
                 }
             }
         }
+        Next::Later
     }
 
     fn show(&self, state: &mut State, scalar: usize, value: u64) {

@@ -279,8 +279,7 @@ where
 struct WithNamed<S, F>(PhantomData<(S, F)>);
 
 impl<S: Operands, F: MakeKernel<S>> WithNamed<S, F> {
-    const TABLE: &'static Named<Load> =
-        &Named::new(std::any::type_name::<F::Kernel>, load_with::<S, F> as LoadFn);
+    const TABLE: &'static Named<Load> = &Named::new(F::Kernel::name, load_with::<S, F> as LoadFn);
 }
 
 fn load_with<S: Operands, F: MakeKernel<S>>(

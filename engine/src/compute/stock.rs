@@ -35,6 +35,10 @@ where
     type Args = (In<T>, Out<U>);
     type Output = ();
 
+    fn name() -> &'static str {
+        "map"
+    }
+
     fn run(&self, _: Chunk, (x, y): (&[T], &mut [U])) {
         let f = conjure::<F>();
         y.iter_mut().zip(x).for_each(|(y, x)| *y = f(&self.params, *x));
@@ -67,6 +71,10 @@ where
     type Args = (In<A>, In<B>, Out<C>);
     type Output = ();
 
+    fn name() -> &'static str {
+        "zip_map"
+    }
+
     fn run(&self, _: Chunk, (x, y, z): (&[A], &[B], &mut [C])) {
         let f = conjure::<F>();
         for ((z, x), y) in z.iter_mut().zip(x).zip(y) {
@@ -97,6 +105,10 @@ where
     type Args = In<T>;
     type Output = R;
 
+    fn name() -> &'static str {
+        "reduce"
+    }
+
     fn run(&self, _: Chunk, x: &[T]) -> R {
         let of = conjure::<F>();
         x.iter().fold(R::identity(), |left, x| R::combine(left, of(*x)))
@@ -125,6 +137,45 @@ impl Kernel for Present {
     }
 }
 
+/// Reads a part of the coordinator's open file into each chunk.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ReadFile {
+    /// The coordinator, and its descriptor of the file.
+    pub(crate) pid: u32,
+    pub(crate) descriptor: i32,
+    /// Where in the file the array begins.
+    pub(crate) offset_bytes: u64,
+}
+
+impl ReadFile {
+    /// In place of the system's error number: the file ended too early.
+    pub(crate) const CUT_SHORT: u32 = u32::MAX;
+}
+
+impl Kernel for ReadFile {
+    type Args = Out<u8>;
+    /// 0, or what went wrong in some chunk.
+    type Output = super::reduce::Max<u32>;
+
+    fn name() -> &'static str {
+        "reading a file"
+    }
+
+    fn run(&self, chunk: Chunk, bytes: &mut [u8]) -> u32 {
+        use std::os::unix::fs::FileExt;
+        let file = std::fs::File::open(format!("/proc/{}/fd/{}", self.pid, self.descriptor));
+        let at = self.offset_bytes + chunk.start() as u64;
+        match file.and_then(|file| file.read_exact_at(bytes, at)) {
+            Ok(()) => 0,
+            Err(e) => e.raw_os_error().map_or(ReadFile::CUT_SHORT, |code| code as u32),
+        }
+    }
+
+    fn grain(&self, _: &Shapes) -> usize {
+        4 << 20
+    }
+}
+
 /// The same bytes in every element: zeros, for recycled blocks.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Zero;
@@ -138,22 +189,49 @@ impl Kernel for Zero {
     }
 }
 
-/// The sum of all elements, each widened to the type of the total.
+/// The kernel behind [`Engine::sum`](crate::Engine::sum), for plans, where a later step reads the
+/// scalar, and for kernels of one's own that sum in the same way.
+///
+/// It yields the total before its last rounding or check: `f64` for `f32` and `f64`, a pair of
+/// `f64` for complex elements, `i128` or `u128` for integers. See [`Summand`].
+///
+/// ```
+/// use gristmill::{Engine, Total};
+///
+/// # fn main() -> gristmill::Result<()> {
+/// let engine = Engine::builder().workers(2).build()?;
+/// let x = engine.filled(1000, 0.1f32)?;
+/// let total: f64 = engine.run(&Total::new(), &x)?;
+/// assert_eq!(engine.sum(&x)?, total as f32);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Total<T> {
+#[serde(bound = "")]
+pub struct Total<T> {
     #[serde(skip)]
     types: PhantomData<fn(T)>,
 }
 
 impl<T> Total<T> {
-    pub(crate) fn new() -> Total<T> {
+    /// The kernel; its element type follows from the array.
+    pub const fn new() -> Total<T> {
         Total { types: PhantomData }
+    }
+}
+
+impl<T> Default for Total<T> {
+    fn default() -> Total<T> {
+        Total::new()
     }
 }
 
 impl<T: Summand> Kernel for Total<T> {
     type Args = In<T>;
     type Output = T::Partial;
+
+    fn name() -> &'static str {
+        "sum"
+    }
 
     fn run(&self, _: Chunk, x: &[T]) -> <T::Partial as Output>::Value {
         T::sum(x)

@@ -145,8 +145,7 @@ impl<C: Callable> Named<C> {
 pub(crate) struct KernelNamed<K>(PhantomData<K>);
 
 impl<K: Kernel> KernelNamed<K> {
-    pub(crate) const TABLE: &'static Named<Load> =
-        &Named::new(std::any::type_name::<K>, load::<K> as LoadFn);
+    pub(crate) const TABLE: &'static Named<Load> = &Named::new(K::name, load::<K> as LoadFn);
 }
 
 fn load<K: Kernel>(params: &[u8], _scalars: &[u8]) -> Result<Box<dyn Runner>, String> {

@@ -114,7 +114,7 @@ mod tests {
         let start = Instant::now();
         while wake(word, 1) == 0 {
             assert!(start.elapsed() < Duration::from_secs(20), "nobody waits");
-            thread::sleep(Duration::from_millis(1));
+            thread::yield_now();
         }
     }
 
@@ -201,7 +201,7 @@ mod tests {
             // SAFETY: the thread has not been joined yet, so its handle is valid even if it has
             // ended, which makes the call an error that is no matter here.
             unsafe { libc::pthread_kill(waiter.as_pthread_t(), libc::SIGUSR2) };
-            thread::sleep(Duration::from_millis(1));
+            thread::yield_now();
         }
         assert_eq!(waiter.join().unwrap(), Waited::Interrupted);
     }

@@ -133,7 +133,8 @@ mod tests {
         if let Ok(cpu) = std::env::var(CHILD_CPU) {
             let _claim = CpuClaim::take(cpu.parse().unwrap()).expect("nobody has it");
             println!("\nclaimed");
-            thread::sleep(std::time::Duration::from_secs(60));
+            // Until it is killed; if the test has failed before that, until that has ended.
+            let _ = std::io::stdin().read_line(&mut String::new());
             return;
         }
         let cpu = imaginary_cpu(3);
@@ -144,6 +145,7 @@ mod tests {
                 "--nocapture",
             ])
             .env(CHILD_CPU, cpu.to_string())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

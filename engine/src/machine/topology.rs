@@ -70,10 +70,12 @@ impl Machine {
     }
 
     /// The same without what an engine's start does not depend on (caches, huge pages, the kernel's
-    /// version, notes), which takes as many files again.
-    pub(crate) fn for_start() -> Machine {
+    /// version, notes), which takes as many files again. Other libraries' counts, which read the
+    /// same files once more each, are left out where the number of workers is `given`.
+    pub(crate) fn for_start(given: bool) -> Machine {
         let tree = Tree::new(Path::new("/"));
-        Machine::read_for_start(&tree, &affinity(&tree), OtherCounts::here())
+        let counts = if given { OtherCounts::default() } else { OtherCounts::here() };
+        Machine::read_for_start(&tree, &affinity(&tree), counts)
     }
 
     /// The machine whose `proc` and `sys` lie below `root`, as a process with this affinity mask

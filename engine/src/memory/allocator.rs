@@ -93,16 +93,29 @@ impl Memory {
                 bound: "the capacity of the engine's region".into(),
             });
         }
-        let (available, bound) = (self.budget)();
-        if growth as u64 > available {
-            let requested = growth as u64;
-            return Err(Error::OutOfMemory { purpose, requested, available, bound });
-        }
+        self.check(purpose, growth as u64, free.top)?;
         free.top += growth;
         if growth > len {
             free.give(offset + len, growth - len);
         }
         Ok(Block { memory: Arc::clone(self), offset, len, fresh: true })
+    }
+
+    /// Refuses what the machine has not: for memory that is taken elsewhere than in the region.
+    pub(crate) fn refuse_beyond_budget(&self, purpose: &'static str, bytes: u64) -> Result<()> {
+        let top = self.lock().top;
+        self.check(purpose, bytes, top)
+    }
+
+    /// What was handed out and is not present yet is promised: the machine does not know of it.
+    fn check(&self, purpose: &'static str, requested: u64, top: usize) -> Result<()> {
+        let promised = ((top - ARRAYS) as u64).saturating_sub(self.region.present_bytes());
+        let (left, bound) = (self.budget)();
+        let available = left.saturating_sub(promised);
+        if requested > available {
+            return Err(Error::OutOfMemory { purpose, requested, available, bound });
+        }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, FreeList> {
@@ -208,6 +221,21 @@ mod tests {
             prop_assert_eq!(whole, free.top - ARRAYS);
             prop_assert!(free.blocks.len() <= 1);
         }
+    }
+
+    #[test]
+    fn what_is_promised_is_not_promised_again() {
+        let memory = memory(40 << 20);
+        let first = memory.allocate("a test", 30 << 20).unwrap();
+        let refused = memory.allocate("a test", 20 << 20).unwrap_err();
+        let Error::OutOfMemory { available, .. } = refused else { panic!("{refused}") };
+        assert_eq!(available, 10 << 20);
+        assert!(memory.refuse_beyond_budget("a test", 20 << 20).is_err());
+        // Once present it is the machine that counts it.
+        // SAFETY: the block is this test's own.
+        unsafe { first.address().write_bytes(1, 30 << 20) };
+        assert!(memory.refuse_beyond_budget("a test", 20 << 20).is_ok());
+        memory.allocate("a test", 20 << 20).unwrap();
     }
 
     #[test]

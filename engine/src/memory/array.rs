@@ -10,8 +10,13 @@ use std::ops::{Deref, DerefMut, Index, IndexMut, Range};
 ///
 /// Every [`bytemuck::Pod`] type is one: all integers and floats, `num_complex::Complex`, and your
 /// own `#[repr(C)]` structs with `#[derive(Pod, Zeroable)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an element of an array",
+    note = "give it `#[repr(C)]` and derive `bytemuck::Pod`, `bytemuck::Zeroable`, `Clone`, `Copy`"
+)]
 pub trait Element: Pod + Send + Sync {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Pod + Send + Sync> Element for T {}
 
 /// The greatest alignment of an element: that of a block of the region.

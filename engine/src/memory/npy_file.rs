@@ -1,12 +1,12 @@
 //! Whole `.npy` files: read into an array, and written from one.
 
-use super::array::{Array, Element};
+use super::array::Element;
 use super::npy::NpyHeader;
 use crate::error::{Error, Result};
 use ndarray::{ArrayView, Dimension};
 use ndarray_npy::{WritableElement, WriteNpyExt};
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 fn failed(path: &Path, reason: impl ToString) -> Error {
@@ -36,19 +36,12 @@ pub(crate) fn shape_of<T: Element, D: Dimension>(path: &Path) -> Result<(NpyHead
     Ok((header, dim))
 }
 
-/// Reads the elements of a file into an array of its shape.
-pub(crate) fn read<T: Element, D: Dimension>(
-    path: &Path,
-    header: &NpyHeader,
-    array: &mut Array<T, D>,
-) -> Result<()> {
-    let mut file = File::open(path).map_err(|e| failed(path, e))?;
-    file.seek(SeekFrom::Start(header.data_offset_bytes)).map_err(|e| failed(path, e))?;
-    let bytes: &mut [u8] = bytemuck::cast_slice_mut(array.as_mut_slice());
-    file.read_exact(bytes).map_err(|e| match e.kind() {
+/// An error for a file whose elements could not be read.
+pub(crate) fn unread(path: &Path, error: &std::io::Error) -> Error {
+    match error.kind() {
         ErrorKind::UnexpectedEof => failed(path, "it became shorter while it was read"),
-        _ => failed(path, e),
-    })
+        _ => failed(path, error),
+    }
 }
 
 /// Writes a file beside its place, then renames it.
@@ -56,6 +49,9 @@ pub(crate) fn save<T: WritableElement, D: Dimension>(
     path: &Path,
     array: &ArrayView<'_, T, D>,
 ) -> Result<()> {
+    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(failed(path, "what is there is no regular file, and is not replaced"));
+    }
     let name = path.file_name().ok_or_else(|| failed(path, "the path names no file"))?;
     let mut beside = std::ffi::OsString::from(".");
     beside.push(name);

@@ -13,9 +13,9 @@
 //! Everything here is named by its offset: the mappings lie at different addresses.
 
 use crate::error::{Error, Result};
+use memmap2::{MmapOptions, MmapRaw};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mmap_anonymous, mprotect};
-use std::ffi::c_void;
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mprotect};
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
@@ -48,6 +48,8 @@ pub(crate) struct Region {
     base: NonNull<u8>,
     len: usize,
     file: OwnedFd,
+    /// The address range in which the mapping lies, unmapped as a whole when dropped.
+    reservation: MmapRaw,
 }
 
 // SAFETY: the mapping lives as long as the value and is not tied to a thread; all access to its
@@ -72,20 +74,23 @@ impl Region {
         Region::attach(file)
     }
 
-    /// Maps a region that another process created; it must be sealed, as `create` leaves it.
-    pub(crate) fn attach(file: OwnedFd) -> Result<Region> {
+    /// Whether a descriptor is a region, sealed as `create` leaves it.
+    pub(crate) fn is_handed_over(file: BorrowedFd<'_>) -> bool {
         use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-        let seals = fcntl(&file, FcntlArg::F_GET_SEALS)
-            .map_err(|e| Error::system("reading the seals of the region", e))?;
         let needed = (SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK).bits();
-        if seals & needed != needed {
+        fcntl(file, FcntlArg::F_GET_SEALS).is_ok_and(|seals| seals & needed == needed)
+    }
+
+    /// Maps a region that another process created.
+    pub(crate) fn attach(file: OwnedFd) -> Result<Region> {
+        if !Region::is_handed_over(file.as_fd()) {
             return Err(Error::Start { reason: "the inherited region is not sealed".into() });
         }
         let len = nix::sys::stat::fstat(&file)
             .map_err(|e| Error::system("reading the size of the region", e))?
             .st_size as usize;
-        let base = map_aligned(&file, len)?;
-        let region = Region { base, len, file };
+        let (reservation, base) = map_aligned(&file, len)?;
+        let region = Region { base, len, file, reservation };
         region.protect()?;
         Ok(region)
     }
@@ -98,8 +103,9 @@ impl Region {
                 .map_err(|e| Error::system("protecting the guard pages", e))?;
         }
         for advice in [MmapAdvise::MADV_DONTFORK, MmapAdvise::MADV_DONTDUMP] {
+            let all = NonNull::new(self.reservation.as_mut_ptr()).expect("a mapping is not null");
             // SAFETY: the whole of our own mapping; neither advice changes what this process sees.
-            unsafe { madvise(self.base.cast(), self.len, advice) }
+            unsafe { madvise(all.cast(), self.reservation.len(), advice) }
                 .map_err(|e| Error::system("keeping the region out of children and dumps", e))?;
         }
         Ok(())
@@ -108,6 +114,11 @@ impl Region {
     /// Bytes from the first guard page to the end of the arrays.
     pub(crate) fn capacity(&self) -> usize {
         self.len
+    }
+
+    /// Bytes of it that are present: in memory, or swapped out.
+    pub(crate) fn present_bytes(&self) -> u64 {
+        nix::sys::stat::fstat(&self.file).map_or(0, |stat| stat.st_blocks as u64 * 512)
     }
 
     /// The descriptor to hand to a worker.
@@ -190,43 +201,26 @@ impl Region {
     }
 }
 
-impl Drop for Region {
-    fn drop(&mut self) {
-        // SAFETY: mapped by us with this length, and no reference into it outlives `self`.
-        // Unmapping a whole mapping cannot fail in a way that we could mend.
-        let _ = unsafe { nix::sys::mman::munmap(self.base.cast::<c_void>(), self.len) };
-    }
-}
-
-/// Maps the whole file at an address that is a multiple of a huge page: reserve more than is
-/// needed, then map over the aligned part of the reservation.
-fn map_aligned(file: &OwnedFd, len: usize) -> Result<NonNull<u8>> {
-    let failed = |e| Error::Start {
+/// Maps the whole file at an address that is a multiple of a huge page: a larger mapping, which is
+/// never accessed, reserves the addresses and owns them; the region is mapped over its aligned part.
+fn map_aligned(file: &OwnedFd, len: usize) -> Result<(MmapRaw, NonNull<u8>)> {
+    let failed = |e: std::io::Error| Error::Start {
         reason: format!(
             "mapping a region of {len} bytes: {e}; give the engine a smaller capacity, \
              or raise RLIMIT_AS (`ulimit -v`)"
         ),
     };
-    let reserve = NonZeroUsize::new(len + HUGE).expect("a region is never empty");
-    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
-    // SAFETY: a fresh mapping at an address of the kernel's choosing touches nothing of ours.
-    let start = unsafe { mmap_anonymous(None, reserve, ProtFlags::PROT_NONE, flags) }
-        .map_err(failed)?
-        .as_ptr() as usize;
-    let aligned = start.next_multiple_of(HUGE);
+    let mut options = MmapOptions::new();
+    let reservation =
+        options.len(len + HUGE).no_reserve_swap().map_raw_read_only(file).map_err(failed)?;
+    let aligned = (reservation.as_ptr() as usize).next_multiple_of(HUGE);
     let flags = MapFlags::MAP_SHARED | MapFlags::MAP_NORESERVE | MapFlags::MAP_FIXED;
     let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
     let size = NonZeroUsize::new(len).expect("a region is never empty");
-    // SAFETY: MAP_FIXED replaces only pages of the reservation made just above, which nobody uses.
+    // SAFETY: MAP_FIXED replaces only addresses of the reservation, which nobody uses.
     let base = unsafe { mmap(NonZeroUsize::new(aligned), size, access, flags, file, 0) }
-        .map_err(failed)?;
-    for (from, to) in [(start, aligned), (aligned + len, start + len + HUGE)] {
-        if let (Some(from_address), true) = (NonNull::new(from as *mut c_void), to > from) {
-            // SAFETY: the unused ends of our own reservation; nothing lies there.
-            let _ = unsafe { nix::sys::mman::munmap(from_address, to - from) };
-        }
-    }
-    Ok(base.cast())
+        .map_err(|e| failed(e.into()))?;
+    Ok((reservation, base.cast()))
 }
 
 #[cfg(test)]

@@ -1,30 +1,66 @@
 //! Reaps a dead worker and says how it ended.
 
+use super::fault::{Fault, FaultWords};
 use super::spawn::Child;
 use crate::error::{Cause, DeathRecord};
-use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::signal::Signal;
+use std::os::fd::AsRawFd;
 
 /// Reaps the worker if it is dead. Its memory writes are over then: whatever it had stored before
 /// is visible, and nothing more will come.
-pub(crate) fn reap(rank: usize, child: &mut Child) -> Option<DeathRecord> {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
-    let cause = loop {
-        match waitid(Id::PIDFd(child.pidfd()), flags) {
-            Ok(WaitStatus::StillAlive) => return None,
-            Ok(WaitStatus::Exited(_, status)) => break Cause::Exit { status },
-            Ok(WaitStatus::Signaled(_, signal, _)) => {
-                break Cause::Signal { number: signal as i32, name: signal.as_str().into() };
-            }
-            Ok(_) | Err(Errno::EINTR) => {}
-            // Reaped by somebody else (SIGCHLD ignored, or a wait for any child): it is dead only
-            // once its pidfd says so.
-            Err(_) if is_readable(child) => break Cause::Unknown,
-            Err(_) => return None,
+pub(crate) fn reap(rank: usize, child: &mut Child, faults: &FaultWords) -> Option<DeathRecord> {
+    let cause = match wait(child) {
+        Ok(None) => return None,
+        Ok(Some(cause)) => cause,
+        // Reaped by somebody else (SIGCHLD ignored, or a wait for any child): it is dead only
+        // once its pidfd says so.
+        Err(()) if is_readable(child) => Cause::Unknown,
+        Err(()) => return None,
+    };
+    let cause = match (cause, faults.take()) {
+        (Cause::Signal { .. }, Some(Fault::StackOverflow(limit_bytes))) => {
+            Cause::StackOverflow { limit_bytes }
         }
+        (Cause::Signal { number, name, .. }, Some(Fault::At(address))) => {
+            Cause::Signal { number, name, address: Some(address) }
+        }
+        (cause, _) => cause,
     };
     let [_, stderr_tail] = child.relays.each_mut().map(|relay| relay.finish());
     Some(DeathRecord { rank, pid: child.pid, cause, stderr_tail })
+}
+
+/// How it ended, if it has; an error where it is not ours to wait for.
+///
+/// Asks the system itself: nix has no value for deaths by real-time signals.
+fn wait(child: &Child) -> Result<Option<Cause>, ()> {
+    let pidfd = child.pidfd().as_raw_fd() as libc::id_t;
+    loop {
+        // SAFETY: all zeroes are a valid `siginfo_t`.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let flags = libc::WEXITED | libc::WNOHANG;
+        // SAFETY: fills in the description, which outlives the call.
+        let answer = unsafe { libc::waitid(libc::P_PIDFD, pidfd, &raw mut info, flags) };
+        if answer == -1 {
+            match nix::errno::Errno::last() {
+                nix::errno::Errno::EINTR => continue,
+                _ => return Err(()),
+            }
+        }
+        // SAFETY: filled in by `waitid`; zero where the child is still alive.
+        let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+        return Ok((pid != 0).then(|| match info.si_code {
+            libc::CLD_EXITED => Cause::Exit { status },
+            _ => Cause::Signal { number: status, name: signal_name(status), address: None },
+        }));
+    }
+}
+
+fn signal_name(number: i32) -> String {
+    match Signal::try_from(number) {
+        Ok(signal) => signal.as_str().into(),
+        Err(_) => format!("SIGRTMIN+{}", number - libc::SIGRTMIN()),
+    }
 }
 
 fn is_readable(child: &Child) -> bool {

@@ -1,9 +1,9 @@
 //! How a process becomes a worker: an entry of `.init_array`, which runs before `main`.
 //!
 //! Workers are the same executable, started with one environment variable and the region as
-//! standard input. The entry returns at once where the variable is absent, or does not fit this
-//! process, its parent and the region; else the worker runs there, and `main` never does. So
-//! programs, tests, doctests and benches need no call of their own.
+//! standard input. The entry returns at once where the variable is absent, or no region came with
+//! it; else the worker runs there, and `main` never does. So programs, tests, doctests and benches
+//! need no call of their own.
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 compile_error!("gristmill needs Linux with glibc: initialisers get no environment elsewhere");
@@ -102,12 +102,27 @@ macro_rules! worker_entry {
             }
             enter
         };
+
+        /// Whether workers can be started at all.
+        pub(crate) fn check_entry() -> $crate::error::Result<()> {
+            $crate::process::entry::check(&WORKER_ENTRY)
+        }
     };
 }
 pub(crate) use worker_entry;
 
 /// What `.init_array` holds.
 pub(crate) type Initialiser = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+
+/// Whether the entry lies in the executable, which is what workers are started from. If it lies in a
+/// shared object instead, each "worker" would be the host program once more.
+pub(crate) fn check(own: &'static Initialiser) -> Result<()> {
+    super::image::offset_in_executable(own).map(|_| ()).map_err(|_| Error::Start {
+        reason: "gristmill is part of a shared object, and workers are started from the \
+                 executable; link it into an executable"
+            .into(),
+    })
+}
 
 pub(crate) fn enter(
     argc: c_int,
@@ -123,15 +138,21 @@ pub(crate) fn enter(
     let secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
     let handover = std::env::var(VARIABLE).ok().and_then(|text| Handover::decode(&text));
     let Some(handover) = handover.filter(|_| !secure) else { return };
-    if nix::unistd::getppid().as_raw() != handover.parent {
+    if !Region::is_handed_over(std::io::stdin().as_fd()) {
         return;
     }
-    let Ok(region) = take_region() else { return };
+    // With a region in hand this process is a worker or nothing: were it to go on, `main` would run
+    // a second time beside the program that started us, or after its end.
     IS_WORKER.store(true, Ordering::Relaxed);
+    hygiene::close_inherited_descriptors();
+    hygiene::prepare(&handover);
+    let region = take_region().unwrap_or_else(|error| {
+        eprintln!("a worker cannot start: {error}");
+        exit(1);
+    });
     // SAFETY: no other thread runs yet.
     unsafe { std::env::remove_var(VARIABLE) };
     run_initialisers_after(own, argc, argv, envp);
-    hygiene::prepare(&handover);
     // The process ends without unwinding, so the mapping may as well live for ever.
     main(handover, REGION.get_or_init(|| Box::leak(Box::new(region))));
     exit(0);

@@ -15,6 +15,14 @@ pub(crate) const THREAD_VARIABLES: [&str; 6] = [
     "RAYON_NUM_THREADS",
 ];
 
+/// Closes what the program had open without close-on-exec: nothing is inherited by accident.
+pub(crate) fn close_inherited_descriptors() {
+    let (first, last, flags) = (3u32, u32::MAX, 0u32);
+    // Before Linux 5.9 there is no such call, and such descriptors stay open.
+    // SAFETY: nothing of this process has been opened yet but by the loader, which has closed it.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
+}
+
 /// Ties the worker to its coordinator's life, and keeps it quiet otherwise.
 pub(crate) fn prepare(handover: &Handover) {
     // The signal comes when the *thread* that started us ends: the supervisor, which lives as long

@@ -2,6 +2,7 @@
 
 mod death;
 pub(crate) mod entry;
+pub(crate) mod fault;
 mod hygiene;
 mod image;
 mod relay;

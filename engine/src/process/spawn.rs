@@ -8,7 +8,7 @@ use super::hygiene::THREAD_VARIABLES;
 use super::relay::Relay;
 use crate::error::{Error, Result};
 use crate::memory::Region;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -28,9 +28,12 @@ impl Child {
 
     /// Kills it; it is dead only once it has been reaped.
     pub(crate) fn kill(&self) {
-        let pid = nix::unistd::Pid::from_raw(self.pid);
-        // It fails only if the process is gone already.
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        let no_details = std::ptr::null::<libc::siginfo_t>();
+        let pidfd = self.pidfd.as_raw_fd();
+        // By descriptor, as the number may be another's if somebody else has reaped it. It fails
+        // only if the process is gone already.
+        // SAFETY: a plain system call; not in nix 0.31.
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, libc::SIGKILL, no_details, 0) };
     }
 }
 

@@ -1,22 +1,53 @@
 //! Making arrays: their pages are made present by the workers, on their home chunks.
 
 use super::engine::Engine;
-use crate::compute::{Present, Zero};
+use crate::compute::{Present, ReadFile, Zero};
 use crate::error::{Error, Result};
-use crate::memory::{Array, Block, Element, npy_file};
+use crate::memory::{Array, Block, Element, Elements, npy_file};
 use ndarray::{ArrayBase, Data, Dimension, IntoDimension, Ix1};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+/// Smaller blocks are filled by the calling thread: a launch would cost more.
+const LAUNCH_MIN: usize = 256 << 10;
+
+/// Why a file could not be read into an array.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// The file is at fault.
+    File(std::io::Error),
+    /// The engine is.
+    Engine(Error),
+}
+
+impl From<Error> for Unread {
+    fn from(error: Error) -> Unread {
+        Unread::Engine(error)
+    }
+}
+
+impl Unread {
+    /// As an error; one of the file by `of_file`.
+    pub(crate) fn or_file(self, of_file: impl FnOnce(std::io::Error) -> Error) -> Error {
+        match self {
+            Unread::File(error) => of_file(error),
+            Unread::Engine(error) => error,
+        }
+    }
+}
 
 /// Bytes of an array of this shape. Zeros must not hide an overflow of the others: strides are
 /// computed from all of them.
 pub(super) fn bytes_of(shape: &[usize], element_bytes: usize) -> Result<usize> {
     let axes = shape.iter().filter(|&&len| len > 0);
     let full = axes.copied().try_fold(element_bytes, usize::checked_mul);
-    let full = full.filter(|&bytes| bytes <= isize::MAX as usize).ok_or(Error::Limit {
-        what: "the number of bytes of an array",
-        asked: u64::MAX,
-        limit: isize::MAX as u64,
-        remedy: "ask for a smaller shape",
-    })?;
+    let full =
+        full.filter(|&bytes| bytes <= isize::MAX as usize).ok_or_else(|| Error::Refused {
+            kernel: "an array".into(),
+            reason: format!("shape {shape:?} of elements of {element_bytes} bytes fits no memory"),
+        })?;
     Ok(if shape.contains(&0) { 0 } else { full })
 }
 
@@ -105,9 +136,36 @@ impl Engine {
     ) -> Result<Array<T, D>> {
         let path = path.as_ref();
         let (header, dim) = npy_file::shape_of::<T, D>(path)?;
-        let mut array = self.array(dim, "an array from a file")?;
-        npy_file::read(path, &header, &mut array)?;
-        Ok(array)
+        let file = File::open(path).map_err(|e| npy_file::unread(path, &e))?;
+        let bytes = bytes_of(dim.slice(), size_of::<T>())?;
+        let block = self.core.memory.allocate("an array from a file", bytes)?;
+        let mut contents = Array::<u8, Ix1>::over(block);
+        self.read_file(&file, header.data_offset_bytes, &mut contents[0..bytes])
+            .map_err(|e| e.or_file(|e| npy_file::unread(path, &e)))?;
+        Ok(Array::new(contents.into_block(), dim))
+    }
+
+    /// Fills an array with bytes of a file: the workers read, each its home chunks, so pages lie near
+    /// to whom they belong. Where they cannot open the coordinator's files it reads by itself.
+    pub(crate) fn read_file(
+        &self,
+        file: &File,
+        offset_bytes: u64,
+        bytes: &mut Elements<u8>,
+    ) -> Result<(), Unread> {
+        let (pid, descriptor) = (std::process::id(), file.as_raw_fd());
+        let kernel = ReadFile { pid, descriptor, offset_bytes };
+        let denied = [libc::EACCES, libc::EPERM, libc::ENOENT].map(|code| code as u32);
+        let answer =
+            if bytes.len() < LAUNCH_MIN { denied[0] } else { self.run(&kernel, &mut *bytes)? };
+        match answer {
+            0 => Ok(()),
+            ReadFile::CUT_SHORT => Err(Unread::File(ErrorKind::UnexpectedEof.into())),
+            code if denied.contains(&code) => {
+                file.read_exact_at(bytes.as_mut_slice(), offset_bytes).map_err(Unread::File)
+            }
+            code => Err(Unread::File(std::io::Error::from_raw_os_error(code as i32))),
+        }
     }
 
     /// An array of zeros whose pages the workers have made present on their home chunks.
@@ -122,8 +180,6 @@ impl Engine {
     }
 
     pub(super) fn zeroed(&self, block: Block) -> Result<Block> {
-        /// Smaller blocks are zeroed by the calling thread: a launch would cost more.
-        const LAUNCH_MIN: usize = 256 << 10;
         let fresh = block.is_fresh();
         let mut bytes = Array::<u8, Ix1>::over(block);
         if bytes.len() < LAUNCH_MIN {
@@ -137,5 +193,28 @@ impl Engine {
             self.run(&Zero, &mut bytes)?;
         }
         Ok(bytes.into_block())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn files_are_read_by_the_workers_and_their_end_is_noticed() {
+        let engine = Engine::builder().workers(2).build().unwrap();
+        for len in [1000, LAUNCH_MIN, (9 << 20) + 5] {
+            let contents: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&contents).unwrap();
+            let before = engine.stats().launches;
+            let mut bytes = engine.zeros::<u8, _>(len - 7).unwrap();
+            engine.read_file(&file, 7, &mut bytes).unwrap();
+            assert!(bytes.as_slice() == &contents[7..], "{len} bytes");
+            assert!(len < LAUNCH_MIN || engine.stats().launches > before);
+            let cut = engine.read_file(&file, 8, &mut bytes).unwrap_err();
+            assert!(matches!(&cut, Unread::File(e) if e.kind() == ErrorKind::UnexpectedEof));
+        }
     }
 }

@@ -106,7 +106,8 @@ impl Builder {
             return Err(Error::InsideWorker);
         }
         process::refuse_inherited_handover()?;
-        let machine = Machine::for_start();
+        super::worker::check_entry()?;
+        let machine = Machine::for_start(self.workers.is_some());
         let workers = self.workers.unwrap_or_else(|| machine.worker_count().workers);
         if workers == 0 || workers > WORKERS_MAX {
             return Err(Error::Limit {
@@ -116,6 +117,15 @@ impl Builder {
                 remedy: "ask for at least 1, or leave it out for one per CPU",
             });
         }
+        if self.attempts == Some(0) {
+            return Err(Error::Limit {
+                what: "the number of attempts that a chunk gets",
+                asked: 0,
+                limit: u32::MAX.into(),
+                remedy: "ask for at least 1",
+            });
+        }
+        self.check_pins(&machine)?;
         let oversubscribed = workers > machine.cpus.len();
         let spins = self.wait.spins(oversubscribed);
         let region = self.create_region(&machine)?;
@@ -127,7 +137,8 @@ impl Builder {
         let core = Arc::new(Core {
             memory: Memory::new(region, budget()),
             workers,
-            attempts_max: self.attempts.unwrap_or(3).max(1),
+            owner: std::process::id(),
+            attempts_max: self.attempts.unwrap_or(3),
             running: Mutex::new(Running::default()),
             queues: Mutex::default(),
             wishes_answered: AtomicU64::new(0),
@@ -145,6 +156,7 @@ impl Builder {
             nonce,
             posts: vec![],
             recovering: None,
+            given_up: None,
         };
         let (ready, started) = mpsc::channel();
         let thread = std::thread::Builder::new()
@@ -162,6 +174,19 @@ impl Builder {
             _claims: claims,
         };
         started.map(|()| engine)
+    }
+
+    /// CPUs that were asked for by number must be there.
+    fn check_pins(&self, machine: &Machine) -> Result<()> {
+        let Pin::Cpus(list) = &self.pin else { return Ok(()) };
+        let foreign = list.iter().find(|cpu| !machine.cpus.iter().any(|own| own.number == **cpu));
+        foreign.map_or(Ok(()), |cpu| {
+            Err(Error::Start {
+                reason: format!(
+                    "CPU {cpu} is not among those that this process may use; see `gristmill info`"
+                ),
+            })
+        })
     }
 
     fn create_region(&self, machine: &Machine) -> Result<Region> {

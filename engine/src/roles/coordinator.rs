@@ -20,6 +20,8 @@ pub(crate) const SPINS_SHARED: u32 = 200;
 pub(crate) struct Core {
     pub(crate) memory: Arc<Memory>,
     pub(crate) workers: usize,
+    /// The process that started the engine.
+    pub(crate) owner: u32,
     /// Attempts that a chunk or a task gets.
     pub(crate) attempts_max: u32,
     pub(crate) running: Mutex<Running>,
@@ -124,6 +126,15 @@ impl Core {
 
     pub(crate) fn lock_running(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An error in a process that cannot launch: a worker, or a child that was forked.
+    pub(crate) fn refuse_other_processes(&self) -> Result<()> {
+        match std::process::id() {
+            _ if crate::process::is_worker() => Err(Error::InsideWorker),
+            own if own != self.owner => Err(Error::Forked),
+            _ => Ok(()),
+        }
     }
 
     /// An error where nothing will run any more.

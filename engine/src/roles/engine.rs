@@ -48,8 +48,9 @@ macro_rules! refuse_captures {
         const {
             assert!(
                 size_of::<$closure>() == 0,
-                "this closure captures variables, which cannot reach the workers: pass them as \
-                 parameters, with `map_with` or in a kernel's fields"
+                "this closure captures variables (or is a function pointer), which cannot reach the \
+                 workers: pass them as parameters, with `map_with`, in a kernel's fields or as a \
+                 task's parameters"
             )
         }
     };
@@ -175,11 +176,24 @@ impl Engine {
 
     /// `y[i] = f(x[i])`. The closure captures nothing; see [`map_with`](Engine::map_with).
     ///
+    /// Constants can be used:
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(10, |i| i as f64)?;
+    /// let mut y = engine.zeros(10)?;
+    /// const FACTOR: f64 = 2.0;
+    /// engine.map(&x, &mut y, |v: f64| v * FACTOR)?;
+    /// assert_eq!(y[4], 8.0);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// A closure that captures does not compile:
     ///
-    /// ```compile_fail
+    /// ```compile_fail,E0080
     /// # fn main() -> gristmill::Result<()> {
-    /// let engine = gristmill::Engine::new()?;
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
     /// let x = engine.from_fn(10, |i| i as f64)?;
     /// let mut y = engine.zeros(10)?;
     /// let factor = 2.0;
@@ -213,6 +227,18 @@ impl Engine {
     /// # Ok(()) }
     /// ```
     ///
+    /// What else the closure captures does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(10, |i| i as f64)?;
+    /// let mut y = engine.zeros(10)?;
+    /// let offset = 1.0;
+    /// engine.map_with(&2.5, &x, &mut y, |factor, v: f64| v * factor + offset)?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`run`](Engine::run).
@@ -234,7 +260,32 @@ impl Engine {
         self.run(&Map::<P, F, T, U>::new(params.clone()), (x, y))
     }
 
-    /// `z[i] = f(x[i], y[i])`. The closure captures nothing.
+    /// `z[i] = f(x[i], y[i])`. The closure captures nothing; see
+    /// [`zip_map_with`](Engine::zip_map_with).
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(10, |i| i as f64)?;
+    /// let y = engine.filled(10, 3.0)?;
+    /// let mut z = engine.zeros(10)?;
+    /// engine.zip_map(&x, &y, &mut z, |a: f64, b: f64| a * b)?;
+    /// assert_eq!(z[4], 12.0);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A closure that captures does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(10, |i| i as f64)?;
+    /// let y = engine.filled(10, 3.0)?;
+    /// let mut z = engine.zeros(10)?;
+    /// let offset = 1.0;
+    /// engine.zip_map(&x, &y, &mut z, |a: f64, b: f64| a * b + offset)?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -258,6 +309,30 @@ impl Engine {
     }
 
     /// `z[i] = f(&params, x[i], y[i])`.
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(10, |i| i as f64)?;
+    /// let y = engine.filled(10, 3.0)?;
+    /// let mut z = engine.zeros(10)?;
+    /// engine.zip_map_with(&0.5, &x, &y, &mut z, |factor, a: f64, b: f64| a + factor * b)?;
+    /// assert_eq!(z[4], 5.5);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// What else the closure captures does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(10, |i| i as f64)?;
+    /// let y = engine.filled(10, 3.0)?;
+    /// let mut z = engine.zeros(10)?;
+    /// let offset = 1.0;
+    /// engine.zip_map_with(&0.5, &x, &y, &mut z, |factor, a: f64, b: f64| a + factor * b + offset)?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -292,6 +367,55 @@ impl Engine {
     }
 
     /// Folds `of(x[i])` over all elements by a [`Reduce`] of one's own, along the fixed tree.
+    /// The closure captures nothing.
+    ///
+    /// ```
+    /// use gristmill::Reduce;
+    ///
+    /// /// The largest power of two that divides all elements.
+    /// #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+    /// #[repr(transparent)]
+    /// struct Twos(u32);
+    ///
+    /// impl Reduce for Twos {
+    ///     fn identity() -> Twos {
+    ///         Twos(u32::MAX)
+    ///     }
+    ///     fn combine(self, right: Twos) -> Twos {
+    ///         Twos(self.0.min(right.0))
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(10, |i| 24 * (i as u32 + 1))?;
+    /// let twos: Twos = engine.reduce(&x, |x: u32| Twos(x.trailing_zeros()))?;
+    /// assert_eq!(twos.0, 3);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A closure that captures does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # use gristmill::Reduce;
+    /// # #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+    /// # #[repr(transparent)]
+    /// # struct Twos(u32);
+    /// # impl Reduce for Twos {
+    /// #     fn identity() -> Twos {
+    /// #         Twos(u32::MAX)
+    /// #     }
+    /// #     fn combine(self, right: Twos) -> Twos {
+    /// #         Twos(self.0.min(right.0))
+    /// #     }
+    /// # }
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let x = engine.from_fn(10, |i| 24 * (i as u32 + 1))?;
+    /// let offset = 1;
+    /// let twos: Twos = engine.reduce(&x, |x: u32| Twos(x.trailing_zeros() + offset))?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -315,6 +439,11 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        if self.core.refuse_other_processes().is_err() {
+            // A forked child has a copy of this value, but neither the thread nor the workers.
+            std::mem::forget(self.thread.take());
+            return;
+        }
         self.handle.stop.store(true, Ordering::Release);
         self.handle.wake();
         if let Some(thread) = self.thread.take() {

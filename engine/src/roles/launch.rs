@@ -7,7 +7,6 @@ use crate::compute::{
 };
 use crate::error::{ChunkPlace, Error, Panic, Poisoned, PoisonedChunk, Result};
 use crate::memory::{Block, Memory, Region, kept_bytes};
-use crate::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,22 +17,26 @@ pub(crate) struct Launchpad {
     marks: Option<Block>,
     slots: Option<Block>,
     undo: Option<Block>,
+    scratch: Option<Block>,
     pre_image: Option<Block>,
+    /// Bytes of private accumulators that the workers may hold, in memory of their own.
+    accumulators: u64,
 }
 
 impl Launchpad {
     /// Runs a plan to its end; gives the state with its scalars and roles.
     pub(crate) fn run(&mut self, core: &Core, plan: &mut Plan<'_>) -> Result<State> {
-        if process::is_worker() {
-            return Err(Error::InsideWorker);
-        }
+        core.refuse_other_processes()?;
         plan.program.areas = self.areas(core, &plan.program)?;
+        let scratch = plan.program.scratch_bytes;
+        let (scratch, _) = grow(&mut self.scratch, &core.memory, "accumulators", scratch)?;
+        plan.program.place_scratch(scratch);
         let program = Arc::new(plan.program.clone());
         let mut state = program.begin(&plan.constants);
         let (issued, chunks) = match program.advance(&mut state) {
             Next::Step(step) => (Issued::Step(step), program.steps[step].partition.chunks()),
             // Whoever settles its one chunk leads, and runs the user code that comes first.
-            Next::UserCode => (Issued::Start, 1),
+            Next::UserCode | Next::Later => (Issued::Start, 1),
             Next::End => return Ok(state),
         };
         let image = encode_image(&program)?;
@@ -97,6 +100,12 @@ impl Launchpad {
             kept_bytes(merged.map(|arg| program.arrays[arg.array].len * arg.element_bytes))
         });
         let (undo, pre_image) = (undo.max().unwrap_or(0), pre_image.max().unwrap_or(0));
+        let accumulators = pre_image as u64 * core.workers as u64;
+        if accumulators > self.accumulators {
+            let more = accumulators - self.accumulators;
+            memory.refuse_beyond_budget("the workers' private accumulators", more)?;
+            self.accumulators = accumulators;
+        }
         let marks_len = chunks.max(1);
         let marks = self.marks(memory, marks_len)?;
         let slots_len = slots.unwrap_or(0);
@@ -202,6 +211,11 @@ impl Running {
             }
             Some((_, Failure::Refused(reason))) => Error::Refused { kernel, reason },
             Some((_, Failure::Cancelled)) => Error::Cancelled,
+            None if !self.poisoned.keys().any(|(at, _)| *at == serial) => {
+                let reason =
+                    "a chunk failed, and its message was lost with the worker that kept it";
+                Error::Refused { kernel, reason: reason.into() }
+            }
             None => {
                 let chunks = self.poisoned.iter().filter(|((at, _), _)| *at == serial);
                 let chunks = chunks.map(|((_, chunk), deaths)| PoisonedChunk {

@@ -16,15 +16,14 @@ impl Engine {
         kernel: &K,
         arguments: &[RawArgument<'_>],
     ) -> Result<Value<K>> {
-        let refuse =
-            |reason: String| Error::Refused { kernel: std::any::type_name::<K>().into(), reason };
+        let refuse = |reason: String| Error::Refused { kernel: K::name().into(), reason };
         if arguments.len() != K::Args::SPECS.len() {
             return Err(refuse(format!("it takes {} arrays", K::Args::SPECS.len())));
         }
         let mut places = vec![];
         for (argument, spec) in arguments.iter().zip(K::Args::SPECS) {
             let array = argument.array();
-            let written = matches!(spec.kind, Kind::Write | Kind::Update | Kind::Merge);
+            let written = spec.kind.is_replaced() || spec.kind == Kind::Update;
             let dimensions = spec.ndim.is_none_or(|ndim| ndim == array.shape().len());
             if array.element() != (spec.element)()
                 || !dimensions

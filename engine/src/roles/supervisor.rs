@@ -12,7 +12,7 @@ use crate::memory::Permit;
 use crate::process::{self, Child, Handover};
 use crate::shared::cell::{self, CellHost, Owner, Record};
 use crate::shared::lock::RobustLock;
-use crate::shared::protocol::{Culprit, Hardware, Point, Surroundings};
+use crate::shared::protocol::{Culprit, Hardware, Outcome, Point, Surroundings};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
 use std::convert::Infallible;
@@ -29,6 +29,9 @@ const FAILED_STARTS_MAX: u32 = 16;
 /// Deaths that no chunk can be blamed for, within one step: beyond these (and the attempts of all
 /// workers) something else is wrong, and going on would be endless.
 const UNBLAMED_MAX: u64 = 1000;
+
+/// How long all workers of an engine may take to start.
+const START_MAX: Duration = Duration::from_secs(60);
 
 /// A replacement that starts within this time takes part in what is left of the step before that is
 /// issued again: so whatever killed its predecessor is tried last.
@@ -59,6 +62,8 @@ pub(crate) struct Supervisor {
     pub(crate) posts: Vec<Post>,
     /// A death has happened and the step has not been issued again yet.
     pub(crate) recovering: Option<Instant>,
+    /// Why nothing can go on.
+    pub(crate) given_up: Option<String>,
 }
 
 /// What the supervisor knows of one rank.
@@ -77,7 +82,7 @@ impl Supervisor {
         let told = ready.send(started);
         if !failed && told.is_ok() {
             let watching = AssertUnwindSafe(|| {
-                while !self.handle.stop.load(Ordering::Acquire) {
+                while self.given_up.is_none() && !self.handle.stop.load(Ordering::Acquire) {
                     self.watch(self.timeout());
                     self.core.answer_wishes();
                     self.recover();
@@ -86,10 +91,14 @@ impl Supervisor {
             if catch_unwind(watching).is_err() {
                 // A mistake of ours, or a lock scribbled over: nobody must wait for what cannot come.
                 let reason = "the supervisor panicked; its message is on standard error";
-                self.core.give_up(reason.into());
+                self.given_up = Some(reason.into());
             }
         }
         self.stop_all();
+        // Only now: whoever waits takes its arrays back, and no worker may write them any more.
+        if let Some(reason) = self.given_up.take() {
+            self.core.give_up(reason);
+        }
     }
 
     fn start_all(&mut self) -> Result<()> {
@@ -107,15 +116,17 @@ impl Supervisor {
     /// The first start is not forgiving: a worker that ends now would end each time.
     fn wait_until_all_are_ready(&mut self) -> Result<()> {
         let since = Instant::now();
+        let what_runs =
+            "a worker is this same executable, so what runs before `main` runs in it too";
         while self.somebody_starts() {
             if self.pump(Some(patience(since)))
                 && let Some(death) = (0..self.posts.len()).find_map(|rank| self.reap(rank))
             {
+                return Err(Error::Start { reason: format!("{death}; {what_runs}") });
+            }
+            if since.elapsed() > START_MAX {
                 return Err(Error::Start {
-                    reason: format!(
-                        "{death}; a worker is this same executable, so what runs before `main` \
-                         runs in it too"
-                    ),
+                    reason: format!("workers were not ready within {START_MAX:?}; {what_runs}"),
                 });
             }
         }
@@ -164,7 +175,7 @@ impl Supervisor {
 
     fn reap(&mut self, rank: usize) -> Option<DeathRecord> {
         let child = self.posts[rank].child.as_mut()?;
-        let death = process::reap(rank, child)?;
+        let death = process::reap(rank, child, &self.core.control().faults[rank])?;
         self.posts[rank].child = None;
         Some(death)
     }
@@ -182,15 +193,15 @@ impl Supervisor {
         let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
         let serial = frame.map_or(0, |frame| frame.serial);
         let put_back = |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
-        let culprits = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
-        if culprits.is_empty() {
+        let burial = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
+        if burial.at_work && burial.culprits.is_empty() {
             let (count, last) = running.unblamed.entry(serial).or_default();
             *count += 1;
             *last = Some(death.clone());
         }
         let mut about = About::Nothing;
         let retries_before = self.core.stats().retries;
-        for culprit in culprits {
+        for culprit in burial.culprits {
             match culprit {
                 Culprit::Chunk(chunk) => {
                     about = About::Chunk(chunk);
@@ -260,7 +271,7 @@ impl Supervisor {
             std::thread::sleep(Duration::from_millis(self.posts[rank].failed_starts.into()));
         }
         if self.nobody_is_left() {
-            self.core.give_up(reason);
+            self.given_up = Some(reason);
         }
     }
 
@@ -280,8 +291,7 @@ impl Supervisor {
         let control = self.core.control();
         let (current, Some(frame)) = control.current() else {
             let reason = "the control block was written over: the frame of the step makes no sense";
-            self.core.give_up(reason.into());
-            self.recovering = None;
+            self.given_up = Some(reason.into());
             return;
         };
         if matches!(frame.issued, Issued::Rest(_)) || self.nobody_is_left() {
@@ -402,7 +412,7 @@ impl CellHost<Hardware> for Repairer<'_> {
         unreachable!("the coordinator never merges");
     }
 
-    fn merge(&mut self, _: &Permit, _: bool) {
+    fn merge(&mut self, _: &Permit, _: bool) -> Outcome {
         unreachable!("the coordinator never merges");
     }
 

@@ -193,7 +193,7 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
             outcome if outcome == TaskOutcome::NoRoom as u64 => TaskFailure::NoRoom(refused),
             _ => self.failure(&bytes),
         };
-        Err(Error::Task { index: sequence, reason: failure })
+        Err(Error::Task { index: sequence, task: self.name, reason: failure })
     }
 
     /// What a worker wrote of a task that failed.

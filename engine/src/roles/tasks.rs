@@ -50,6 +50,30 @@ impl<'e> Tasks<'e> {
     /// # Ok(()) }
     /// ```
     ///
+    /// The function is sent by its place in the program, so a closure must capture nothing. What
+    /// it needs is among the parameters:
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let factor = 3;
+    /// let params = (0..4).map(|n| (n, factor));
+    /// let products = engine.tasks().map(|(n, factor): (u64, u64)| n * factor, params)?;
+    /// assert!(products.map(|product| product.unwrap()).eq([0, 3, 6, 9]));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A closure that captures does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = gristmill::Engine::builder().workers(2).build()?;
+    /// let factor = 3;
+    /// let products = engine.tasks().map(|n: u64| n * factor, 0..4)?;
+    /// assert!(products.map(|product| product.unwrap()).eq([0, 3, 6, 9]));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// If all of the engine's task queues are in use. What goes wrong in a task is the value of
@@ -82,6 +106,7 @@ impl<'e> Tasks<'e> {
         let _ = f;
         let table = Task::<P, R, F>::TABLE;
         let core = &self.engine.core;
+        core.refuse_other_processes()?;
         let bytes = SLOTS * 2 * INLINE;
         let room = core.memory.allocate("a task queue", bytes)?;
         let offset = table.offset()?;

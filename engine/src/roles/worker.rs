@@ -6,7 +6,7 @@ use crate::compute::{
 };
 use crate::machine::futex;
 use crate::memory::{Permit, Region};
-use crate::process::{Handover, entry};
+use crate::process::{Handover, entry, fault};
 use crate::shared::cell::{CellHost, Owner, Record};
 use crate::shared::lock::RobustLock;
 use crate::shared::protocol::{Board, Hardware, Host, Outcome, Point, Step, Surroundings, Turn};
@@ -26,6 +26,7 @@ fn main(handover: Handover, region: &'static Region) {
     if !control.is_of(handover.nonce) || handover.rank >= board.workers() {
         return;
     }
+    fault::watch(&control.faults[handover.rank]);
     install_panic_hook();
     let Ok(lock) = RobustLock::over(&control.lock) else { return };
     let mut worker = Worker {
@@ -273,27 +274,23 @@ impl Host<Hardware> for Worker {
 
     fn lead(&mut self, permit: &Permit, issue: u64, failed: bool) -> usize {
         let cell_is_empty = !self.control.cell.holds(self.frame.serial);
-        let cancelled = self.is_cancelled();
+        let (control, plan) = (self.control, self.frame.plan);
+        let cancelled = || control.cancelled.load(Ordering::Relaxed) == plan;
         let loaded = self.loaded.as_mut().expect("whoever leads has bound the step");
-        let next = if failed {
-            None
-        } else if cancelled {
-            self.report(None, &Failure::Cancelled);
-            None
+        let mut frame = self.frame.clone();
+        let issued = if failed {
+            Issued::Rest(Ending::Failed)
         } else {
-            match loaded.lead(permit, self.region, &self.frame, cell_is_empty) {
-                Ok(next) => Some(next),
+            match loaded.lead(permit, self.region, &mut frame, cell_is_empty, cancelled) {
+                Ok(issued) => issued,
                 Err(failure) => {
                     self.report(None, &failure);
-                    None
+                    Issued::Rest(Ending::Failed)
                 }
             }
         };
-        let next = next.unwrap_or_else(|| {
-            let loaded = self.loaded.as_ref().expect("as above");
-            let state = self.frame.state.clone();
-            loaded.next_frame(&self.frame, Issued::Rest(Ending::Failed), state)
-        });
+        let loaded = self.loaded.as_ref().expect("as above");
+        let next = loaded.next_frame(frame, issued);
         next.write(self.control.frame(issue + 1));
         self.rested = matches!(next.issued, Issued::Rest(_));
         next.chunks
@@ -333,9 +330,15 @@ impl CellHost<Hardware> for Worker {
         }
     }
 
-    fn merge(&mut self, permit: &Permit, first: bool) {
+    fn merge(&mut self, permit: &Permit, first: bool) -> Outcome {
         let (loaded, step, private) = self.parts();
-        loaded.merge(permit, step, private, first);
+        match loaded.merge(permit, step, private, first) {
+            Ok(()) => Outcome::Done,
+            Err(failure) => {
+                self.report(None, &failure);
+                Outcome::Failed
+            }
+        }
     }
 
     fn commit_is_due(&self) -> bool {

@@ -14,7 +14,7 @@
 //! the serial of their step: the first merger of a step starts from the identity, so nobody has to
 //! clear the cell between steps.
 
-use super::protocol::{Atomics, Board, Hardware, Point, Surroundings, Word64};
+use super::protocol::{Atomics, Board, Hardware, Outcome, Point, Surroundings, Word64};
 use crate::memory::{Permit, Shareable};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -63,7 +63,8 @@ pub(crate) trait CellHost<A: Atomics>: Surroundings {
     /// Copies the pre-image back.
     fn put_pre_image_back(&mut self, permit: &Permit);
     /// Merges the private accumulator into the data, which counts as the identity if `first`.
-    fn merge(&mut self, permit: &Permit, first: bool);
+    /// Where it fails the data may be torn.
+    fn merge(&mut self, permit: &Permit, first: bool) -> Outcome;
     /// Whether the private accumulator has been held long enough.
     fn commit_is_due(&self) -> bool;
 }
@@ -154,9 +155,15 @@ impl<A: Atomics> Board<'_, A> {
         self.note_merge(rank, serial);
         host.at(Point::MergeNoted)?;
         let first = !host.record().holds(serial);
-        host.merge(&permit, first);
+        let outcome = host.merge(&permit, first);
         host.at(Point::Merged)?;
-        host.record().set_contents(serial);
+        if outcome == Outcome::Done {
+            host.record().set_contents(serial);
+        } else {
+            // The step has failed as a whole; the cell is left as it was before.
+            host.put_pre_image_back(&permit);
+            self.set_failed(serial);
+        }
         host.at(Point::ContentsSet)?;
         self.clear_note(rank);
         host.at(Point::NoteCleared)?;

@@ -32,6 +32,13 @@ impl Fuse {
         }
     }
 
+    /// Makes it new, and leaves no file behind.
+    pub fn renew(&self) {
+        for time in 0..self.times {
+            let _ = std::fs::remove_file(self.path.with_extension(time.to_string()));
+        }
+    }
+
     /// How often it has gone off.
     pub fn burnt(&self) -> u32 {
         let gone = |time: &u32| self.path.with_extension(time.to_string()).exists();
@@ -116,25 +123,33 @@ impl Kernel for SumWithFuse {
     }
 }
 
-/// Adds, and dies in the middle of a merge if the file that `GRISTMILL_TEST_MERGE` names is not
-/// there yet: a merge has no parameters.
+/// Adds, and dies in the middle of a merge that meets one of the numbers from [`MERGE_FUSES`] on,
+/// if that number's fuse has not burnt yet. A merge has no parameters, so what it meets must say
+/// all.
 #[derive(Debug)]
 pub struct AddWithFuse;
 
-pub const MERGE_FUSE: &str = "GRISTMILL_TEST_MERGE";
+/// More than any count of the tests.
+pub const MERGE_FUSES: u64 = 1_000_000;
+
+/// The fuse of one such number, in the workers of the process `coordinator`.
+pub fn merge_fuse(coordinator: u32, number: u64) -> Fuse {
+    let name = format!("gristmill-test-merge-{coordinator}-{number}");
+    Fuse { path: std::env::temp_dir().join(name), times: 1 }
+}
 
 impl MergeOp<u64> for AddWithFuse {
+    const EXACT: bool = true;
+
     fn identity() -> u64 {
         0
     }
 
     fn merge(into: &mut u64, from: u64) {
         *into += from;
-        // Half of the cell is merged by now.
-        if from == 1_000_003
-            && let Ok(path) = std::env::var(MERGE_FUSE)
-        {
-            Fuse { path: path.into(), times: 1 }.burn();
+        // The rest of the cell is merged by now.
+        if from >= MERGE_FUSES {
+            merge_fuse(std::os::unix::process::parent_id(), from).burn();
         }
     }
 }

@@ -1,10 +1,7 @@
 //! The least and the greatest element.
 
 use crate::marker::{cheap_grain, marker_kernel};
-use gristmill::{Chunk, In, Kernel, Number, Shapes};
-
-/// Independent comparisons: enough to hide their latency, and to fill any vector.
-const LANES: usize = 32;
+use gristmill::{Chunk, In, Kernel, LANES, Number, Shapes};
 
 marker_kernel!(
     /// The least element. NaN wins, the first one if there are several, so that it cannot go

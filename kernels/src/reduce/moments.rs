@@ -19,6 +19,11 @@ pub(crate) const BLOCK: usize = 1024;
 /// Count, mean, and sum of squares about the mean: what [`Variance`] yields.
 ///
 /// NaN anywhere makes mean and variance NaN; infinities make the variance NaN.
+///
+/// The mean of finite elements is finite. Squares are summed as they are: elements of which some
+/// lie farther than 2e154 from the mean have an infinite variance, and those that all lie nearer
+/// to it than 1e-162 have a variance of 0, as 1e200 and -1e200 have, or 1e-200 and -1e-200. Scale
+/// such data first; [`Norm2`](crate::Norm2) has no such limits.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable, Serialize, Deserialize)]
 #[repr(C)]
 pub struct Moments {
@@ -80,8 +85,10 @@ impl Moments {
             let difference = x.to_f64() - mean;
             difference * difference
         });
+        // Squares that overflow swallow the correction, which would be infinite or NaN as well.
+        let correction = if squares.is_infinite() { 0.0 } else { residue * (residue / count) };
         // NaN passes through this comparison; rounding below 0 does not.
-        let corrected = squares - residue * (residue / count);
+        let corrected = squares - correction;
         let squares = if corrected < 0.0 { 0.0 } else { corrected };
         let shift = residue / count;
         let mean = if shift.is_finite() { mean + shift } else { mean };

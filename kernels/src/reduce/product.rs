@@ -1,10 +1,7 @@
 //! The product of all elements.
 
 use crate::marker::{cheap_grain, marker_kernel};
-use gristmill::{Chunk, In, Kernel, Number, Shapes};
-
-/// Independent products: enough to hide the latency of a multiplication.
-const LANES: usize = 32;
+use gristmill::{Chunk, In, Kernel, Number, Shapes, in_lanes};
 
 marker_kernel!(
     /// The product of all elements, in their own type; integers wrap. 1 for an empty array.
@@ -31,31 +28,10 @@ impl<T: Number> Kernel for Prod<T> {
     type Output = gristmill::Prod<T>;
 
     fn run(&self, _: Chunk, x: &[T]) -> T {
-        product(x)
+        in_lanes(x, T::ONE, T::times, T::times)
     }
 
     fn grain(&self, shapes: &Shapes) -> usize {
         cheap_grain(shapes)
     }
-}
-
-fn product<T: Number>(x: &[T]) -> T {
-    let mut lanes = [T::ONE; LANES];
-    let (blocks, rest) = x.as_chunks::<LANES>();
-    for block in blocks {
-        for (lane, x) in lanes.iter_mut().zip(block) {
-            *lane = lane.times(*x);
-        }
-    }
-    for (lane, x) in lanes.iter_mut().zip(rest) {
-        *lane = lane.times(*x);
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] = lanes[lane].times(lanes[lane + width]);
-        }
-        width /= 2;
-    }
-    lanes[0]
 }

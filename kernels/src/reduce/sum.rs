@@ -1,14 +1,15 @@
 //! The sum of all elements, as `Engine::sum` has it, for use in plans and registries.
 
 use crate::marker::marker_kernel;
-use gristmill::{Chunk, In, Kernel, Output, Shapes, Summand};
+use gristmill::{Chunk, In, Kernel, Shapes, Summand, Total, Value};
 
 marker_kernel!(
     /// The sum of all elements, as [`Engine::sum`](gristmill::Engine::sum) adds them up.
     ///
     /// It yields the total before its last rounding or check: `f64` for `f32` and `f64`, a pair of
     /// `f64` for complex elements, `i128` or `u128` for integers. For the total in its final type
-    /// call `engine.sum`; this kernel is for plans, where a later step reads the scalar.
+    /// call `engine.sum`; this kernel is for plans, where a later step reads the scalar. It is
+    /// [`Total`], with a name for job files.
     ///
     /// ```
     /// # use gristmill::Engine;
@@ -31,12 +32,11 @@ impl<T: Summand> Kernel for Sum<T> {
     type Args = In<T>;
     type Output = T::Partial;
 
-    fn run(&self, _: Chunk, x: &[T]) -> <T::Partial as Output>::Value {
-        T::sum(x)
+    fn run(&self, chunk: Chunk, x: &[T]) -> Value<Self> {
+        Total::new().run(chunk, x)
     }
 
-    /// The engine's own: another one would fold other chunks, to other bits.
     fn grain(&self, shapes: &Shapes) -> usize {
-        shapes.grain(256, 4096)
+        Total::<T>::new().grain(shapes)
     }
 }

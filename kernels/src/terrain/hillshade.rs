@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 /// where x and y are Horn's gradient towards west and towards south.
 ///
 /// Arrays: elevation in metres, the map, of one shape. At the edges the border row or column is
-/// given again. NaN where any of the 3 x 3 cells is NaN.
+/// given again. NaN where any of the 3 x 3 cells is NaN, and where one of the eight around a cell
+/// is infinite: such a surface faces nowhere. (The formula leaves the cell itself out.)
 ///
 /// ```
 /// # use gristmill::Engine;
@@ -31,11 +32,13 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Hillshade {
-    /// Where the light comes from, in degrees clockwise from north; 315 is usual.
+    /// Where the light comes from, in degrees clockwise from north; 315 is usual. Any finite
+    /// number: 675 and -45 are 315 as well.
     pub azimuth: f64,
-    /// Its height above the horizon, in degrees; 45 is usual.
+    /// Its height above the horizon, in degrees from 0 to 90; 45 is usual.
     pub altitude: f64,
-    /// What elevations are multiplied by; 1 is usual.
+    /// What elevations are multiplied by; 1 is usual. Finite and not 0; a negative one turns hills
+    /// into pits.
     pub z_factor: f64,
     /// Metres per row and per column.
     pub cell: [f64; 2],
@@ -67,10 +70,16 @@ impl Kernel for Hillshade {
 
     fn check(&self, shapes: &Shapes) -> Result<(), String> {
         let Hillshade { azimuth, altitude, z_factor, .. } = *self;
-        if ![azimuth, altitude, z_factor].iter().all(|parameter| parameter.is_finite()) {
+        if !azimuth.is_finite() {
+            return Err(format!("azimuth {azimuth} must be a finite number of degrees"));
+        }
+        if !(0.0..=90.0).contains(&altitude) {
             return Err(format!(
-                "azimuth {azimuth}, altitude {altitude} and z_factor {z_factor} must be finite"
+                "altitude {altitude} must lie between 0 (at the horizon) and 90 degrees (overhead)"
             ));
+        }
+        if z_factor == 0.0 || !z_factor.is_finite() {
+            return Err(format!("z_factor {z_factor} must be finite, and not 0"));
         }
         check_grid(self.cell, shapes)
     }

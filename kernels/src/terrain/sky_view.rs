@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 /// technique", Remote Sensing 3 (2011).
 ///
 /// Arrays: elevation in metres, which every chunk reads whole; the map, of the same shape. NaN
-/// where the cell itself is NaN; other NaN cells are looked over, as if they were low.
+/// where the cell itself is NaN; other NaN cells are looked over, as if they were low. A cell of
+/// infinite height hides all of its direction; one that is itself infinitely high sees the whole sky.
 ///
 /// ```
 /// # use gristmill::Engine;
@@ -34,7 +35,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct SkyView {
-    /// Number of directions, at least 1.
+    /// Number of directions, at least 1; times `radius` at most 2^24.
     pub azimuths: u32,
     /// Number of steps in each direction, at least 1, in cells.
     pub radius: u32,

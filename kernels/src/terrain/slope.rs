@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// `gdaldem slope` has it.
 ///
 /// Arrays: elevation in metres, the map, of one shape. At the edges the border row or column is
-/// given again. NaN where any of the 3 x 3 cells is NaN.
+/// given again. NaN where any of the 3 x 3 cells is NaN. Beside an infinite cell it is 90, but NaN
+/// where infinities on both sides cancel. (The formula leaves the cell itself out.)
 ///
 /// ```
 /// # use gristmill::Engine;

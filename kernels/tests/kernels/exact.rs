@@ -53,6 +53,9 @@ fn check_f32(numbers: &[f64], sum: &ExactSum) {
     let exact: BigInt = numbers.iter().map(|x| units(*x)).sum();
     let rounded = sum.to_f32();
     if rounded.is_infinite() {
+        // Half a unit above the greatest; the tie goes to infinity, as the greatest is odd.
+        let limit: BigInt = (BigInt::from(1) << (128 + 1074)) - (BigInt::from(1) << (103 + 1074));
+        assert!(exact >= limit || exact <= -limit, "{rounded} of {numbers:?}");
         return;
     }
     let even = rounded.to_bits() & 1 == 0;
@@ -68,6 +71,8 @@ fn finite() -> impl Strategy<Value = f64> {
         -1e3f64..1e3,
         (-60i32..60, any::<bool>()).prop_map(|(e, s)| 2f64.powi(e) * if s { -1.0 } else { 1.0 }),
         Just(f64::MAX),
+        Just(f64::from(f32::MAX)),
+        (100i32..105).prop_map(|exponent| 2f64.powi(exponent)),
         Just(f64::MIN_POSITIVE),
         Just(5e-324),
         (0u64..1 << 52).prop_map(f64::from_bits),
@@ -119,7 +124,10 @@ proptest! {
     }
 
     #[test]
-    fn in_any_order_and_grouping(numbers in prop::collection::vec(finite(), 1..60), cut in 0usize..60) {
+    fn in_any_order_and_grouping(
+        numbers in prop::collection::vec(finite(), 1..60),
+        cut in 0usize..60,
+    ) {
         let whole: ExactSum = numbers.iter().copied().collect();
         let (left, right) = numbers.split_at(cut.min(numbers.len()));
         let left: ExactSum = left.iter().rev().copied().collect();
@@ -157,6 +165,10 @@ fn overflow_happens_at_the_end_only() {
     assert_eq!(of(&[f64::MAX, 2f64.powi(970)]).to_f64(), f64::INFINITY);
     assert_eq!(of(&[-f64::MAX, -f64::MAX]).to_f64(), f64::NEG_INFINITY);
     assert_eq!(of(&[1e39]).to_f32(), f32::INFINITY);
+    let greatest = f64::from(f32::MAX);
+    assert_eq!(of(&[greatest, 2f64.powi(102)]).to_f32(), f32::MAX);
+    assert_eq!(of(&[greatest, 2f64.powi(103), -1.0]).to_f32(), f32::MAX);
+    assert_eq!(of(&[greatest, 2f64.powi(103)]).to_f32(), f32::INFINITY);
     assert_eq!(of(&[1e-46]).to_f32().to_bits(), 0);
     assert_eq!(of(&[-1e-46]).to_f32().to_bits(), (-0f32).to_bits());
 }
@@ -173,6 +185,23 @@ fn zeros_infinities_and_nan() {
     assert_eq!(bits(&[f64::NEG_INFINITY, 1.0]), f64::NEG_INFINITY.to_bits());
     assert!(f64::from_bits(bits(&[f64::NEG_INFINITY, f64::INFINITY])).is_nan());
     assert!(f64::from_bits(bits(&[f64::NAN, f64::INFINITY])).is_nan());
+}
+
+#[test]
+fn the_kernel_knows_the_zeros_of_long_arrays() {
+    let bits = |x: &[f64]| engine().run(&SumExact::new(), &array(x)).unwrap().to_f64().to_bits();
+    for length in [1, 1023, 1024, 1025, 5000, 20_000] {
+        let mut x = vec![-0.0; length];
+        assert_eq!(bits(&x), (-0f64).to_bits(), "{length}");
+        for place in [0, length / 2, length - 1] {
+            x[place] = 0.0;
+            assert_eq!(bits(&x), 0, "{length}, {place}");
+            x[place] = -1.5;
+            assert_eq!(bits(&x), (-1.5f64).to_bits(), "{length}, {place}");
+            x[place] = -0.0;
+        }
+        assert_eq!(bits(&vec![0.0; length]), 0, "{length}");
+    }
 }
 
 #[test]

@@ -38,6 +38,10 @@ fn range() -> impl Strategy<Value = [f64; 2]> {
         Just([0.0, 1.0]),
         Just([0.0, 1e15]),
         Just([1e9, 1e9 + 1.0]),
+        // As far as 300 bins go before their edges overflow; and no wider than some subnormals.
+        Just([f64::MAX * (1.0 - 1e-3), f64::MAX]),
+        Just([-2e305, 2e305]),
+        Just([0.0, 1e-320]),
         Just([1.0, 1.0 + 8.0 * f64::EPSILON]),
         (-1e6f64..1e6, 1e-3f64..1e6).prop_map(|(low, width)| [low, low + width]),
     ]

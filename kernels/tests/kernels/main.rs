@@ -5,10 +5,12 @@
 mod data;
 mod elementwise;
 mod exact;
+mod golden;
 mod heat;
 mod histogram;
 mod random;
 mod reductions;
+mod reference;
 mod refusals;
 mod scan;
 mod sky_view;

@@ -17,6 +17,30 @@ fn numbers_depend_on_seed_stream_and_place_alone() {
     assert_eq!(differ(&draw(5, 7, 100_001)), 100_001);
 }
 
+/// Of a program of its own in Python, written from the documentation of the kernels.
+#[test]
+fn numbers_and_hits_keep_their_values() {
+    let golden = [
+        (1, 0, [0.5789064115234424, 0.4690617216566655, 0.3645929042896998, 0.48150382467342057]),
+        (0, 0, [0.8805201978886142, 0.6054818538799213, 0.8642144244880846, 0.02225803835169693]),
+        (
+            2025,
+            (1 << 40) + 7,
+            [0.9186841568056093, 0.22718180878449545, 0.621018284578271, 0.1505934914586472],
+        ),
+    ];
+    let mut x = engine().zeros(10_000).unwrap();
+    for (seed, stream, golden) in golden {
+        engine().run(&Uniform { seed, stream }, &mut x).unwrap();
+        assert_eq!([0, 1, 4096, 9999].map(|i| x[i]), golden, "seed {seed}, stream {stream}");
+    }
+    let mut hits = engine().zeros(4).unwrap();
+    assert_eq!(engine().run(&PiHits { seed: 2025, points: 2500 }, &mut hits).unwrap(), 7889);
+    assert_eq!(hits.as_slice(), [1969, 1972, 1981, 1967]);
+    engine().run(&PiHits { seed: 3, points: 1001 }, &mut hits).unwrap();
+    assert_eq!(hits.as_slice(), [797, 787, 814, 807]);
+}
+
 #[test]
 fn numbers_are_uniform() {
     let mut x = engine().zeros(1_000_000).unwrap();

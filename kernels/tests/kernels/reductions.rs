@@ -28,6 +28,23 @@ fn two_passes(x: &[f64]) -> (f64, f64) {
     (mean, x.iter().map(|x| (x - mean).powi(2)).sum())
 }
 
+/// Kept from overflow, which depends on the order, by leaving the greatest finite ones out. What
+/// is not finite stays.
+fn without_overflow(x: Vec<f64>) -> Vec<f64> {
+    x.into_iter().filter(|x| !x.is_finite() || x.abs() < 1e100).collect()
+}
+
+/// Factors whose products are the same in any order: signs, and rarely what swallows the others.
+fn units_and_what_is_not_finite() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        300 => prop_oneof![Just(1.0), Just(-1.0)],
+        1 => Just(f64::NAN),
+        1 => Just(f64::INFINITY),
+        1 => Just(f64::NEG_INFINITY),
+        1 => prop_oneof![Just(0.0), Just(-0.0)],
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -110,20 +127,47 @@ proptest! {
 
     #[test]
     fn what_is_not_finite_comes_through(x in numbers(wild())) {
-        // Kept from overflow, which depends on the order, by leaving the greatest ones out.
-        let x: Vec<f64> = x.into_iter().filter(|x| x.is_infinite() || x.abs() < 1e100).collect();
+        let x = without_overflow(x);
         let one = array(&x);
         let naive: f64 = x.iter().sum();
         if naive.is_finite() {
             return Ok(());
         }
         prop_assert!(same(engine().run(&Sum::new(), &one).unwrap(), naive));
+        prop_assert!(same(engine().sum(&one).unwrap(), naive));
         prop_assert!(same(engine().run(&SumExact::new(), &one).unwrap().to_f64(), naive));
         prop_assert!(same(engine().run(&Mean::new(), &one).unwrap().mean(), naive));
         let moments = engine().run(&Variance::new(), &one).unwrap();
         prop_assert!(same(moments.mean(), naive), "{} {naive}", moments.mean());
-        prop_assert!(moments.variance().is_nan());
-        prop_assert_eq!(engine().run(&Norm2::new(), &one).unwrap().norm(), f64::INFINITY);
+        prop_assert!(moments.variance().is_nan() && moments.sample_variance().is_nan());
+        let nan = x.iter().any(|x| x.is_nan());
+        let norm = engine().run(&Norm2::new(), &one).unwrap().norm();
+        prop_assert!(same(norm, if nan { f64::NAN } else { f64::INFINITY }), "{norm}");
+    }
+
+    #[test]
+    fn what_is_not_finite_comes_through_products_of_pairs(
+        x in numbers(wild()),
+        turn in 0usize..300,
+    ) {
+        let x = without_overflow(x);
+        // Other partners, so that infinities meet zeros, and signs meet signs.
+        let y: Vec<f64> = (0..x.len()).map(|i| x[(i + turn) % x.len()]).collect();
+        let naive: f64 = x.iter().zip(&y).map(|(x, y)| x * y).sum();
+        let dot = engine().run(&Dot::new(), (&array(&x), &array(&y))).unwrap();
+        if naive.is_finite() {
+            let absolute: f64 = x.iter().zip(&y).map(|(x, y)| (x * y).abs()).sum();
+            prop_assert!(near(dot, naive, x.len() as f64 * f64::EPSILON * absolute));
+        } else {
+            prop_assert!(same(dot, naive), "{dot} {naive}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_comes_through_products(x in numbers(units_and_what_is_not_finite())) {
+        let naive: f64 = x.iter().product();
+        let product = engine().run(&Prod::new(), &array(&x)).unwrap();
+        prop_assert!(product.to_bits() == naive.to_bits() || product.is_nan() && naive.is_nan());
     }
 
     #[test]
@@ -142,7 +186,7 @@ proptest! {
 
     #[test]
     fn summaries(x in numbers(wild())) {
-        let x: Vec<f64> = x.into_iter().filter(|x| x.abs() < 1e100 || !x.is_finite()).collect();
+        let x = without_overflow(x);
         let seen = engine().run(&Summary::new(), &array(&x)).unwrap();
         let numbers: Vec<f64> = x.iter().copied().filter(|x| !x.is_nan()).collect();
         prop_assert_eq!(seen.count(), numbers.len() as u64);
@@ -182,6 +226,21 @@ fn means_of_the_greatest_numbers_do_not_overflow() {
     assert!(moments.mean().abs() < f64::MAX * 1e-10, "{}", moments.mean());
     let moments = engine().run(&Variance::new(), &array(&vec![f64::MAX; 5000])).unwrap();
     assert_eq!(moments.mean(), f64::MAX);
+}
+
+#[test]
+fn variances_overflow_to_infinity_and_underflow_to_zero() {
+    for length in [2, 3, 1000, 5000, 100_001] {
+        for (size, variance) in [(1.7e308, f64::INFINITY), (1e200, f64::INFINITY), (1e-200, 0.0)] {
+            let x: Vec<f64> = (0..length).map(|i| if i % 2 == 0 { size } else { -size }).collect();
+            let moments = engine().run(&Variance::new(), &array(&x)).unwrap();
+            assert_eq!(moments.variance(), variance, "{length} of {size}");
+            assert_eq!(moments.standard_deviation(), variance, "{length} of {size}");
+            assert!(moments.mean().abs() <= size, "{}", moments.mean());
+            let seen = engine().run(&Summary::new(), &array(&x)).unwrap();
+            assert_eq!(seen.standard_deviation(), variance, "{length} of {size}");
+        }
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ fn histograms() {
     let mut counts = engine().zeros(3).unwrap();
     expect(engine().run(&Histogram::new(0, [0.0, 1.0]), (&x, &mut counts)), &["at least one bin"]);
     expect(engine().run(&Histogram::new(4, [0.0, 1.0]), (&x, &mut counts)), &["4 bins", "3"]);
+    let wide = [0.0, 1e308];
+    expect(engine().run(&Histogram::new(3, wide), (&x, &mut counts)), &["3 bins", "overflow"]);
     for range in [[1.0, 1.0], [2.0, 1.0], [f64::NAN, 1.0], [-f64::MAX, f64::MAX]] {
         expect(engine().run(&Histogram::new(3, range), (&x, &mut counts)), &["range", "finite"]);
     }
@@ -26,8 +28,23 @@ fn terrain() {
     let (mut map, mut other) = (zeros((4, 5)), zeros((4, 6)));
     expect(engine().run(&Slope { cell: [0.0, 1.0] }, (&z, &mut map)), &["positive"]);
     expect(engine().run(&Slope { cell: [1.0, 1.0] }, (&z, &mut other)), &["[4, 6]", "[4, 5]"]);
-    let light = Hillshade { azimuth: f64::NAN, altitude: 45.0, z_factor: 1.0, cell: [1.0, 1.0] };
-    expect(engine().run(&light, (&z, &mut map)), &["azimuth NaN"]);
+    let usual = Hillshade { azimuth: 315.0, altitude: 45.0, z_factor: 1.0, cell: [1.0, 1.0] };
+    let mut shade = |light: Hillshade| engine().run(&light, (&z, &mut map));
+    for azimuth in [f64::NAN, f64::INFINITY] {
+        expect(shade(Hillshade { azimuth, ..usual }), &["azimuth", "finite"]);
+    }
+    for altitude in [-1.0, 90.5, 400.0, f64::NAN, f64::INFINITY] {
+        expect(shade(Hillshade { altitude, ..usual }), &["altitude", "0", "90"]);
+    }
+    for z_factor in [0.0, -0.0, f64::NAN, f64::NEG_INFINITY] {
+        expect(shade(Hillshade { z_factor, ..usual }), &["z_factor", "not 0"]);
+    }
+    for azimuth in [-45.0, 675.0] {
+        shade(Hillshade { azimuth, altitude: 0.0, z_factor: -1.0, ..usual }).unwrap();
+        shade(Hillshade { azimuth, altitude: 90.0, ..usual }).unwrap();
+    }
+    let sky = SkyView { azimuths: 4097, radius: 4096, cell: [1.0, 1.0] };
+    expect(engine().run(&sky, (&z, &mut map)), &["4097", "16777216"]);
     let sky = SkyView { azimuths: 0, radius: 5, cell: [1.0, 1.0] };
     expect(engine().run(&sky, (&z, &mut map)), &["azimuths 0"]);
 }

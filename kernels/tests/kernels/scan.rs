@@ -1,6 +1,6 @@
 //! Prefix sums against running sums.
 
-use crate::data::{array, engine, near, same};
+use crate::data::{array, engine, near, numbers, same, wild};
 use gristmill_kernels::{Scan, scan};
 use proptest::prelude::*;
 
@@ -58,6 +58,17 @@ proptest! {
     }
 
     #[test]
+    fn what_is_not_finite_comes_through(x in numbers(wild())) {
+        let mut y = engine().zeros(x.len()).unwrap();
+        for kind in [Scan::Inclusive, Scan::Exclusive] {
+            scan(engine(), &array(&x), &mut y, kind).unwrap();
+            for (i, documented) in as_documented(&x, kind).into_iter().enumerate() {
+                prop_assert!(same(y[i], documented), "{kind:?}, {i}: {} {documented}", y[i]);
+            }
+        }
+    }
+
+    #[test]
     fn sums_of_what_is_not_negative_never_fall(seed: u64, length in 0..2 * CHUNK + 5) {
         let number = |i: usize| (crate::data::mixed(i ^ seed as usize)).abs();
         let x: Vec<f64> = (0..length).map(number).collect();
@@ -67,19 +78,31 @@ proptest! {
     }
 }
 
+/// Floats in the documented order: each block from the left, and then to its offset.
+fn as_documented(x: &[f64], kind: Scan) -> Vec<f64> {
+    let mut offset = 0f64;
+    let mut sums = Vec::with_capacity(x.len());
+    for x in x.chunks(BLOCK) {
+        let mut sum = 0.0;
+        for x in x {
+            let with = sum + x;
+            sums.push(offset + if kind == Scan::Inclusive { with } else { sum });
+            sum = with;
+        }
+        offset += sum;
+    }
+    sums
+}
+
 #[test]
 fn float_sums_are_added_as_documented() {
     let x: Vec<f64> = (0..2 * CHUNK + 77).map(crate::data::mixed).collect();
     let mut y = engine().zeros(x.len()).unwrap();
-    scan(engine(), &array(&x), &mut y, Scan::Exclusive).unwrap();
-    let mut offset = 0f64;
-    for (block, (x, y)) in x.chunks(BLOCK).zip(y.as_slice().chunks(BLOCK)).enumerate() {
-        let mut sum = 0.0;
-        for i in 0..x.len() {
-            assert_eq!(y[i].to_bits(), (offset + sum).to_bits(), "block {block}, {i}");
-            sum += x[i];
+    for kind in [Scan::Inclusive, Scan::Exclusive] {
+        scan(engine(), &array(&x), &mut y, kind).unwrap();
+        for (i, documented) in as_documented(&x, kind).into_iter().enumerate() {
+            assert_eq!(y[i].to_bits(), documented.to_bits(), "{kind:?}, {i}");
         }
-        offset += sum;
     }
 }
 

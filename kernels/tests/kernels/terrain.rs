@@ -5,12 +5,18 @@ use gristmill_kernels::{Hillshade, Slope};
 use ndarray::Array2;
 use proptest::prelude::*;
 
-/// Elevations with holes, of small shapes.
+/// Elevations with holes, some of them without a bottom or an end, of small shapes.
 pub(crate) fn hills() -> impl Strategy<Value = Array2<f64>> {
     (1usize..40, 1usize..40, any::<u32>(), 0u32..4).prop_map(|(rows, columns, seed, holes)| {
         Array2::from_shape_fn((rows, columns), |(r, c)| {
             let noise = crate::data::mixed(seed as usize + 1000 * r + c).abs().log2();
-            if (noise * 1e6) as i64 % 97 < i64::from(holes) { f64::NAN } else { 37.0 * noise }
+            let kind = (noise * 1e6) as i64 % 389;
+            match kind {
+                _ if kind >= 0 && kind < 4 * i64::from(holes) => f64::NAN,
+                _ if holes == 3 && kind == -1 => f64::INFINITY,
+                _ if holes == 3 && kind == -2 => f64::NEG_INFINITY,
+                _ => 37.0 * noise,
+            }
         })
     })
 }
@@ -34,12 +40,20 @@ fn gradient(w: [f64; 9], [per_row, per_column]: [f64; 2]) -> (f64, f64) {
 
 fn naive_slope(w: [f64; 9], cell: [f64; 2]) -> f64 {
     let (east, north) = gradient(w, cell);
+    // `hypot` says infinity of infinity and NaN.
+    if east.is_nan() || north.is_nan() {
+        return f64::NAN;
+    }
     east.hypot(north).atan().to_degrees()
 }
 
 /// By angles, as the books have it: the cosine between the light and the surface's normal.
 fn naive_shade(w: [f64; 9], cell: [f64; 2], azimuth: f64, altitude: f64, z: f64) -> f64 {
     let (east, north) = gradient(w, cell);
+    // No direction to face the light with; `max` below would lose it.
+    if !east.is_finite() || !north.is_finite() {
+        return f64::NAN;
+    }
     let normal = [-z * east, -z * north, 1.0];
     let length = normal.iter().map(|n| n * n).sum::<f64>().sqrt();
     let (azimuth, altitude) = (azimuth.to_radians(), altitude.to_radians());

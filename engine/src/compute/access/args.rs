@@ -1,6 +1,7 @@
 //! The arguments of a kernel: one access kind, or a tuple of them.
 
 use super::{Access, AccessSpec, InPlan, Located, Place, Window};
+use crate::error::Result;
 
 mod sealed {
     pub trait Sealed {}
@@ -27,6 +28,8 @@ pub trait Args: Sealed + 'static {
     fn places(arrays: &Self::Arrays<'_>) -> Vec<Place>;
     #[doc(hidden)]
     fn slots(slots: &Self::Slots<'_>) -> Vec<InPlan>;
+    #[doc(hidden)]
+    fn foldings() -> Vec<Option<Result<u64>>>;
     /// # Safety
     ///
     /// As for [`Access::view`], for each; no two arguments may be the same array if one is written.
@@ -61,6 +64,10 @@ impl<A: Access> Args for A {
         vec![A::slot(slot)]
     }
 
+    fn foldings() -> Vec<Option<Result<u64>>> {
+        vec![A::folding()]
+    }
+
     #[inline]
     unsafe fn views<'a>(at: &'a [Located], window: &Window) -> Self::Views<'a> {
         // SAFETY: the caller's promise.
@@ -93,6 +100,10 @@ macro_rules! tuple_args {
 
             fn slots(slots: &Self::Slots<'_>) -> Vec<InPlan> {
                 vec![$($access::slot(&slots.$index)),+]
+            }
+
+            fn foldings() -> Vec<Option<Result<u64>>> {
+                vec![$($access::folding()),+]
             }
 
             #[inline]

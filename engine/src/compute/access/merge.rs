@@ -2,20 +2,28 @@
 
 use super::sealed::Sealed;
 use super::{Access, AccessSpec, InPlan, Kind, Located, Merge, Place, Window, flat, place_of};
-use crate::compute::plan::FlatSlot;
+use crate::compute::groups::FoldGroups;
+use crate::compute::slot::FlatSlot;
+use crate::compute::table::KernelNamed;
+use crate::error::Result;
 use crate::memory::{Element, Elements};
+use num_complex::{Complex32, Complex64};
 use std::fmt::Debug;
 
-/// How private accumulators are merged. It must be exact, commutative and associative, or the
-/// bits of the result would depend on the schedule: integers and exact sums, not floats.
+/// How private accumulators are merged.
 pub trait MergeOp<T>: Debug + 'static {
+    /// Whether merging is exact, commutative and associative, so that its order does not show:
+    /// integers and exact sums, not sums of floats. If you say so where it is not, the bits of the
+    /// result depend on the schedule.
+    const EXACT: bool;
     /// What merging leaves alone.
     fn identity() -> T;
     /// Merges one element.
     fn merge(into: &mut T, from: T);
 }
 
-/// Merges by addition; integers wrap, which is exact modulo the type's range.
+/// Merges by addition; integers wrap, which is exact modulo the type's range. Floats are added in a
+/// fixed order.
 #[derive(Debug)]
 pub struct Add;
 /// Merges by keeping the greater.
@@ -31,21 +39,25 @@ pub struct BitOr;
 macro_rules! merge_ops {
     ($($integer:ty)*) => {
         $(impl MergeOp<$integer> for Add {
+            const EXACT: bool = true;
             fn identity() -> $integer { 0 }
             #[inline]
             fn merge(into: &mut $integer, from: $integer) { *into = into.wrapping_add(from); }
         }
         impl MergeOp<$integer> for Largest {
+            const EXACT: bool = true;
             fn identity() -> $integer { <$integer>::MIN }
             #[inline]
             fn merge(into: &mut $integer, from: $integer) { *into = (*into).max(from); }
         }
         impl MergeOp<$integer> for Smallest {
+            const EXACT: bool = true;
             fn identity() -> $integer { <$integer>::MAX }
             #[inline]
             fn merge(into: &mut $integer, from: $integer) { *into = (*into).min(from); }
         }
         impl MergeOp<$integer> for BitOr {
+            const EXACT: bool = true;
             fn identity() -> $integer { 0 }
             #[inline]
             fn merge(into: &mut $integer, from: $integer) { *into |= from; }
@@ -54,12 +66,28 @@ macro_rules! merge_ops {
 }
 merge_ops!(i8 i16 i32 i64 u8 u16 u32 u64);
 
+macro_rules! float_merge_ops {
+    ($($float:ty)*) => {
+        $(impl MergeOp<$float> for Add {
+            const EXACT: bool = false;
+            fn identity() -> $float { <$float>::default() }
+            #[inline]
+            fn merge(into: &mut $float, from: $float) { *into += from; }
+        })*
+    };
+}
+float_merge_ops!(f32 f64 Complex32 Complex64);
+
+impl<T, Op: MergeOp<T>> Merge<T, Op> {
+    const KIND: Kind = if Op::EXACT { Kind::Merge } else { Kind::Accumulate };
+}
+
 impl<T, Op> Sealed for Merge<T, Op> {}
 impl<T: Element, Op: MergeOp<T>> Access for Merge<T, Op> {
     type View<'a> = &'a mut [T];
     type Array<'a> = &'a mut Elements<T>;
     type Slot<'a> = &'a mut FlatSlot<T>;
-    const SPEC: AccessSpec = flat::<T>(Kind::Merge);
+    const SPEC: AccessSpec = flat::<T>(Self::KIND);
 
     fn place(array: &Self::Array<'_>) -> Place {
         place_of(array.as_slice(), &[array.len()])
@@ -69,18 +97,36 @@ impl<T: Element, Op: MergeOp<T>> Access for Merge<T, Op> {
         slot.at()
     }
 
-    unsafe fn view<'a>(at: &'a Located, _: &Window) -> &'a mut [T] {
-        // SAFETY: the caller's promise; for a merged array the place is the private accumulator.
-        unsafe { std::slice::from_raw_parts_mut(at.base.cast(), at.len) }
+    fn folding() -> Option<Result<u64>> {
+        (!Op::EXACT).then(|| KernelNamed::<FoldGroups<T, Op>>::TABLE.offset())
+    }
+
+    unsafe fn view<'a>(at: &'a Located, window: &Window) -> &'a mut [T] {
+        if Op::EXACT {
+            // SAFETY: the caller's promise; the place is the private accumulator.
+            return unsafe { std::slice::from_raw_parts_mut(at.base.cast(), at.len) };
+        }
+        let start = at.base.cast::<T>().wrapping_add(window.chunk * at.stride);
+        // SAFETY: the caller's promise; the place holds one accumulator per chunk.
+        let own = unsafe { std::slice::from_raw_parts_mut(start, at.stride) };
+        own.fill_with(Op::identity);
+        own
     }
 
     unsafe fn reset(at: &Located) {
+        if !Op::EXACT {
+            // No cell: each group's accumulator is reset when its chunk begins.
+            return;
+        }
         // SAFETY: the caller's promise.
         let elements = unsafe { std::slice::from_raw_parts_mut(at.base.cast::<T>(), at.len) };
         elements.fill_with(Op::identity);
     }
 
     unsafe fn merge(into: &Located, from: &Located) {
+        if !Op::EXACT {
+            return;
+        }
         // SAFETY: the caller's promise, for both; they are never the same array.
         let (into, from) = unsafe {
             (

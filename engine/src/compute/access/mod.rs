@@ -7,22 +7,26 @@
 //! | `Out<T>`, `Out<T, D>` | `&mut [T]`, `ArrayViewMut<T, D>`, to be written whole | cut |
 //! | `InOut<T>`, `InOut<T, D>` | the same, to be updated; kept for a retry | cut |
 //! | `Halo<T, D>` | a [`HaloView`]: its rows, and neighbours up to the kernel's halo | cut |
+//! | `Tile<T>`, `TileOut<T>` | `ArrayView2<T>`, `ArrayViewMut2<T>` of a rectangle | cut into tiles |
 //! | `Whole<T>`, `Whole<T, D>` | `&[T]`, `ArrayView<T, D>` of all of it | read by all |
 //! | `Merge<T, Op>` | `&mut [T]`: a private accumulator, merged exactly once | a reduction cell |
 //!
 //! Without a `D` an array of any dimension is cut by elements in C order; with a `D` it is cut by
-//! rows (its first axis). All cut arrays of a kernel must have the same number of pieces to cut.
+//! rows (its first axis). All cut arrays of a kernel must have the same number of pieces to cut;
+//! with tiles, the same shape.
 
 mod args;
 mod halo;
 mod merge;
+mod tile;
 
 pub use args::Args;
 pub use halo::HaloView;
 pub use merge::{Add, BitOr, Largest, MergeOp, Smallest};
 
-use super::plan::{FlatSlot, Slot};
 use super::program::InPlan;
+use super::slot::{FlatSlot, Slot};
+use crate::error::Result;
 use crate::memory::{Array, Element, Elements};
 use ndarray::{ArrayView, ArrayViewMut, Dimension};
 use serde::{Deserialize, Serialize};
@@ -47,12 +51,57 @@ pub struct InOut<T, D = Flat>(PhantomData<(T, D)>);
 /// Reads any element of the array.
 #[derive(Debug)]
 pub struct Whole<T, D = Flat>(PhantomData<(T, D)>);
+/// Reads its tile of a two-dimensional array: see [`Kernel::tile`](super::Kernel::tile).
+#[derive(Debug)]
+pub struct Tile<T>(PhantomData<T>);
+/// Writes all of its tile, of which it finds the elements unspecified, as with [`Out`].
+///
+/// ```
+/// use gristmill::{Chunk, Engine, Kernel, TileOut, Whole};
+/// use ndarray::{ArrayView2, ArrayViewMut2, Ix2};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// c = a b
+/// #[derive(Serialize, Deserialize)]
+/// struct Product;
+///
+/// impl Kernel for Product {
+///     type Args = (Whole<f64, Ix2>, Whole<f64, Ix2>, TileOut<f64>);
+///     type Output = ();
+///     fn run(
+///         &self,
+///         chunk: Chunk,
+///         (a, b, mut c): (ArrayView2<f64>, ArrayView2<f64>, ArrayViewMut2<f64>),
+///     ) {
+///         let (rows, columns) = (chunk.range(), chunk.columns());
+///         c.indexed_iter_mut().for_each(|((i, j), c)| {
+///             *c = a.row(rows.start + i).dot(&b.column(columns.start + j));
+///         });
+///     }
+/// }
+///
+/// # fn main() -> gristmill::Result<()> {
+/// let engine = Engine::builder().workers(2).build()?;
+/// let a = engine.from_fn((200, 30), |(i, j)| (i + j) as f64)?;
+/// let b = engine.from_fn((30, 150), |(i, j)| (i * j % 7) as f64)?;
+/// let mut c = engine.zeros((200, 150))?;
+/// engine.run(&Product, (&a, &b, &mut c))?;
+/// assert_eq!(c.view(), a.view().dot(&b.view()));
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct TileOut<T>(PhantomData<T>);
 /// Reads the rows of its chunk and their neighbours, up to [`Kernel::halo`](super::Kernel::halo).
 #[derive(Debug)]
 pub struct Halo<T, D>(PhantomData<(T, D)>);
 /// Accumulates into a private copy of the array, which is merged into it by `Op`, each chunk
 /// exactly once. The array's earlier contents are replaced. Every call finds the accumulator as
 /// earlier chunks left it: add to it, and read nothing from it.
+///
+/// Where merging is exact (integers) that is a reduction cell: a worker accumulates over many
+/// chunks. Where it is not (floats) each of a fixed number of groups of indices has an accumulator
+/// of its own, and those are folded by the fixed tree; so the bits are the same in either case.
+/// Those accumulators take up to 256 times the array's bytes, and no more than 256 MiB.
 #[derive(Debug)]
 pub struct Merge<T, Op>(PhantomData<(T, Op)>);
 
@@ -69,14 +118,31 @@ pub enum Kind {
     Update,
     /// Reads all of it.
     Whole,
-    /// Merges into all of it.
+    /// Merges into all of it, exactly, in any order.
     Merge,
+    /// Accumulates in groups, which are then folded in order.
+    Accumulate,
+    /// Reads its tile.
+    Tile,
+    /// Writes its tile.
+    TileOut,
 }
 
 impl Kind {
     /// Whether the array is cut into chunks.
     pub(crate) fn is_cut(self) -> bool {
-        !matches!(self, Kind::Whole | Kind::Merge)
+        !matches!(self, Kind::Whole | Kind::Merge | Kind::Accumulate)
+    }
+
+    /// Whether it is cut into tiles.
+    pub(crate) fn is_tiled(self) -> bool {
+        matches!(self, Kind::Tile | Kind::TileOut)
+    }
+
+    /// Whether what the array held before is lost: it is a result and no input.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_replaced(self) -> bool {
+        matches!(self, Kind::Write | Kind::TileOut | Kind::Merge | Kind::Accumulate)
     }
 }
 
@@ -134,7 +200,11 @@ impl Located {
 /// The part of the index space that views are made for.
 #[derive(Debug, Clone)]
 pub struct Window {
+    pub(crate) chunk: usize,
+    /// Elements or rows.
     pub(crate) range: Range<usize>,
+    /// Of a tile.
+    pub(crate) columns: Range<usize>,
     pub(crate) halo: usize,
 }
 
@@ -165,6 +235,11 @@ pub trait Access: Sealed + 'static {
     /// what the view reads, or touch what it writes, while it lives.
     #[doc(hidden)]
     unsafe fn view<'a>(at: &'a Located, window: &Window) -> Self::View<'a>;
+    /// The table of the kernel that folds accumulators of groups, where there are such.
+    #[doc(hidden)]
+    fn folding() -> Option<Result<u64>> {
+        None
+    }
     /// Fills a private accumulator with the identity, or merges it into the array.
     ///
     /// # Safety

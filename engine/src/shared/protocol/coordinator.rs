@@ -56,11 +56,12 @@ impl<A: Atomics> Board<'_, A> {
         serial: u64,
         mark: impl Fn(usize) -> Option<&'m A::U64>,
         put_back: impl FnOnce(&Permit),
-    ) -> Vec<Culprit>
+    ) -> Burial
     where
         A::U64: 'm,
     {
         let post = &self.posts[rank];
+        let at_work = State(post.state.load(Acquire)).busy_with() == Some(self.epoch());
         post.state.store(State::NOBODY.0, Release);
         post.asleep.store(0, Release);
         let undone = |chunk: usize| mark(chunk).is_some_and(|mark| mark.load(Acquire) < serial);
@@ -86,12 +87,12 @@ impl<A: Atomics> Board<'_, A> {
         }
         post.note.store(Note::NOTHING.0, Release);
         post.pending_len.store(0, Release);
-        culprits
+        Burial { at_work, culprits }
     }
 
     /// Sets a chunk aside: marked, so that a reissue only counts it, and the step known as failed.
     pub(crate) fn poison(&self, serial: u64, mark: &A::U64) {
-        self.heart.failed.0.store(serial, Release);
+        self.set_failed(serial);
         mark.store(serial, Release);
     }
 
@@ -135,6 +136,15 @@ impl<A: Atomics> Board<'_, A> {
             }
         }
     }
+}
+
+/// What is known of a dead worker.
+#[derive(Debug)]
+pub(crate) struct Burial {
+    /// Whether it took part in the current issue.
+    pub(crate) at_work: bool,
+    /// What its death is blamed on.
+    pub(crate) culprits: Vec<Culprit>,
 }
 
 /// What a death is blamed on.

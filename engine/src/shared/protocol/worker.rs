@@ -219,9 +219,13 @@ impl<A: Atomics> Board<'_, A> {
     fn run_or_fail<H: Host<A>>(&self, host: &mut H, step: Step, chunk: usize) -> Outcome {
         let outcome = host.run(&Permit::granted_by_protocol(), chunk);
         if outcome == Outcome::Failed {
-            self.heart.failed.0.store(step.serial, Release);
+            self.set_failed(step.serial);
         }
         outcome
+    }
+
+    pub(in crate::shared) fn set_failed(&self, serial: u64) {
+        self.heart.failed.0.store(serial, Release);
     }
 
     fn note(&self, rank: usize, note: Note) {

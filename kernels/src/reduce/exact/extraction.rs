@@ -12,12 +12,14 @@
 use super::Exact;
 use super::accumulator::ExactSum;
 use crate::lanes;
+use gristmill::fold_lanes;
 use multiversion::multiversion;
 
 /// Numbers per block.
 const BLOCK: usize = 1024;
-/// Independent sums.
-const LANES: usize = 16;
+/// Independent sums: fewer than the engine's lanes, as there are up to five per number. They are
+/// exact, so no bits depend on it.
+const WIDTH: usize = 16;
 /// How much less the remainders of a block add up to: each is at most `2^-53 sigma`, there are
 /// 2^10 of them, and the next sigma must be twice their sum.
 const STEP: f64 = 1.0 / (1u64 << 42) as f64;
@@ -46,6 +48,9 @@ pub(super) fn add_slice<T: Exact>(sum: &mut ExactSum, x: &[T]) {
 fn split<T: Exact, const PARTS: usize>(x: &[T]) -> Option<[f64; PARTS]> {
     // NaN and infinities fail the test below too.
     let absolute = lanes::sum(x, |x| x.widen().abs());
+    if absolute == 0.0 {
+        return Some([zero_like(x); PARTS]);
+    }
     if !(ABSOLUTE_MIN..ABSOLUTE_MAX).contains(&absolute) {
         return None;
     }
@@ -54,28 +59,33 @@ fn split<T: Exact, const PARTS: usize>(x: &[T]) -> Option<[f64; PARTS]> {
     for part in 1..PARTS {
         sigmas[part] = sigmas[part - 1] * STEP;
     }
-    let mut parts = [[0.0; LANES]; PARTS];
-    let mut left = [0.0; LANES];
-    let (blocks, rest) = x.as_chunks::<LANES>();
+    let mut parts = [[0.0; WIDTH]; PARTS];
+    let mut left = [0.0; WIDTH];
+    let (blocks, rest) = x.as_chunks::<WIDTH>();
     for block in blocks {
         split_lanes(&block.map(T::widen), &sigmas, &mut parts, &mut left);
     }
-    let mut last = [0.0; LANES];
+    let mut last = [0.0; WIDTH];
     last.iter_mut().zip(rest).for_each(|(last, x)| *last = x.widen());
     split_lanes(&last, &sigmas, &mut parts, &mut left);
     // A sum of absolute values is 0 only if all of them are.
-    (left == [0.0; LANES]).then(|| parts.map(lanes::fold))
+    (left == [0.0; WIDTH]).then(|| parts.map(|part| fold_lanes(part, |a, b| a + b)))
+}
+
+/// The sum of zeros: -0 if all of them are, as IEEE 754 has it.
+fn zero_like<T: Exact>(zeros: &[T]) -> f64 {
+    if zeros.iter().all(|x| x.widen().is_sign_negative()) { -0.0 } else { 0.0 }
 }
 
 /// Adds the parts of one number per lane, and the absolute value of what is left.
 #[inline(always)]
 fn split_lanes<const PARTS: usize>(
-    x: &[f64; LANES],
+    x: &[f64; WIDTH],
     sigmas: &[f64; PARTS],
-    parts: &mut [[f64; LANES]; PARTS],
-    left: &mut [f64; LANES],
+    parts: &mut [[f64; WIDTH]; PARTS],
+    left: &mut [f64; WIDTH],
 ) {
-    for lane in 0..LANES {
+    for lane in 0..WIDTH {
         let mut remainder = x[lane];
         for (part, sigma) in parts.iter_mut().zip(sigmas) {
             let rounded = (remainder + sigma) - sigma;

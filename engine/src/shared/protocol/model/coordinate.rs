@@ -1,7 +1,7 @@
 //! The model's coordinator: what the roles do with the protocol, without processes.
 
 use super::super::coordinator::Culprit;
-use super::super::worker::{Point, Surroundings};
+use super::super::worker::{Outcome, Point, Surroundings};
 use super::Checker;
 use super::host::Worker;
 use super::world::{FAILED, FINISHED, FOLD_DIED, Fate, Frame, Plan, World};
@@ -117,7 +117,7 @@ impl<C: Checker> Coordinator<C> {
         let serial = frame.serial;
         let mark = |chunk: usize| world.marks.get(chunk);
         let put_back = |_: &Permit| world.put_undo_back(rank);
-        for culprit in world.board().bury(rank, serial, mark, put_back) {
+        for culprit in world.board().bury(rank, serial, mark, put_back).culprits {
             match culprit {
                 Culprit::Chunk(chunk) => {
                     let deaths = self.chunk_deaths.entry((serial, chunk)).or_default();
@@ -242,7 +242,7 @@ impl<C: Checker> CellHost<C> for Repairer<'_, C> {
         unreachable!("the coordinator never merges");
     }
 
-    fn merge(&mut self, _: &Permit, _: bool) {
+    fn merge(&mut self, _: &Permit, _: bool) -> Outcome {
         unreachable!("the coordinator never merges");
     }
 

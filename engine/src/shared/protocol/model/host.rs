@@ -232,7 +232,7 @@ impl<C: Checker> CellHost<C> for Worker<C> {
         self.world.put_pre_image_back(self.torn(Point::PutBack));
     }
 
-    fn merge(&mut self, _: &Permit, first: bool) {
+    fn merge(&mut self, _: &Permit, first: bool) -> Outcome {
         let spec = self.world.spec(self.frame);
         if spec.deadly_merge.is_some_and(|chunk| self.private.contains(&chunk)) {
             self.dies_at = Some(Point::Merged);
@@ -244,10 +244,12 @@ impl<C: Checker> CellHost<C> for Worker<C> {
             let count = &self.world.counts[chunk];
             C::write(count, C::read(count) + 1);
             if self.torn(Point::Merged) {
-                return;
+                return Outcome::Done;
             }
         }
+        let fails = spec.fails_merge.is_some_and(|chunk| self.private.contains(&chunk));
         self.private.clear();
+        if fails { Outcome::Failed } else { Outcome::Done }
     }
 
     fn commit_is_due(&self) -> bool {

@@ -142,6 +142,13 @@ fn seeds_a_chunk_that_panics() {
 }
 
 #[test]
+fn seeds_a_merge_that_panics() {
+    explore(4000, 2, || {
+        draw(with(plan(&[(Map, 1), (Cell, 4)]), 1, |s| s.fails_merge = Some(2))).failed(&[]);
+    });
+}
+
+#[test]
 fn seeds_a_chunk_that_kills() {
     explore(3000, 1, || {
         draw(with(plan(&[(InPlace, 3), (Map, 1)]), 0, |s| s.deadly = Some(1))).failed(&[1]);

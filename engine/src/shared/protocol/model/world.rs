@@ -36,6 +36,8 @@ pub(super) struct Spec {
     pub(super) deadly: Option<usize>,
     /// Merging this chunk does.
     pub(super) deadly_merge: Option<usize>,
+    /// Merging this chunk panics.
+    pub(super) fails_merge: Option<usize>,
     pub(super) deadly_fold: bool,
     /// A worker that has accumulated this chunk dies before it can merge.
     pub(super) deadly_commit: Option<usize>,
@@ -49,6 +51,7 @@ impl Spec {
             fails: None,
             deadly: None,
             deadly_merge: None,
+            fails_merge: None,
             deadly_fold: false,
             deadly_commit: None,
         }
@@ -281,6 +284,10 @@ impl<C: Checker> World<C> {
         let before = Frame { serial: frame.serial - 1, issued: step, ..frame };
         let spec = self.spec(before);
         for chunk in (0..spec.chunks).filter(|&chunk| spec.fails != Some(chunk)) {
+            if spec.kind == Kind::Cell && self.record.holds(before.serial) {
+                assert!(C::read(&self.counts[chunk]) <= 1, "chunk {chunk} is merged twice");
+                assert!(spec.fails_merge != Some(chunk) || C::read(&self.counts[chunk]) == 0);
+            }
             if spec.kind == Kind::InPlace {
                 let [first, second] = self.values[chunk].each_ref().map(C::read);
                 let done = self.updates_before(chunk, before);

@@ -1,0 +1,121 @@
+//! Notes a worker's fault before it dies of it: the address, and whether it was the end of the stack.
+//!
+//! The standard library's own handler is installed by `main`, which never runs in a worker. This
+//! one prints nothing: it leaves two words in the region for the death record, and lets the fault
+//! do its work. Kernels that install handlers of their own replace it.
+
+use crate::memory::Shareable;
+use nix::sys::resource::{Resource, getrlimit};
+use std::ffi::{CStr, c_int, c_void};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// A worker's words about its fault; written by its handler, read once it is reaped.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct FaultWords {
+    kind: AtomicU64,
+    /// The address, or the stack's limit in bytes.
+    value: AtomicU64,
+}
+
+// SAFETY: nothing but atomics.
+unsafe impl Shareable for FaultWords {}
+
+/// What a worker noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It touched this address.
+    At(u64),
+    /// It ran out of a stack of so many bytes.
+    StackOverflow(u64),
+}
+
+const NONE: u64 = 0;
+const AT: u64 = 1;
+const STACK: u64 = 2;
+
+impl FaultWords {
+    /// Takes what was noted by a worker that is no more.
+    pub(crate) fn take(&self) -> Option<Fault> {
+        let value = self.value.load(Relaxed);
+        match self.kind.swap(NONE, Relaxed) {
+            AT => Some(Fault::At(value)),
+            STACK => Some(Fault::StackOverflow(value)),
+            _ => None,
+        }
+    }
+
+    fn note(&self, kind: u64, value: u64) {
+        self.value.store(value, Relaxed);
+        self.kind.store(kind, Relaxed);
+    }
+}
+
+static WORDS: AtomicPtr<FaultWords> = AtomicPtr::new(null_mut());
+/// Lowest address of the main thread's stack, and its limit in bytes; 0 where there is no limit.
+static STACK_LOW: AtomicUsize = AtomicUsize::new(0);
+static STACK_BYTES: AtomicUsize = AtomicUsize::new(0);
+/// Below the stack the kernel keeps this much free, and one frame may reach as far into it.
+const GUARD: usize = 1 << 20;
+
+/// Notes faults of this process in `words` from now on.
+pub(crate) fn watch(words: &'static FaultWords) {
+    WORDS.store(std::ptr::from_ref(words).cast_mut(), Relaxed);
+    if let (Ok((limit, _)), Some(top)) = (getrlimit(Resource::RLIMIT_STACK), stack_top())
+        && limit != libc::RLIM_INFINITY
+    {
+        STACK_LOW.store(top.saturating_sub(limit as usize), Relaxed);
+        STACK_BYTES.store(limit as usize, Relaxed);
+    }
+    // The handler needs a stack of its own: the thread's may be used up.
+    let stack = Box::leak(vec![0u8; 64 << 10].into_boxed_slice());
+    let stack =
+        libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: stack.len() };
+    // SAFETY: the buffer lives as long as the process, and nothing else uses it.
+    unsafe { libc::sigaltstack(&raw const stack, null_mut()) };
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        // SAFETY: all zeroes are a valid `sigaction`.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = note as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        // SAFETY: the handler does only what a signal handler may: atomics and two system calls.
+        unsafe { libc::sigaction(signal, &raw const action, null_mut()) };
+    }
+}
+
+extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
+    // SAFETY: the kernel passes a description that is valid during the call.
+    let (from_kernel, address) = unsafe { ((*info).si_code > 0, (*info).si_addr() as usize) };
+    // SAFETY: null, or words in the region, which is mapped for the life of this process.
+    if let (Some(words), true) = (unsafe { WORDS.load(Relaxed).as_ref() }, from_kernel) {
+        let low = STACK_LOW.load(Relaxed);
+        let below_stack = low.saturating_sub(GUARD)..low.saturating_add(4096);
+        if low > 0 && below_stack.contains(&address) {
+            words.note(STACK, STACK_BYTES.load(Relaxed) as u64);
+        } else {
+            words.note(AT, address as u64);
+        }
+    }
+    // SAFETY: both are allowed in a handler. Returning runs the faulting instruction again, which
+    // now kills; what somebody has sent does not come again by itself.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        if !from_kernel {
+            libc::raise(signal);
+        }
+    }
+}
+
+/// The end of the main thread's stack, which begins with the program's file name.
+fn stack_top() -> Option<usize> {
+    // SAFETY: reads the auxiliary vector; the entry is null or a C string at the stack's end.
+    let name = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const std::ffi::c_char;
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: as above.
+    let bytes = unsafe { CStr::from_ptr(name) }.to_bytes_with_nul().len();
+    // A null pointer follows the name, then the mapping ends.
+    Some((name as usize + bytes + size_of::<usize>()).next_multiple_of(4096))
+}
