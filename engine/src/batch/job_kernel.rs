@@ -2,7 +2,7 @@
 //!
 //! How a job runs them is not their concern, and how they are registered is the registry's.
 
-use super::registry::Param;
+use super::param::Param;
 use crate::compute::{Args, Kernel, Shapes, Value};
 use crate::error::Result;
 use crate::memory::{Array, Element};

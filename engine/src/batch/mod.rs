@@ -20,6 +20,7 @@ mod job_kernel;
 mod load;
 mod operation;
 mod operation_plan;
+mod param;
 mod registry;
 mod run;
 mod run_step;
@@ -57,7 +58,8 @@ pub(crate) use folder_error::FolderError;
 pub(crate) use job::FORMAT;
 pub use job_kernel::{JobKernel, JobPlan, JobScalar, chunks_of};
 pub(crate) use output_path::OutputPath;
-pub use registry::{Param, Registry};
+pub use param::Param;
+pub use registry::Registry;
 pub(crate) use run::{Ended, run};
 pub(crate) use value::is_name;
 #[cfg(test)]

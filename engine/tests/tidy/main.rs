@@ -22,7 +22,6 @@ const COLUMNS_MAX: usize = 100;
 const LONG_FILES: &[(&str, usize, &str)] = &[
     ("engine/src/roles/engine.rs", 460, "half of it are the examples of the public methods"),
     ("engine/src/compute/plan.rs", 440, "the description of a plan, a third of it examples"),
-    ("engine/src/roles/supervisor.rs", 410, "one loop, and all that it does in its turns"),
     ("engine/src/shared/protocol/model/queue.rs", 410, "one model, told from end to end"),
     ("engine/tests/hygiene.rs", 430, "tests that take turns, as they look at the whole process"),
 ];
