@@ -27,6 +27,7 @@
 //! | [`Min`], [`Max`], [`ArgMin`], [`ArgMax`] | read | elements, and their places |
 //! | [`Histogram`] | read; counts are merged | counts, and what lies outside |
 //! | [`scan`] | read and written | prefix sums |
+//! | [`Transpose`] | whole matrix read, tiles written | a matrix |
 //! | [`Slope`], [`Hillshade`] | rows with halo 1, rows written | maps |
 //! | [`SkyView`] | whole grid read, rows written | a map |
 //! | [`Heat`], [`heat`] | rows with halo 1, rows written | a grid, its greatest change |
@@ -53,6 +54,7 @@ mod random;
 mod reduce;
 mod scan;
 mod terrain;
+mod transpose;
 
 pub use arithmetic::{Arithmetic, Real};
 pub use elementwise::{Axpy, CopyTo, Fill, Triad};
@@ -66,3 +68,4 @@ pub use reduce::{
 };
 pub use scan::{Scan, scan};
 pub use terrain::{Hillshade, SkyView, Slope};
+pub use transpose::Transpose;

@@ -8,6 +8,7 @@ mod launch;
 mod open_queue;
 #[cfg(feature = "cli")]
 mod raw;
+mod repair;
 mod supervisor;
 mod task_queue;
 mod tasks;

@@ -4,16 +4,14 @@
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
 use super::coordinator::{About, Buried, Core, Publisher};
+use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
 use crate::error::{DeathRecord, Error, Result};
 use crate::memory::Permit;
 use crate::process::{self, Child, Handover};
-use crate::shared::cell::{self, CellHost, Owner, Record};
-use crate::shared::lock::RobustLock;
-use crate::shared::protocol::{Culprit, Hardware, Outcome, Point, Surroundings};
+use crate::shared::protocol::Culprit;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
-use std::convert::Infallible;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -278,7 +276,7 @@ impl Supervisor {
             return;
         };
         self.recovering = None;
-        self.repair_cell();
+        repair_cell(&self.core);
         let ending = self.given_up(frame.serial);
         let next = match ending {
             Some(ending) => {
@@ -310,15 +308,6 @@ impl Supervisor {
         }
     }
 
-    /// Puts a cell right whose merger died: nobody else will, if nobody merges again.
-    fn repair_cell(&self) {
-        let control = self.core.control();
-        let Ok(lock) = RobustLock::over(&control.lock) else { return };
-        let mut repairer = Repairer { core: &self.core, lock };
-        let Ok(()) = cell::lock_and_repair(&mut repairer);
-        repairer.unlock();
-    }
-
     /// Kills is how workers stop: nothing they could be about outlives the engine.
     fn stop_all(&mut self) {
         self.posts.iter().filter_map(|post| post.child.as_ref()).for_each(Child::kill);
@@ -335,60 +324,4 @@ impl Supervisor {
 /// next look: little at first, then more.
 fn patience(since: Instant) -> Duration {
     Duration::from_micros(if since.elapsed() < Duration::from_millis(20) { 20 } else { 1000 })
-}
-
-/// The coordinator as the repairer of a cell.
-struct Repairer<'a> {
-    core: &'a Core,
-    lock: RobustLock,
-}
-
-impl Surroundings for Repairer<'_> {
-    type Died = Infallible;
-
-    fn at(&mut self, _: Point) -> Result<(), Infallible> {
-        Ok(())
-    }
-
-    fn wake_all(&mut self) {}
-}
-
-impl CellHost<Hardware> for Repairer<'_> {
-    fn record(&self) -> &Record<Hardware> {
-        &self.core.control().cell
-    }
-
-    fn cell_mark(&self, chunk: usize) -> Option<&AtomicU64> {
-        let areas = self.core.lock_running().areas();
-        self.core.region().slice(areas.marks, areas.marks_len).get(chunk)
-    }
-
-    fn lock(&mut self) -> Owner {
-        self.lock.lock()
-    }
-
-    fn consistent(&mut self) {
-        self.lock.consistent();
-    }
-
-    fn unlock(&mut self) {
-        self.lock.unlock();
-    }
-
-    fn put_pre_image_back(&mut self, permit: &Permit) {
-        let areas = self.core.lock_running().areas();
-        self.core.region().put_back(permit, areas.pre_image());
-    }
-
-    fn keep_pre_image(&mut self, _: &Permit) {
-        unreachable!("the coordinator never merges");
-    }
-
-    fn merge(&mut self, _: &Permit, _: bool) -> Outcome {
-        unreachable!("the coordinator never merges");
-    }
-
-    fn commit_is_due(&self) -> bool {
-        false
-    }
 }

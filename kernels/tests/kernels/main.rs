@@ -15,4 +15,5 @@ mod refusals;
 mod scan;
 mod sky_view;
 mod terrain;
+mod transpose;
 mod workers;

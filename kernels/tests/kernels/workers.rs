@@ -54,6 +54,10 @@ fn arrays(engine: &Engine) -> gristmill::Result<Bits> {
     all.push(("exclusive scan", bits_of(&z)));
     engine.run(&CopyTo::new(), (&x, &mut z))?;
     all.push(("copy", bits_of(&z)));
+    let matrix = engine.from_fn((333, 257), |(i, j)| mixed(i * 257 + j))?;
+    let mut transposed = engine.zeros((257, 333))?;
+    engine.run(&Transpose::new(), (&matrix, &mut transposed))?;
+    all.push(("transpose", bits_of(&transposed)));
     let mut counts = engine.zeros(100)?;
     let outside = engine.run(&Histogram::new(100, [-1.0, 1.0]), (&x, &mut counts))?;
     all.push(("histogram", bits_of(&counts)));

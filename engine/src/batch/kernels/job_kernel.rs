@@ -3,7 +3,7 @@
 //! How a job runs them is not their concern, and how they are registered is the registry's.
 
 use super::param::Param;
-use crate::compute::{Args, Kernel, Shapes, Value};
+use crate::compute::{Args, Kernel, Shapes, Value, cut};
 use crate::error::Result;
 use crate::memory::{Array, Element};
 use crate::report::Scalar;
@@ -154,7 +154,7 @@ pub fn chunks_of<K: Kernel>(kernel: &K, shapes: &[&[usize]]) -> u64 {
 }
 
 pub(super) fn chunks<K: Kernel>(kernel: &K, shapes: &Shapes) -> u64 {
-    shapes.extent().div_ceil(kernel.grain(shapes).max(1)) as u64
+    cut(kernel, K::Args::SPECS, shapes).1.chunks() as u64
 }
 
 /// A number that a step yields.
