@@ -36,8 +36,7 @@ pub fn registry() -> Registry {
         .add::<Histogram<f64>>("histogram")
         .add::<Histogram<f32>>("histogram")
         .add::<SumExact<f64>>("sum_exact")
-        .add::<SumExact<f32>>("sum_exact")
-        .add_plan::<Cooling>("heat2d");
+        .add::<SumExact<f32>>("sum_exact");
     macro_rules! add {
         ($registry:expr, $($kernel:ident)*; $($element:ty)*) => {
             add!(each $registry, [$($kernel)*]; $($element)*)
@@ -61,7 +60,8 @@ pub fn registry() -> Registry {
         f64 f32 i8 i16 i32 i64 u8 u16 u32 u64);
     let registry = add!(registry, CopyTo Sum; Complex<f64> Complex<f32>);
     let registry = registry.add::<AxpyByReal<f64>>(name::Axpy).add::<AxpyByReal<f32>>(name::Axpy);
-    add_scan!(registry; f64 f32 i8 i16 i32 i64 u8 u16 u32 u64)
+    let registry = add_scan!(registry; f64 f32 i8 i16 i32 i64 u8 u16 u32 u64);
+    registry.add_plan::<Cooling>("heat2d")
 }
 
 /// The names of kernels that are registered for several element types.

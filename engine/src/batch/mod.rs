@@ -2,63 +2,44 @@
 //!
 //! A job file is parsed, then checked as a whole against the kernels there are, before anything
 //! starts; then its steps run one after the other, while the files of earlier ones are written.
+//!
+//! | folder | what |
+//! |---|---|
+//! | `kernels` | kernels and plans as job files see them, by name |
+//! | `output` | the folder that results go to, and files that are whole or absent |
+//! | `check` | from a job file's text to a job that can run |
+//! | `run` | running it |
 
-mod catalogue;
+mod kernels;
+mod output;
+
 mod check;
-mod check_input;
-mod check_memory;
-mod check_output;
-mod check_param;
-mod check_step;
-mod checked;
-mod deaths;
-mod diagnose;
-mod directory;
-mod failure;
-mod filled;
-mod job_kernel;
-mod load;
-mod operation;
-mod operation_plan;
-mod registry;
+
 mod run;
-mod run_step;
-mod save;
-mod underway;
 
-mod folder;
-mod folder_error;
-mod job;
-mod marker;
-
-mod order;
-mod output_path;
-mod parse;
 #[cfg(test)]
 pub(crate) mod tests;
-mod value;
-mod whole_file;
-mod wire;
 
-pub(crate) use catalogue::{ArrayMeta, Catalogue, KernelInfo, NamedMeta, ResultKind};
+pub(crate) use check::checked::CheckedJob;
 #[cfg(test)]
-pub(crate) use catalogue::{At, InputInfo, ParamInfo, ParamType, Prepared, Refusal};
+pub(crate) use check::checked::Source;
+pub(crate) use check::diagnose::{JobErrors, counted, unknown};
+pub(crate) use check::input::nearest_file;
+pub(crate) use check::job::FORMAT;
+pub(crate) use check::value::is_name;
 #[cfg(test)]
-pub(crate) use check::check_text;
-pub(crate) use check::{CheckError, check_file};
-pub(crate) use check_input::nearest_file;
-pub(crate) use checked::CheckedJob;
+pub(crate) use check::whole::check_text;
+pub(crate) use check::whole::{CheckError, check_file};
+pub(crate) use kernels::catalogue::{ArrayMeta, Catalogue, KernelInfo, NamedMeta, ResultKind};
 #[cfg(test)]
-pub(crate) use checked::Source;
-pub(crate) use diagnose::{JobErrors, counted, unknown};
-pub(crate) use folder::OutputFolder;
+pub(crate) use kernels::catalogue::{At, InputInfo, ParamInfo, ParamType, Prepared, Refusal};
+pub use kernels::job_kernel::{JobKernel, JobPlan, JobScalar, chunks_of};
+pub use kernels::param::Param;
+pub use kernels::registry::Registry;
+pub(crate) use output::folder::OutputFolder;
 #[cfg(test)]
-pub(crate) use folder_error::FolderError;
-pub(crate) use job::FORMAT;
-pub use job_kernel::{JobKernel, JobPlan, JobScalar, chunks_of};
-pub(crate) use output_path::OutputPath;
-pub use registry::{Param, Registry};
-pub(crate) use run::{Ended, run};
-pub(crate) use value::is_name;
+pub(crate) use output::folder_error::FolderError;
+pub(crate) use output::output_path::OutputPath;
 #[cfg(test)]
-pub(crate) use whole_file::WholeFile;
+pub(crate) use output::whole_file::WholeFile;
+pub(crate) use run::job::{Ended, run};

@@ -33,7 +33,8 @@ pub(crate) fn starting_job(file: Option<(&str, &NpyHeader)>, catalogue: &dyn Cat
         kernels.iter().filter_map(with_defaults).collect()
     };
     let now = fitting(&meta);
-    text.push_str(&step_tables(&now, &array, &meta));
+    let any_takes_it = kernels.iter().any(|kernel| takes(kernel, &meta));
+    text.push_str(&step_tables(&now, &array, &meta, any_takes_it));
     if meta.shape.len() == 2 && meta.element.is_float() {
         let mut once_a_map = fitting(&ArrayMeta { cell: Some([30.0, 30.0]), ..meta });
         once_a_map.retain(|(kernel, _)| now.iter().all(|(other, _)| other.name != kernel.name));
@@ -127,9 +128,7 @@ fn defaults_if_fitting(
     let [input] = kernel.inputs.as_slice() else {
         return None;
     };
-    let ndim_fits = input.ndim.is_none_or(|ndim| ndim == meta.shape.len());
-    let element_fits = input.elements.is_empty() || input.elements.contains(&meta.element);
-    if !ndim_fits || !element_fits || !is_name(&kernel.name) {
+    if !takes(kernel, meta) || !is_name(&kernel.name) {
         return None;
     }
     let defaults =
@@ -141,7 +140,20 @@ fn defaults_if_fitting(
     Some(params)
 }
 
-fn step_tables(fitting: &[(&KernelInfo, toml::Table)], array: &str, meta: &ArrayMeta) -> String {
+/// Whether one of the kernel's inputs takes such an array.
+fn takes(kernel: &KernelInfo, meta: &ArrayMeta) -> bool {
+    kernel.inputs.iter().any(|input| {
+        let ndim_fits = input.ndim.is_none_or(|ndim| ndim == meta.shape.len());
+        ndim_fits && (input.elements.is_empty() || input.elements.contains(&meta.element))
+    })
+}
+
+fn step_tables(
+    fitting: &[(&KernelInfo, toml::Table)],
+    array: &str,
+    meta: &ArrayMeta,
+    any_takes_it: bool,
+) -> String {
     let yields_scalars = |kernel: &KernelInfo| kernel.result == ResultKind::Scalars;
     let (scalars, arrays): (Vec<_>, Vec<_>) =
         fitting.iter().partition(|(kernel, _)| yields_scalars(kernel));
@@ -174,9 +186,14 @@ fn step_tables(fitting: &[(&KernelInfo, toml::Table)], array: &str, meta: &Array
         }
     }
     if shown.is_empty() {
-        text += "\n# No kernel takes this array without being told more; `gristmill kernels` lists them.\n\
-                 # [steps.NAME]\n# kernel = \"…\"\n";
-        text += &format!("# in = \"{array}\"\n# save = \"NAME.npy\"\n");
+        let unless = match any_takes_it {
+            true => "this array without being told more".to_string(),
+            false => format!("an array of {}", meta.describe()),
+        };
+        text += &format!(
+            "\n# No kernel takes {unless}; `gristmill kernels` lists them.\n\
+             # [steps.NAME]\n# kernel = \"…\"\n# in = \"{array}\"\n# save = \"NAME.npy\"\n"
+        );
     }
     let others: Vec<&str> = fitting
         .iter()
@@ -236,6 +253,14 @@ mod tests {
             .replace("# cell", "cell")
             .replace("# picture", "picture");
         assert!(place.check(&commented_in).is_ok(), "{}", place.mistakes(&commented_in));
+    }
+
+    #[test]
+    fn an_array_that_no_kernel_takes_is_said_to_be_one() {
+        let place = Place::new();
+        let header = NpyHeader::of_file(&place.path().join("map.npy")).unwrap();
+        let text = starting_job(Some(("map.npy", &header)), &crate::batch::Registry::new());
+        assert!(text.contains("# No kernel takes an array of 3 x 4 f64; `gristmill k"), "{text}");
     }
 
     #[test]

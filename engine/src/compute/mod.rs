@@ -40,6 +40,8 @@ pub(crate) use program::{Areas, Next, Op, Program};
 pub use reduce::{Count, Max, Min, Number, Output, Prod, Reduce, Sum, greater, smaller};
 pub use scalar::{Operand, Operands, Scalar, StepKernel, With, with};
 pub use slot::{FlatSlot, ReadSlot, Slot};
+#[cfg(feature = "cli")]
+pub(crate) use step::cut;
 pub use stock::Total;
 pub(crate) use stock::{Map, Present, ReadFile, ReduceWith, Zero, ZipMap};
 pub use sum::Summand;

@@ -107,7 +107,7 @@ impl Plan<'_> {
 }
 
 /// How a kernel's index space is cut.
-fn cut<K: Kernel>(
+pub(crate) fn cut<K: Kernel>(
     kernel: &K,
     specs: &[AccessSpec],
     shapes: &Shapes,

@@ -4,8 +4,8 @@
 //! for the caller to say.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,6 +17,8 @@ const PARTS: u64 = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     bars: MultiProgress,
+    /// Of steps that are done, too: a bar that nobody holds is written over by lines above it.
+    drawn: Arc<Mutex<Vec<ProgressBar>>>,
     shown: Arc<AtomicBool>,
 }
 
@@ -27,7 +29,8 @@ impl Progress {
         let target =
             if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let shown = Arc::new(AtomicBool::new(shown));
-        Progress { bars: MultiProgress::with_draw_target(target), shown }
+        let bars = MultiProgress::with_draw_target(target);
+        Progress { bars, drawn: Arc::default(), shown }
     }
 
     fn is_shown(&self) -> bool {
@@ -48,6 +51,7 @@ impl Progress {
             // Elapsed time goes on while a chunk takes long.
             bar.enable_steady_tick(Duration::from_millis(200));
         }
+        self.drawn.lock().unwrap_or_else(PoisonError::into_inner).push(bar.clone());
         StepBar { bar }
     }
 

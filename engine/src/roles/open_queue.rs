@@ -44,6 +44,32 @@ impl Core {
         self.announce_answers();
     }
 
+    /// A dead worker's leases return to their queues, or fail after too many attempts; gives
+    /// whether there were any.
+    pub(crate) fn return_leases(&self, rank: usize, death: &DeathRecord) -> bool {
+        let mut any = false;
+        let control = self.control();
+        let mut open = self.lock_queues();
+        for (words, deaths) in control.queues.iter().zip(open.iter_mut()) {
+            let Some(OpenQueue { deaths, .. }) = deaths else { continue };
+            for sequence in words.leases_of(rank) {
+                any = true;
+                let deaths = deaths.entry(sequence).or_default();
+                deaths.push(death.clone());
+                if deaths.len() as u32 >= self.attempts_max {
+                    let outcome = TaskOutcome::Died as u64;
+                    words.slot(sequence).outcome.store(outcome, Ordering::Relaxed);
+                    words.fail(sequence);
+                    self.counters.poisoned.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    words.give_back(sequence);
+                    self.counters.retries.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        any
+    }
+
     /// Forgets a task whose result is taken; gives its deaths, and why it was refused room.
     pub(crate) fn forget_task(&self, index: usize, task: u64) -> (Vec<DeathRecord>, String) {
         let mut queues = self.lock_queues();

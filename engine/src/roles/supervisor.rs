@@ -4,9 +4,7 @@
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
 use super::coordinator::{About, Buried, Core, Publisher};
-use super::open_queue::OpenQueue;
 use super::repair::repair_cell;
-use super::worker::TaskOutcome;
 use crate::compute::{Ending, Frame, Issued};
 use crate::error::{DeathRecord, Error, Result};
 use crate::memory::Permit;
@@ -229,39 +227,13 @@ impl Supervisor {
             }
         }
         drop(running);
-        if self.return_leases(rank, death) {
+        if self.core.return_leases(rank, death) {
             about = About::Task;
         }
         let retries = self.core.stats().retries - retries_before;
         self.core.note_death(Buried { death: death.clone(), about, retries });
         control.ring();
         control.announce_finish();
-    }
-
-    /// A dead worker's leases return to their queues, or fail after too many attempts; gives
-    /// whether there were any.
-    fn return_leases(&self, rank: usize, death: &DeathRecord) -> bool {
-        let mut any = false;
-        let control = self.core.control();
-        let mut open = self.core.lock_queues();
-        for (words, deaths) in control.queues.iter().zip(open.iter_mut()) {
-            let Some(OpenQueue { deaths, .. }) = deaths else { continue };
-            for sequence in words.leases_of(rank) {
-                any = true;
-                let deaths = deaths.entry(sequence).or_default();
-                deaths.push(death.clone());
-                if deaths.len() as u32 >= self.core.attempts_max {
-                    let outcome = TaskOutcome::Died as u64;
-                    words.slot(sequence).outcome.store(outcome, Ordering::Relaxed);
-                    words.fail(sequence);
-                    self.core.counters.poisoned.fetch_add(1, Ordering::Relaxed);
-                } else {
-                    words.give_back(sequence);
-                    self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        }
-        any
     }
 
     /// Starts a replacement; gives the rank up after too many failed starts.

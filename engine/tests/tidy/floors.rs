@@ -31,7 +31,6 @@ const CIRCLES: &[(&str, &str, &str, &str)] = &[
     ("roles", "engine", "builder", "`Engine::builder` makes what makes an engine"),
     ("roles", "engine", "tasks", "`Engine::tasks` makes what holds the engine"),
     ("roles", "task_queue", "tasks", "a queue that is closed becomes its stream of results"),
-    ("batch", "job_kernel", "registry", "a job's kernel says what parameters it has"),
 ];
 
 /// The floor of a file of the engine, and its place in the order of all modules.

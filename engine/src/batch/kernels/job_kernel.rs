@@ -2,8 +2,8 @@
 //!
 //! How a job runs them is not their concern, and how they are registered is the registry's.
 
-use super::registry::Param;
-use crate::compute::{Args, Kernel, Shapes, Value};
+use super::param::Param;
+use crate::compute::{Args, Kernel, Shapes, Value, cut};
 use crate::error::Result;
 use crate::memory::{Array, Element};
 use crate::report::Scalar;
@@ -92,7 +92,7 @@ pub trait JobKernel: Kernel + 'static {
 pub trait JobPlan: DeserializeOwned + Send + Sync + 'static {
     /// The elements of its array.
     type Element: Element;
-    /// The dimensions of its array; [`IxDyn`](ndarray::IxDyn) for any.
+    /// The dimensions of its array; [`IxDyn`](type@ndarray::IxDyn) for any.
     type Dim: Dimension;
     /// What it computes, in one line.
     const SUMMARY: &'static str;
@@ -154,7 +154,7 @@ pub fn chunks_of<K: Kernel>(kernel: &K, shapes: &[&[usize]]) -> u64 {
 }
 
 pub(super) fn chunks<K: Kernel>(kernel: &K, shapes: &Shapes) -> u64 {
-    shapes.extent().div_ceil(kernel.grain(shapes).max(1)) as u64
+    cut(kernel, K::Args::SPECS, shapes).1.chunks() as u64
 }
 
 /// A number that a step yields.

@@ -6,12 +6,12 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::catalogue::ArrayMeta;
-use super::check_input::CheckedInput;
 use super::checked::CheckedStep;
 use super::diagnose::Mistakes;
+use super::input::CheckedInput;
 use super::job::{Job, Step};
-use super::output_path::{OutputPath, REPORT};
+use crate::batch::kernels::catalogue::ArrayMeta;
+use crate::batch::output::output_path::{OutputPath, REPORT};
 
 struct Output {
     path: OutputPath,

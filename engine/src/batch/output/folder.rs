@@ -39,7 +39,19 @@ pub(crate) struct OutputFolder {
     directory: Directory,
     finished: bool,
     // Last: the lock is released after everything else is done.
-    _lock: File,
+    _lock: Lock,
+}
+
+/// The lock on a folder.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file would not do while a process that is just being started still has it.
+    fn drop(&mut self) {
+        // Should it fail, the lock ends with the last of these processes' copies all the same.
+        let _ = self.0.unlock();
+    }
 }
 
 impl OutputFolder {
@@ -129,7 +141,7 @@ fn look_for_report(directory: &Directory) -> Result<(), FolderError> {
     }
 }
 
-fn lock(directory: &Directory) -> Result<File, FolderError> {
+fn lock(directory: &Directory) -> Result<Lock, FolderError> {
     let path = directory.path_of(LOCK);
     let system = |error: std::io::Error| FolderError::system("lock", &path, error);
     let mut file = directory.file(LOCK, OFlag::O_RDWR | OFlag::O_CREAT)?;
@@ -148,5 +160,5 @@ fn lock(directory: &Directory) -> Result<File, FolderError> {
     file.set_len(0).map_err(system)?;
     file.rewind().map_err(system)?;
     writeln!(file, "{}", std::process::id()).map_err(system)?;
-    Ok(file)
+    Ok(Lock(file))
 }

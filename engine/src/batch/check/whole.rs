@@ -11,18 +11,18 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 use toml::Spanned;
 
-use super::catalogue::{ArrayMeta, Catalogue};
-use super::check_input::{self, CheckedInput};
-use super::check_memory;
-use super::check_output;
-use super::check_step;
 use super::checked::{CheckedJob, CheckedStep, Source};
 use super::diagnose::{JobErrors, Mistakes};
+use super::input::{self, CheckedInput};
 use super::job::Job;
+use super::memory;
 use super::order;
-use super::output_path::OutputPath;
+use super::output;
 use super::parse;
+use super::step;
 use super::wire::{Names, Wired};
+use crate::batch::kernels::catalogue::{ArrayMeta, Catalogue};
+use crate::batch::output::output_path::OutputPath;
 
 /// A job file's length at most.
 const JOB_BYTES_MAX: u64 = 1 << 20;
@@ -89,7 +89,7 @@ fn check_job(
     let names = Names::of(job, &kernels, mistakes);
     let base = path.parent().unwrap_or(Path::new(""));
     let inputs: Vec<Option<CheckedInput>> =
-        job.inputs.iter().map(|input| check_input::check(input, base, mistakes)).collect();
+        job.inputs.iter().map(|input| input::check(input, base, mistakes)).collect();
 
     let wired: Vec<Wired> = (0..job.steps.len()).map(|at| names.wire(job, at, mistakes)).collect();
     let reads: Vec<Vec<usize>> = wired.iter().map(Wired::steps_read).collect();
@@ -106,20 +106,20 @@ fn check_job(
             Source::Input(at) => inputs[at].as_ref().map(|input| input.meta.clone()),
             Source::Step(at) => results[at].clone().flatten(),
         };
-        let asked = check_step::Asked {
+        let asked = step::Asked {
             step: &job.steps[at],
             kernel: names.kernels[at],
             wired: &wired[at],
             meta_of: &meta_of,
         };
-        steps[at] = check_step::check(&asked, catalogue, mistakes);
+        steps[at] = step::check(&asked, catalogue, mistakes);
         results[at] = steps[at].as_ref().map(|step| step.result.clone());
     }
     let folder = output_folder(job, folder);
-    let outputs = check_output::check(job, &inputs, &mut steps, folder.as_deref(), mistakes);
+    let outputs = output::check(job, &inputs, &mut steps, folder.as_deref(), mistakes);
     let checked = assemble(job, folder?, inputs, steps, &order, outputs)?;
     let memory = crate::machine::Memory::here();
-    check_memory::check(&checked, job, memory.available(), mistakes);
+    memory::check(&checked, job, memory.available(), mistakes);
     Some(checked)
 }
 

@@ -1,13 +1,13 @@
 //! Runs a checked job on an engine: inputs, steps in order, output files as tasks beside them.
 
-use super::catalogue::ArrayMeta;
-use super::checked::{CheckedJob, CheckedStep, Source};
 use super::deaths::Deaths;
 use super::failure;
-use super::folder::OutputFolder;
 use super::load::load;
-use super::registry::Registry;
 use super::save::{SaveTask, Saved, save};
+use crate::batch::check::checked::{CheckedJob, CheckedStep, Source};
+use crate::batch::kernels::catalogue::ArrayMeta;
+use crate::batch::kernels::registry::Registry;
+use crate::batch::output::folder::OutputFolder;
 use crate::error::{Error, Result};
 use crate::memory::RawArray;
 use crate::report::{

@@ -7,10 +7,10 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::catalogue::{KernelInfo, ResultKind};
 use super::checked::{Binding, Source};
 use super::diagnose::{self, Mistakes};
 use super::job::{In, Job, Step};
+use crate::batch::kernels::catalogue::{KernelInfo, ResultKind};
 
 /// Every name that a step may use.
 #[derive(Debug)]

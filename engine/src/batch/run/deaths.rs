@@ -61,7 +61,7 @@ fn notice(buried: &Buried, step: Option<&str>) -> String {
         _ => format!("{what} is tried again"),
     };
     let (rank, cause) = (buried.death.rank, &buried.death.cause);
-    format!("gristmill: worker {rank} {cause}{about}; {next}, another worker takes its place")
+    format!("gristmill: worker {rank} {cause}{about}; {next}")
 }
 
 #[cfg(test)]

@@ -161,6 +161,8 @@ impl<K: JobKernel> Operation for Typed<K> {
         let spare_bytes = match &result {
             // The copy from before a merge, and what at least one worker has yet to merge.
             Some((Kind::Merge, meta)) => meta.bytes().saturating_mul(2),
+            // One accumulator at least.
+            Some((Kind::Accumulate, meta)) => meta.bytes(),
             _ => 0,
         };
         let result = result.map(|(_, meta)| meta);

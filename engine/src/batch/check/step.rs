@@ -5,12 +5,14 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::catalogue::{ArrayMeta, At, Catalogue, InputInfo, KernelInfo, NamedMeta, ResultKind};
+use crate::batch::kernels::catalogue::{
+    ArrayMeta, At, Catalogue, InputInfo, KernelInfo, NamedMeta, ResultKind,
+};
 
-use super::check_param;
 use super::checked::{Binding, CheckedStep, Source};
 use super::diagnose::{self, Mistakes};
 use super::job::{In, Step};
+use super::params;
 use super::wire::Wired;
 use crate::memory::ElementType;
 
@@ -30,7 +32,7 @@ pub(crate) fn check(
     mistakes: &mut Mistakes<'_>,
 ) -> Option<CheckedStep> {
     let (step, kernel) = (asked.step, asked.kernel?);
-    let params = check_param::check(step, kernel, mistakes);
+    let params = params::check(step, kernel, mistakes);
     let mut runs = Vec::new();
     let mut complete = asked.wired.complete && step.understood;
     for bindings in &asked.wired.runs {

@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::catalogue::ArrayMeta;
 use super::diagnose::{self, Mistakes};
 use super::job::Input;
+use crate::batch::kernels::catalogue::ArrayMeta;
 use crate::memory::ElementType;
 use crate::memory::NpyHeader;
 

@@ -1,8 +1,8 @@
 //! Output files as tasks: the workers write and hash them, while later steps compute.
 
 use super::load::real;
-use super::output_path::OutputPath;
-use super::whole_file::WholeFile;
+use crate::batch::output::output_path::OutputPath;
+use crate::batch::output::whole_file::WholeFile;
 use crate::memory::{ElementType, RawArray, RawHandle, Region};
 use crate::process;
 use crate::report::Palette;

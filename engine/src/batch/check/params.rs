@@ -3,9 +3,9 @@
 
 use toml::Value;
 
-use super::catalogue::{KernelInfo, ParamType};
 use super::diagnose::{self, Mistakes};
 use super::job::Step;
+use crate::batch::kernels::catalogue::{KernelInfo, ParamType};
 
 /// All parameters of the kernel with their values; `None` when one is unknown, missing or of the
 /// wrong type.

@@ -4,9 +4,9 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::catalogue::ArrayMeta;
-use super::check_input::CheckedInput;
-use super::output_path::OutputPath;
+use super::input::CheckedInput;
+use crate::batch::kernels::catalogue::ArrayMeta;
+use crate::batch::output::output_path::OutputPath;
 use crate::report::Palette;
 
 /// A job that can run: every name resolved, every default filled in.

@@ -1,9 +1,9 @@
 //! One step of a job's run: its kernel, once or for each array of a list, watched from beside.
 
-use super::checked::{Binding, CheckedStep};
-use super::operation::Made;
-use super::run::{Files, Run};
-use super::underway::Underway;
+use super::job::{Files, Run};
+use crate::batch::check::checked::{Binding, CheckedStep};
+use crate::batch::kernels::operation::Made;
+use crate::batch::kernels::underway::Underway;
 use crate::error::{Error, Result};
 use crate::memory::RawArray;
 use crate::report::{Ordered, StepBar, StepReport};

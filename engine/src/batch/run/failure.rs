@@ -1,7 +1,7 @@
 //! Errors of the engine in the words of a job: steps and kernels by their names there, not by those
 //! of Rust's types, and remedies that whoever wrote the job can use.
 
-use super::checked::CheckedStep;
+use crate::batch::check::checked::CheckedStep;
 use crate::error::{Error, Panic};
 use crate::report::bytes;
 

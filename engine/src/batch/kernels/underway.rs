@@ -18,7 +18,7 @@ pub(crate) struct Underway {
 
 impl Underway {
     /// Times an operation of at most `steps` steps, and says meanwhile that it runs.
-    pub(super) fn during<T>(&self, steps: u64, launch: impl FnOnce() -> T) -> T {
+    pub(crate) fn during<T>(&self, steps: u64, launch: impl FnOnce() -> T) -> T {
         self.steps.store(steps.max(1), Ordering::Release);
         let started = Instant::now();
         let value = launch();
@@ -30,7 +30,7 @@ impl Underway {
     }
 
     /// How many operations are done, the present one in part, if the engine is so far with it.
-    pub(super) fn part(&self, progress: Option<Progress>) -> f64 {
+    pub(crate) fn part(&self, progress: Option<Progress>) -> f64 {
         let (done, steps) = (self.done.load(Ordering::Acquire), self.steps.load(Ordering::Acquire));
         let part = match progress.filter(|_| steps > 0) {
             Some(now) => now.steps as f64 + now.done as f64 / now.chunks.max(1) as f64,
@@ -40,7 +40,7 @@ impl Underway {
     }
 
     /// How long the operations took.
-    pub(super) fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed)).as_secs_f64()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Files are read, not mapped: a file that somebody truncates meanwhile then ends as an error.
 
-use super::check_input::CheckedInput;
+use crate::batch::check::input::CheckedInput;
 use crate::error::{Error, Result};
 use crate::memory::{ElementType, RawArray};
 use crate::roles::Engine;

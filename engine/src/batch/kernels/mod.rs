@@ -1,0 +1,11 @@
+//! Kernels and plans as job files see them: what they say of themselves, by which names they go, and
+//! how they run with their types erased.
+
+pub(super) mod catalogue;
+pub(super) mod filled;
+pub(super) mod job_kernel;
+pub(super) mod operation;
+pub(super) mod operation_plan;
+pub(super) mod param;
+pub(super) mod registry;
+pub(super) mod underway;
