@@ -149,7 +149,11 @@ impl Builder {
         });
         let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|e| Error::system("making the supervisor's event", e))?;
-        let handle = Arc::new(Handle { stop: AtomicBool::new(false), event });
+        let handle = Arc::new(Handle {
+            stop: AtomicBool::new(false),
+            sleeps: AtomicBool::new(false),
+            event,
+        });
         let supervisor = Supervisor {
             core: Arc::clone(&core),
             handle: Arc::clone(&handle),

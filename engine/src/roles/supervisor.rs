@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::EventFd;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,8 @@ const WISHES_WAIT: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) stop: AtomicBool,
+    /// The supervisor waits without looking for wishes, as no task is out.
+    pub(crate) sleeps: AtomicBool,
     pub(crate) event: EventFd,
 }
 
@@ -48,6 +50,15 @@ impl Handle {
     pub(crate) fn wake(&self) {
         // Should the event fail, the supervisor still looks at its next occasion.
         let _ = self.event.write(1);
+    }
+
+    /// A task has been put: from now on somebody may ask for room. The supervisor says that it sleeps,
+    /// then looks for tasks; this looks at that after the task is there.
+    pub(crate) fn wake_for_task(&self) {
+        fence(Ordering::SeqCst);
+        if self.sleeps.load(Ordering::Relaxed) {
+            self.wake();
+        }
     }
 }
 
@@ -151,7 +162,11 @@ impl Supervisor {
 
     /// How long to wait for news, at most.
     fn timeout(&self) -> Option<Duration> {
-        self.recovering.map(patience).or_else(|| self.tasks_are_out().then_some(WISHES_WAIT))
+        self.handle.sleeps.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let looks = self.tasks_are_out();
+        self.handle.sleeps.store(!looks, Ordering::Relaxed);
+        self.recovering.map(patience).or_else(|| looks.then_some(WISHES_WAIT))
     }
 
     /// Whether some worker may ask for room.

@@ -132,10 +132,6 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
     pub(super) fn put_bytes(&mut self, bytes: &[u8]) -> Result<u64> {
         let core = &self.engine.core;
         core.refuse_without_workers()?;
-        if self.waiting.is_empty() {
-            // From now on somebody may ask for room, and the supervisor looks for that.
-            self.engine.handle.wake();
-        }
         let next = self.words().count_put();
         let base = self.room.offset() + next as usize % SLOTS * 2 * INLINE;
         let own = (bytes.len() > INLINE)
@@ -151,6 +147,7 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
         });
         let sequence = sequence.expect("has_free_slot was asked");
         self.waiting.insert(sequence, own);
+        self.engine.handle.wake_for_task();
         if core.control().board().anybody_asleep() {
             core.control().ring();
         }

@@ -222,9 +222,9 @@ impl<A: Atomics> Queue<A> {
         self.end_wish(sequence, Phase::Done);
     }
 
-    /// Whether an item waits to be leased, or is leased.
+    /// Whether an item is not done yet.
     pub(crate) fn is_at_work(&self) -> bool {
-        self.has_work() || self.states().any(|s| matches!(s.phase, Phase::Leased | Phase::Wants))
+        self.states().any(|state| !matches!(state.phase, Phase::Free | Phase::Done))
     }
 
     /// The items that want room for their results.
