@@ -10,8 +10,7 @@ use crate::machine::pin::CpuClaim;
 use crate::machine::{self, Machine, MemoryReason};
 use crate::memory::{Budget, Memory, Region};
 use crate::process;
-use nix::sys::eventfd::{EfdFlags, EventFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 /// Where workers run.
@@ -109,22 +108,7 @@ impl Builder {
         super::worker::check_entry()?;
         let machine = Machine::for_start(self.workers.is_some());
         let workers = self.workers.unwrap_or_else(|| machine.worker_count().workers);
-        if workers == 0 || workers > WORKERS_MAX {
-            return Err(Error::Limit {
-                what: "the number of workers",
-                asked: workers as u64,
-                limit: WORKERS_MAX as u64,
-                remedy: "ask for at least 1, or leave it out for one per CPU",
-            });
-        }
-        if self.attempts == Some(0) {
-            return Err(Error::Limit {
-                what: "the number of attempts that a chunk gets",
-                asked: 0,
-                limit: u32::MAX.into(),
-                remedy: "ask for at least 1",
-            });
-        }
+        self.check_numbers(workers)?;
         self.check_pins(&machine)?;
         let oversubscribed = workers > machine.cpus.len();
         let spins = self.wait.spins(oversubscribed);
@@ -147,13 +131,7 @@ impl Builder {
             spins: if workers < machine.cpus.len() { spins } else { spins.min(SPINS_SHARED) },
             cpus,
         });
-        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
-            .map_err(|e| Error::system("making the supervisor's event", e))?;
-        let handle = Arc::new(Handle {
-            stop: AtomicBool::new(false),
-            sleeps: AtomicBool::new(false),
-            event,
-        });
+        let handle = Arc::new(Handle::new()?);
         let supervisor = Supervisor {
             core: Arc::clone(&core),
             handle: Arc::clone(&handle),
@@ -178,6 +156,26 @@ impl Builder {
             _claims: claims,
         };
         started.map(|()| engine)
+    }
+
+    fn check_numbers(&self, workers: usize) -> Result<()> {
+        if workers == 0 || workers > WORKERS_MAX {
+            return Err(Error::Limit {
+                what: "the number of workers",
+                asked: workers as u64,
+                limit: WORKERS_MAX as u64,
+                remedy: "ask for at least 1, or leave it out for one per CPU",
+            });
+        }
+        if self.attempts == Some(0) {
+            return Err(Error::Limit {
+                what: "the number of attempts that a chunk gets",
+                asked: 0,
+                limit: u32::MAX.into(),
+                remedy: "ask for at least 1",
+            });
+        }
+        Ok(())
     }
 
     /// CPUs that were asked for by number must be there.

@@ -11,7 +11,7 @@ use crate::memory::Permit;
 use crate::process::{self, Child, Handover};
 use crate::shared::protocol::Culprit;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::eventfd::EventFd;
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
@@ -46,6 +46,12 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
+    pub(crate) fn new() -> Result<Handle> {
+        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|e| Error::system("making the supervisor's event", e))?;
+        Ok(Handle { stop: AtomicBool::new(false), sleeps: AtomicBool::new(false), event })
+    }
+
     /// Lets the supervisor look around.
     pub(crate) fn wake(&self) {
         // Should the event fail, the supervisor still looks at its next occasion.
