@@ -64,12 +64,16 @@ fn workers_leave_signals_to_the_coordinator() {
 
 #[test]
 fn there_is_no_bad_moment_for_a_signal() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
     use std::os::unix::process::{CommandExt, ExitStatusExt};
     for moment in 0..40 {
         let place = Place::with_steps(MINUTES);
         let mut command = place.command(&["run", "job.toml", "--out", "o", "--quiet"]);
         // A group of its own: all of it gets the signal, as from a terminal.
         command.process_group(0).stderr(std::process::Stdio::piped());
+        // In a shell's background the signal is ignored until the program listens: then it is lost.
+        // SAFETY: one system call, as is allowed between fork and exec.
+        unsafe { command.pre_exec(|| Ok(signal(Signal::SIGINT, SigHandler::SigDfl).map(drop)?)) };
         let child = command.spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_micros(1500 * moment));
         super::started::send(-(child.id() as i32), SIGINT);
