@@ -82,6 +82,7 @@ fn a_condition_that_panics_is_not_blamed_on_the_kernel_before_it() {
         .to_string();
     assert!(error.contains("a condition of the plan") && error.contains("len is 10"), "{error}");
     assert!(!error.contains("Len"), "{error}");
+    assert_eq!(engine.sum(&x).unwrap(), 20.0);
 }
 
 #[test]

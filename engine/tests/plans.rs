@@ -182,23 +182,6 @@ fn a_plan_of_many_small_steps_wraps_the_tags() {
 }
 
 #[test]
-fn a_condition_that_panics_is_an_error() {
-    let engine = engine(2);
-    let x = engine.filled(10, 2.0).unwrap();
-    let error = engine
-        .plan(|p| {
-            let x = p.read(&x);
-            p.repeat(3, |p| {
-                let dot = p.step(&Dot, (&x, &x));
-                p.until(dot, |dot| panic!("dot is {dot}"));
-            })
-        })
-        .unwrap_err();
-    assert!(error.to_string().contains("dot is 40"), "{error}");
-    assert_eq!(engine.sum(&x).unwrap(), 20.0);
-}
-
-#[test]
 fn cancelling_ends_a_launch_with_its_own_error() {
     let engine = engine(2);
     let mut x = engine.filled(64, 0.0).unwrap();

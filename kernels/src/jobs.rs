@@ -19,6 +19,7 @@ use std::marker::PhantomData;
 ///
 /// `map` and `zip_map` are not among them, as a job file cannot hold their closures, nor are
 /// [`Fill`](crate::Fill) and the random numbers, as they have no input to take a shape from.
+/// [`Transpose`](crate::Transpose) is not among them yet.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {

@@ -31,7 +31,7 @@
 //! | [`Slope`], [`Hillshade`] | rows with halo 1, rows written | maps |
 //! | [`SkyView`] | whole grid read, rows written | a map |
 //! | [`Heat`], [`heat`] | rows with halo 1, rows written | a grid, its greatest change |
-//! | [`Uniform`], [`PiHits`] | written | random numbers |
+//! | [`Uniform`], [`PiHits`] | written | random numbers, counts of hits |
 //!
 //! # The same bits
 //!

@@ -6,7 +6,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 0 to 4 KiB | guard page, never accessible |
-//! | 4 KiB to 4 MiB - 4 KiB | control block (floor 6 knows its fields) |
+//! | 4 KiB to 4 MiB - 4 KiB | control block (floor 5 knows its fields) |
 //! | 4 MiB - 4 KiB to 4 MiB | guard page |
 //! | 4 MiB to capacity | blocks handed out by the allocator |
 //!

@@ -56,7 +56,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`], before anything is touched.
+    /// [`Error::OutOfMemory`], before anything is touched; [`Error::Refused`] for a shape that fits no
+    /// memory; [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
     pub fn zeros<T: Element, S: IntoDimension>(&self, shape: S) -> Result<Array<T, S::Dim>> {
         let dim = shape.into_dimension();
         let array = self.array(dim, "an array of zeros")?;
@@ -67,7 +68,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`], before anything is touched.
+    /// [`Error::OutOfMemory`], before anything is touched; [`Error::Refused`] for a shape that fits no
+    /// memory; [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
     pub fn filled<T: Element, S: IntoDimension>(
         &self,
         shape: S,
@@ -82,7 +84,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`], before anything is touched.
+    /// [`Error::OutOfMemory`], before anything is touched; [`Error::Refused`] for a shape that fits no
+    /// memory; [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
     pub fn from_fn<T, S, F>(&self, shape: S, mut f: F) -> Result<Array<T, S::Dim>>
     where
         T: Element,
@@ -100,7 +103,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`], before anything is touched.
+    /// [`Error::OutOfMemory`], before anything is touched; [`Error::Refused`] for a shape that fits no
+    /// memory; [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
     pub fn array_from<T, S, D>(&self, array: &ArrayBase<S, D>) -> Result<Array<T, D>>
     where
         T: Element,
@@ -112,7 +116,8 @@ impl Engine {
         Ok(copy)
     }
 
-    /// The array in a `.npy` file: C order, this machine's byte order, elements `T`.
+    /// The array in a `.npy` file: C order, this machine's byte order, elements `T`. The workers read
+    /// it, each its own part.
     ///
     /// ```
     /// # fn main() -> gristmill::Result<()> {
@@ -129,7 +134,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::File`] says what is wrong with the file, and the remedy; [`Error::OutOfMemory`].
+    /// [`Error::File`] says what is wrong with the file, and the remedy; [`Error::OutOfMemory`];
+    /// [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
     pub fn open_npy<T: Element, D: Dimension>(
         &self,
         path: impl AsRef<std::path::Path>,

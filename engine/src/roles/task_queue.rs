@@ -73,7 +73,7 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
     /// # Errors
     ///
     /// [`Error::NotPortable`] if the parameters cannot be sent; [`Error::OutOfMemory`];
-    /// [`Error::NoWorkers`].
+    /// [`Error::NoWorkers`]; [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
     pub fn put(&mut self, params: &P) -> Result<u64> {
         self.engine.core.refuse_other_processes()?;
         let bytes = encode(params)?;

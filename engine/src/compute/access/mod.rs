@@ -9,7 +9,7 @@
 //! | `Halo<T, D>` | a [`HaloView`]: its rows, and neighbours up to the kernel's halo | cut |
 //! | `Tile<T>`, `TileOut<T>` | `ArrayView2<T>`, `ArrayViewMut2<T>` of a rectangle | cut into tiles |
 //! | `Whole<T>`, `Whole<T, D>` | `&[T]`, `ArrayView<T, D>` of all of it | read by all |
-//! | `Merge<T, Op>` | `&mut [T]`: a private accumulator, merged exactly once | a reduction cell |
+//! | `Merge<T, Op>` | `&mut [T]`: a private accumulator, merged exactly once | a reduction cell; of floats, one per group |
 //!
 //! Without a `D` an array of any dimension is cut by elements in C order; with a `D` it is cut by
 //! rows (its first axis). All cut arrays of a kernel must have the same number of pieces to cut;
