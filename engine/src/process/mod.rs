@@ -3,6 +3,7 @@
 mod death;
 pub(crate) mod entry;
 pub(crate) mod fault;
+pub(crate) mod forks;
 mod hygiene;
 mod image;
 mod relay;

@@ -121,7 +121,7 @@ impl Builder {
         let core = Arc::new(Core {
             memory: Memory::new(region, budget()),
             workers,
-            owner: std::process::id(),
+            forks: process::forks::count(),
             attempts_max: self.attempts.unwrap_or(3),
             running: Mutex::new(Running::default()),
             queues: Mutex::default(),

@@ -20,8 +20,8 @@ pub(crate) const SPINS_SHARED: u32 = 200;
 pub(crate) struct Core {
     pub(crate) memory: Arc<Memory>,
     pub(crate) workers: usize,
-    /// The process that started the engine.
-    pub(crate) owner: u32,
+    /// The count of forks when the engine was started.
+    pub(crate) forks: u32,
     /// Attempts that a chunk or a task gets.
     pub(crate) attempts_max: u32,
     pub(crate) running: Mutex<Running>,
@@ -130,9 +130,9 @@ impl Core {
 
     /// An error in a process that cannot launch: a worker, or a child that was forked.
     pub(crate) fn refuse_other_processes(&self) -> Result<()> {
-        match std::process::id() {
+        match crate::process::forks::count() {
             _ if crate::process::is_worker() => Err(Error::InsideWorker),
-            own if own != self.owner => Err(Error::Forked),
+            forks if forks != self.forks => Err(Error::Forked),
             _ => Ok(()),
         }
     }
