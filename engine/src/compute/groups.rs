@@ -8,6 +8,7 @@
 use super::access::{MergeOp, Out, Whole};
 use super::chunk::Chunk;
 use super::kernel::Kernel;
+use super::reduce::fold_pairwise;
 use crate::memory::Element;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
@@ -38,21 +39,15 @@ impl<T: Element, Op: MergeOp<T>> Kernel for FoldGroups<T, Op> {
     }
 
     fn run(&self, chunk: Chunk, (groups, into): (&[T], &mut [T])) {
-        // One pending accumulator per set bit of the number of groups taken in, as `reduce::fold`.
-        let mut pending: Vec<Vec<T>> = vec![];
-        let merge = |mut left: Vec<T>, right: &[T]| {
-            left.iter_mut().zip(right).for_each(|(left, right)| Op::merge(left, *right));
+        let own_part = |group: usize| {
+            let start = group * chunk.extent();
+            groups[start + chunk.start()..][..chunk.len()].to_vec()
+        };
+        let merge = |mut left: Vec<T>, right: Vec<T>| {
+            left.iter_mut().zip(right).for_each(|(left, right)| Op::merge(left, right));
             left
         };
-        for (number, group) in groups.chunks_exact(chunk.extent()).enumerate() {
-            let mut carry = group[chunk.range()].to_vec();
-            for _ in 0..(number + 1).trailing_zeros() {
-                let left = pending.pop().expect("one pending value per bit of the counter");
-                carry = merge(left, &carry);
-            }
-            pending.push(carry);
-        }
-        let folded = pending.into_iter().rev().reduce(|right, left| merge(left, &right));
+        let folded = fold_pairwise(groups.len() / chunk.extent(), own_part, merge);
         match folded {
             Some(folded) => into.copy_from_slice(&folded),
             None => into.fill_with(Op::identity),

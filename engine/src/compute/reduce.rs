@@ -271,21 +271,27 @@ tuple_output!(A a p, B b q, C c r, D d s, E e t);
 tuple_output!(A a p, B b q, C c r, D d s, E e t, F f u);
 
 /// Folds the values of `n` chunks, given by number, along the fixed tree.
-pub(crate) fn fold<O: Output>(n: usize, mut value: impl FnMut(usize) -> O::Value) -> O::Value {
+pub(crate) fn fold<O: Output>(n: usize, value: impl FnMut(usize) -> O::Value) -> O::Value {
+    fold_pairwise(n, value, O::combine).unwrap_or_else(O::identity)
+}
+
+/// The fixed tree itself, over values of any kind; none of none.
+pub(crate) fn fold_pairwise<V>(
+    n: usize,
+    mut value: impl FnMut(usize) -> V,
+    mut combine: impl FnMut(V, V) -> V,
+) -> Option<V> {
     // One pending value per set bit of the number of values taken in so far.
-    let mut pending: Vec<O::Value> = Vec::with_capacity(usize::BITS as usize);
+    let mut pending: Vec<V> = Vec::with_capacity(usize::BITS as usize);
     for chunk in 0..n {
         let mut carry = value(chunk);
         for _ in 0..(chunk + 1).trailing_zeros() {
             let left = pending.pop().expect("one pending value per bit of the counter");
-            carry = O::combine(left, carry);
+            carry = combine(left, carry);
         }
         pending.push(carry);
     }
-    let last = pending.pop();
-    last.map_or_else(O::identity, |last| {
-        pending.into_iter().rev().fold(last, |right, left| O::combine(left, right))
-    })
+    pending.into_iter().rev().reduce(|right, left| combine(left, right))
 }
 
 #[cfg(test)]

@@ -160,20 +160,21 @@ impl Engine {
         offset_bytes: u64,
         bytes: &mut Elements<u8>,
     ) -> Result<(), Unread> {
-        let (pid, descriptor) = (std::process::id(), file.as_raw_fd());
-        let identity = ReadFile::identity_of(file).map_err(Unread::File)?;
-        let kernel = ReadFile { pid, descriptor, identity, offset_bytes };
-        let denied = [libc::EACCES, libc::EPERM, libc::ENOENT].map(|code| code as u32);
-        let answer =
-            if bytes.len() < LAUNCH_MIN { denied[0] } else { self.run(&kernel, &mut *bytes)? };
-        match answer {
-            0 => Ok(()),
-            ReadFile::CUT_SHORT => Err(Unread::File(ErrorKind::UnexpectedEof.into())),
-            code if denied.contains(&code) => {
-                file.read_exact_at(bytes.as_mut_slice(), offset_bytes).map_err(Unread::File)
+        if bytes.len() >= LAUNCH_MIN {
+            let (pid, descriptor) = (std::process::id(), file.as_raw_fd());
+            let identity = ReadFile::identity_of(file).map_err(Unread::File)?;
+            let kernel = ReadFile { pid, descriptor, identity, offset_bytes };
+            let denied = [libc::EACCES, libc::EPERM, libc::ENOENT].map(|code| code as u32);
+            match self.run(&kernel, &mut *bytes)? {
+                0 => return Ok(()),
+                ReadFile::CUT_SHORT => return Err(Unread::File(ErrorKind::UnexpectedEof.into())),
+                code if denied.contains(&code) => {}
+                code => {
+                    return Err(Unread::File(std::io::Error::from_raw_os_error(code as i32)));
+                }
             }
-            code => Err(Unread::File(std::io::Error::from_raw_os_error(code as i32))),
         }
+        file.read_exact_at(bytes.as_mut_slice(), offset_bytes).map_err(Unread::File)
     }
 
     /// An array of zeros whose pages the workers have made present on their home chunks.
