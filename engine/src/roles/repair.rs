@@ -3,9 +3,9 @@
 
 use super::coordinator::Core;
 use crate::memory::Permit;
-use crate::shared::cell::{self, CellHost, Owner, Record};
+use crate::shared::cell::{self, CellRepairer, Owner, Record};
 use crate::shared::lock::RobustLock;
-use crate::shared::protocol::{Hardware, Outcome, Point, Surroundings};
+use crate::shared::protocol::{Hardware, Point, Surroundings};
 use std::convert::Infallible;
 use std::sync::atomic::AtomicU64;
 
@@ -32,7 +32,7 @@ impl Surroundings for Repairer<'_> {
     fn wake_all(&mut self) {}
 }
 
-impl CellHost<Hardware> for Repairer<'_> {
+impl CellRepairer<Hardware> for Repairer<'_> {
     fn record(&self) -> &Record<Hardware> {
         &self.core.control().cell
     }
@@ -57,17 +57,5 @@ impl CellHost<Hardware> for Repairer<'_> {
     fn put_pre_image_back(&mut self, permit: &Permit) {
         let areas = self.core.lock_running().areas();
         self.core.region().put_back(permit, areas.pre_image());
-    }
-
-    fn keep_pre_image(&mut self, _: &Permit) {
-        unreachable!("the coordinator never merges");
-    }
-
-    fn merge(&mut self, _: &Permit, _: bool) -> Outcome {
-        unreachable!("the coordinator never merges");
-    }
-
-    fn commit_is_due(&self) -> bool {
-        false
     }
 }

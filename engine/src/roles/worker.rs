@@ -7,7 +7,7 @@ use crate::compute::{
 use crate::machine::futex;
 use crate::memory::{Permit, Region};
 use crate::process::{Handover, entry, fault};
-use crate::shared::cell::{CellHost, Owner, Record};
+use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
 use crate::shared::lock::RobustLock;
 use crate::shared::protocol::{Board, Hardware, Host, Outcome, Point, Step, Surroundings, Turn};
 use crate::shared::queue::{Lease, Queue};
@@ -298,7 +298,7 @@ impl Host<Hardware> for Worker {
     }
 }
 
-impl CellHost<Hardware> for Worker {
+impl CellRepairer<Hardware> for Worker {
     fn record(&self) -> &Record<Hardware> {
         &self.control.cell
     }
@@ -319,16 +319,18 @@ impl CellHost<Hardware> for Worker {
         self.lock.unlock();
     }
 
-    fn keep_pre_image(&mut self, permit: &Permit) {
-        let region = self.region;
-        let (loaded, step, _) = self.parts();
-        loaded.keep_pre_image(permit, region, step);
-    }
-
     fn put_pre_image_back(&mut self, permit: &Permit) {
         if let Some(loaded) = &self.loaded {
             self.region.put_back(permit, loaded.program.areas.pre_image());
         }
+    }
+}
+
+impl CellHost<Hardware> for Worker {
+    fn keep_pre_image(&mut self, permit: &Permit) {
+        let region = self.region;
+        let (loaded, step, _) = self.parts();
+        loaded.keep_pre_image(permit, region, step);
     }
 
     fn merge(&mut self, permit: &Permit, first: bool) -> Outcome {

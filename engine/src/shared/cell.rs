@@ -49,8 +49,8 @@ pub(crate) enum Owner {
     Died,
 }
 
-/// What the cell asks of whoever merges into it or repairs it.
-pub(crate) trait CellHost<A: Atomics>: Surroundings {
+/// What the cell asks of whoever repairs it.
+pub(crate) trait CellRepairer<A: Atomics>: Surroundings {
     fn record(&self) -> &Record<A>;
     /// The mark of a chunk of the current step.
     fn cell_mark(&self, chunk: usize) -> Option<&A::U64>;
@@ -58,10 +58,14 @@ pub(crate) trait CellHost<A: Atomics>: Surroundings {
     /// The record is repaired: the lock of the dead owner is in order again.
     fn consistent(&mut self);
     fn unlock(&mut self);
-    /// Copies the cell's data to the pre-image.
-    fn keep_pre_image(&mut self, permit: &Permit);
     /// Copies the pre-image back.
     fn put_pre_image_back(&mut self, permit: &Permit);
+}
+
+/// What the cell asks of whoever merges into it.
+pub(crate) trait CellHost<A: Atomics>: CellRepairer<A> {
+    /// Copies the cell's data to the pre-image.
+    fn keep_pre_image(&mut self, permit: &Permit);
     /// Merges the private accumulator into the data, which counts as the identity if `first`.
     /// Where it fails the data may be torn.
     fn merge(&mut self, permit: &Permit, first: bool) -> Outcome;
@@ -95,7 +99,7 @@ impl<A: Atomics> Record<A> {
 }
 
 /// Takes the lock, repairing what a dead owner left.
-pub(crate) fn lock_and_repair<A: Atomics, H: CellHost<A>>(host: &mut H) -> Result<(), H::Died> {
+pub(crate) fn lock_and_repair<A: Atomics, H: CellRepairer<A>>(host: &mut H) -> Result<(), H::Died> {
     if host.lock() == Owner::Released {
         return host.at(Point::CellLocked);
     }

@@ -1,12 +1,12 @@
 //! The model's coordinator: what the roles do with the protocol, without processes.
 
 use super::super::coordinator::Culprit;
-use super::super::worker::{Outcome, Point, Surroundings};
+use super::super::worker::{Point, Surroundings};
 use super::Checker;
 use super::host::Worker;
 use super::world::{FAILED, FINISHED, FOLD_DIED, Fate, Frame, Plan, World};
 use crate::memory::Permit;
-use crate::shared::cell::{self, CellHost, Owner, Record};
+use crate::shared::cell::{self, CellRepairer, Owner, Record};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -215,7 +215,7 @@ impl<C: Checker> Surroundings for Repairer<'_, C> {
     fn wake_all(&mut self) {}
 }
 
-impl<C: Checker> CellHost<C> for Repairer<'_, C> {
+impl<C: Checker> CellRepairer<C> for Repairer<'_, C> {
     fn record(&self) -> &Record<C> {
         &self.0.record
     }
@@ -236,17 +236,5 @@ impl<C: Checker> CellHost<C> for Repairer<'_, C> {
 
     fn put_pre_image_back(&mut self, _: &Permit) {
         self.0.put_pre_image_back(false);
-    }
-
-    fn keep_pre_image(&mut self, _: &Permit) {
-        unreachable!("the coordinator never merges");
-    }
-
-    fn merge(&mut self, _: &Permit, _: bool) -> Outcome {
-        unreachable!("the coordinator never merges");
-    }
-
-    fn commit_is_due(&self) -> bool {
-        false
     }
 }

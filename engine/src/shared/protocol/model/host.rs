@@ -4,7 +4,7 @@ use super::super::worker::{Host, Outcome, Point, Step, Surroundings, Turn};
 use super::Checker;
 use super::world::{CHUNKS, END, FAILED, FINISHED, Fate, Frame, Kind, World};
 use crate::memory::Permit;
-use crate::shared::cell::{CellHost, Owner, Record};
+use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -198,7 +198,7 @@ impl<C: Checker> Host<C> for Worker<C> {
     }
 }
 
-impl<C: Checker> CellHost<C> for Worker<C> {
+impl<C: Checker> CellRepairer<C> for Worker<C> {
     fn record(&self) -> &Record<C> {
         &self.world.record
     }
@@ -217,6 +217,12 @@ impl<C: Checker> CellHost<C> for Worker<C> {
         self.world.unlock();
     }
 
+    fn put_pre_image_back(&mut self, _: &Permit) {
+        self.world.put_pre_image_back(self.torn(Point::PutBack));
+    }
+}
+
+impl<C: Checker> CellHost<C> for Worker<C> {
     fn keep_pre_image(&mut self, _: &Permit) {
         let deadly = self.world.spec(self.frame).deadly_commit;
         if deadly.is_some_and(|chunk| self.private.contains(&chunk)) {
@@ -226,10 +232,6 @@ impl<C: Checker> CellHost<C> for Worker<C> {
         for (to, from) in self.world.pre_image.iter().zip(&self.world.counts).take(half) {
             C::write(to, C::read(from));
         }
-    }
-
-    fn put_pre_image_back(&mut self, _: &Permit) {
-        self.world.put_pre_image_back(self.torn(Point::PutBack));
     }
 
     fn merge(&mut self, _: &Permit, first: bool) -> Outcome {
