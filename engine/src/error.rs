@@ -1,6 +1,7 @@
 //! Floor 0: what can go wrong, as values that say what happened, where, and what to do.
 
 use std::fmt;
+use std::time::Duration;
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -327,8 +328,24 @@ pub enum Cause {
         /// The exit status.
         status: i32,
     },
+    /// It was ended, as its chunk or task had not got on for longer than the deadline.
+    Deadline {
+        /// The deadline.
+        limit: Duration,
+        /// For how long it had not got on.
+        ran: Duration,
+    },
+    /// It was killed to try what happens then: [`Engine::disturb`](crate::Engine::disturb).
+    Disturbed,
     /// It was reaped by somebody else, so nothing is known.
     Unknown,
+}
+
+impl Cause {
+    /// Whether a death of this cause is held against what the worker was about.
+    pub(crate) fn is_an_attempt(&self) -> bool {
+        *self != Cause::Disturbed
+    }
 }
 
 impl fmt::Display for Cause {
@@ -342,6 +359,11 @@ impl fmt::Display for Cause {
                 write!(f, "overflowed its stack of {limit_bytes} bytes (`ulimit -s`)")
             }
             Cause::Exit { status } => write!(f, "exited with status {status}"),
+            Cause::Deadline { limit, ran } => {
+                let [limit, ran] = [limit, ran].map(Duration::as_secs_f64);
+                write!(f, "ran for {ran:.3} s and was ended, as the deadline is {limit} s")
+            }
+            Cause::Disturbed => write!(f, "was killed to try what happens then"),
             Cause::Unknown => write!(f, "ended, and another part of the program reaped it"),
         }
     }

@@ -34,7 +34,7 @@ pub(crate) fn reap(rank: usize, child: &mut Child, faults: &FaultWords) -> Optio
 ///
 /// Asks the system itself: nix has no value for deaths by real-time signals.
 fn wait(child: &Child) -> Result<Option<Cause>, ()> {
-    let pidfd = child.pidfd().as_raw_fd() as libc::id_t;
+    let pidfd = child.pidfd.fd().as_raw_fd() as libc::id_t;
     loop {
         // SAFETY: all zeroes are a valid `siginfo_t`.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
@@ -65,6 +65,6 @@ fn signal_name(number: i32) -> String {
 
 fn is_readable(child: &Child) -> bool {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let mut fds = [PollFd::new(child.pidfd(), PollFlags::POLLIN)];
+    let mut fds = [PollFd::new(child.pidfd.fd(), PollFlags::POLLIN)];
     matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1))
 }

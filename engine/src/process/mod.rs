@@ -6,6 +6,7 @@ pub(crate) mod fault;
 pub(crate) mod forks;
 mod hygiene;
 mod image;
+mod pidfd;
 mod relay;
 mod spawn;
 
@@ -14,6 +15,7 @@ pub(crate) use death::reap;
 pub(crate) use entry::worker_region;
 pub(crate) use entry::{Handover, is_worker, refuse_inherited_handover};
 pub(crate) use image::{offset_in_executable, reference_at};
+pub(crate) use pidfd::Pidfd;
 pub(crate) use relay::Relay;
 #[cfg(feature = "cli")]
 pub(crate) use relay::send_lines_to;

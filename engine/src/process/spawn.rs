@@ -5,10 +5,11 @@
 
 use super::entry::{Handover, VARIABLE};
 use super::hygiene::THREAD_VARIABLES;
+use super::pidfd::Pidfd;
 use super::relay::Relay;
 use crate::error::{Error, Result};
 use crate::memory::Region;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -16,25 +17,8 @@ use std::process::{Command, Stdio};
 #[derive(Debug)]
 pub(crate) struct Child {
     pub(crate) pid: i32,
-    /// Becomes readable when all threads of the process are gone.
-    pidfd: OwnedFd,
+    pub(crate) pidfd: Pidfd,
     pub(crate) relays: [Relay; 2],
-}
-
-impl Child {
-    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
-    }
-
-    /// Kills it; it is dead only once it has been reaped.
-    pub(crate) fn kill(&self) {
-        let no_details = std::ptr::null::<libc::siginfo_t>();
-        let pidfd = self.pidfd.as_raw_fd();
-        // By descriptor, as the number may be another's if somebody else has reaped it. It fails
-        // only if the process is gone already.
-        // SAFETY: a plain system call; not in nix 0.31.
-        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, libc::SIGKILL, no_details, 0) };
-    }
 }
 
 /// Starts a worker. To be called by a thread that lives as long as the worker shall: it dies when
@@ -62,7 +46,7 @@ pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
     let pid = child.id() as i32;
     let stdout = Relay::new(handover.rank, OwnedFd::from(child.stdout.take().expect("piped")));
     let stderr = Relay::new(handover.rank, OwnedFd::from(child.stderr.take().expect("piped")));
-    match open_pidfd(pid) {
+    match Pidfd::open(pid) {
         Ok(pidfd) => Ok(Child { pid, pidfd, relays: [stdout, stderr] }),
         Err(error) => {
             let _ = child.kill();
@@ -70,15 +54,4 @@ pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
             Err(error)
         }
     }
-}
-
-fn open_pidfd(pid: i32) -> Result<OwnedFd> {
-    // SAFETY: a plain system call; not in nix 0.31.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    if fd < 0 {
-        let reason = std::io::Error::last_os_error();
-        return Err(Error::system("watching a worker (pidfd_open, Linux 5.3)", reason));
-    }
-    // SAFETY: the kernel has just given us this descriptor.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

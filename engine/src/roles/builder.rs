@@ -2,8 +2,9 @@
 
 use super::coordinator::{Core, Counters, Running, SPINS_SHARED};
 use super::engine::Engine;
+use super::handle::Handle;
 use super::launch::Launchpad;
-use super::supervisor::{Handle, Supervisor};
+use super::supervisor::Supervisor;
 use crate::compute::{Control, WORKERS_MAX};
 use crate::error::{Error, Result};
 use crate::machine::pin::CpuClaim;
@@ -131,7 +132,7 @@ impl Builder {
             spins: if workers < machine.cpus.len() { spins } else { spins.min(SPINS_SHARED) },
             cpus,
         });
-        let handle = Arc::new(Handle::new()?);
+        let handle = Arc::new(Handle::new(workers)?);
         let supervisor = Supervisor {
             core: Arc::clone(&core),
             handle: Arc::clone(&handle),

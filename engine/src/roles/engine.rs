@@ -2,8 +2,8 @@
 
 use super::builder::Builder;
 use super::coordinator::{Core, Progress, Stats};
+use super::handle::Handle;
 use super::launch::Launchpad;
-use super::supervisor::Handle;
 use super::tasks::Tasks;
 use crate::compute::{
     Args, Kernel, Map, Plan, PlanResult, Portable, Reduce, ReduceWith, Summand, Total, Value,

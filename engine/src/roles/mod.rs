@@ -2,8 +2,10 @@
 
 mod arrays;
 mod builder;
+mod burial;
 mod coordinator;
 mod engine;
+mod handle;
 mod launch;
 mod open_queue;
 #[cfg(feature = "cli")]
@@ -12,6 +14,7 @@ mod repair;
 mod supervisor;
 mod task_queue;
 mod tasks;
+mod watch;
 mod worker;
 
 pub use builder::{Builder, Pin, Wait};
@@ -21,3 +24,4 @@ pub use coordinator::{Progress, Stats};
 pub use engine::Engine;
 pub use task_queue::TaskQueue;
 pub use tasks::{TaskResults, Tasks, Unordered};
+pub use watch::Disturbance;

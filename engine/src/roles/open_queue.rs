@@ -55,7 +55,9 @@ impl Core {
             for sequence in words.leases_of(rank) {
                 any = true;
                 let deaths = deaths.entry(sequence).or_default();
-                deaths.push(death.clone());
+                if death.cause.is_an_attempt() {
+                    deaths.push(death.clone());
+                }
                 if deaths.len() as u32 >= self.attempts_max {
                     let outcome = TaskOutcome::Died as u64;
                     words.slot(sequence).outcome.store(outcome, Ordering::Relaxed);

@@ -3,18 +3,17 @@
 //!
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
-use super::coordinator::{About, Buried, Core, Publisher};
+use super::coordinator::{Core, Publisher};
+use super::handle::Handle;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
 use crate::error::{DeathRecord, Error, Result};
-use crate::memory::Permit;
 use crate::process::{self, Child, Handover};
-use crate::shared::protocol::Culprit;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::Signal;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -36,38 +35,6 @@ const REPLACEMENT_TAKES: Duration = Duration::from_millis(100);
 /// A worker that asks for room while no thread of the coordinator waits is answered after this time.
 const WISHES_WAIT: Duration = Duration::from_millis(2);
 
-/// How the engine talks to its supervisor.
-#[derive(Debug)]
-pub(crate) struct Handle {
-    pub(crate) stop: AtomicBool,
-    /// The supervisor waits without looking for wishes, as no task is out.
-    pub(crate) sleeps: AtomicBool,
-    pub(crate) event: EventFd,
-}
-
-impl Handle {
-    pub(crate) fn new() -> Result<Handle> {
-        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
-            .map_err(|e| Error::system("making the supervisor's event", e))?;
-        Ok(Handle { stop: AtomicBool::new(false), sleeps: AtomicBool::new(false), event })
-    }
-
-    /// Lets the supervisor look around.
-    pub(crate) fn wake(&self) {
-        // Should the event fail, the supervisor still looks at its next occasion.
-        let _ = self.event.write(1);
-    }
-
-    /// A task has been put: from now on somebody may ask for room. The supervisor says that it sleeps,
-    /// then looks for tasks; this looks at that after the task is there.
-    pub(crate) fn wake_for_task(&self) {
-        fence(Ordering::SeqCst);
-        if self.sleeps.load(Ordering::Relaxed) {
-            self.wake();
-        }
-    }
-}
-
 pub(crate) struct Supervisor {
     pub(crate) core: Arc<Core>,
     pub(crate) handle: Arc<Handle>,
@@ -84,7 +51,7 @@ pub(crate) struct Supervisor {
 pub(crate) struct Post {
     child: Option<Child>,
     /// Since a worker of this rank was last ready.
-    failed_starts: u32,
+    pub(super) failed_starts: u32,
 }
 
 impl Supervisor {
@@ -122,7 +89,8 @@ impl Supervisor {
     fn start(&mut self, rank: usize) -> Result<()> {
         let parent = std::process::id() as i32;
         let handover = Handover { rank, parent, nonce: self.nonce, cpu: self.core.cpus[rank] };
-        self.posts[rank].child = Some(process::spawn(&handover, self.core.region())?);
+        let spawn = || process::spawn(&handover, self.core.region());
+        self.posts[rank].child = Some(self.handle.start(rank, spawn)?);
         Ok(())
     }
 
@@ -150,7 +118,7 @@ impl Supervisor {
     fn pump(&mut self, timeout: Option<Duration>) -> bool {
         let mut fds = vec![PollFd::new(self.handle.event.as_fd(), PollFlags::POLLIN)];
         for child in self.posts.iter().filter_map(|post| post.child.as_ref()) {
-            fds.push(PollFd::new(child.pidfd(), PollFlags::POLLIN));
+            fds.push(PollFd::new(child.pidfd.fd(), PollFlags::POLLIN));
             let pipes = child.relays.iter().filter_map(process::Relay::pipe);
             fds.extend(pipes.map(|pipe| PollFd::new(pipe, PollFlags::POLLIN)));
         }
@@ -199,62 +167,10 @@ impl Supervisor {
 
     fn reap(&mut self, rank: usize) -> Option<DeathRecord> {
         let child = self.posts[rank].child.as_mut()?;
-        let death = process::reap(rank, child, &self.core.control().faults[rank])?;
+        let mut death = process::reap(rank, child, &self.core.control().faults[rank])?;
         self.posts[rank].child = None;
+        self.handle.let_go(rank, &mut death.cause);
         Some(death)
-    }
-
-    /// Sets right what a reaped worker left, and blames what it was about.
-    fn bury(&mut self, rank: usize, death: &DeathRecord) {
-        let control = self.core.control();
-        if control.board().is_announced(rank) {
-            self.posts[rank].failed_starts = 0;
-        }
-        control.lock.disown(death.pid);
-        let (_, frame) = control.current();
-        let mut running = self.core.lock_running();
-        let areas = running.areas();
-        let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
-        let serial = frame.map_or(0, |frame| frame.serial);
-        let put_back = |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
-        let burial = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
-        if burial.at_work && burial.culprits.is_empty() {
-            let (count, last) = running.unblamed.entry(serial).or_default();
-            *count += 1;
-            *last = Some(death.clone());
-        }
-        let mut about = About::Nothing;
-        let retries_before = self.core.stats().retries;
-        for culprit in burial.culprits {
-            match culprit {
-                Culprit::Chunk(chunk) => {
-                    about = About::Chunk(chunk);
-                    let deaths = running.deaths.entry((serial, chunk)).or_default();
-                    deaths.push(death.clone());
-                    if deaths.len() as u32 >= self.core.attempts_max {
-                        let deaths = deaths.clone();
-                        running.poisoned.insert((serial, chunk), deaths);
-                        control.board().poison(serial, &marks[chunk]);
-                        self.core.counters.poisoned.fetch_add(1, Ordering::Relaxed);
-                    } else {
-                        self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-                Culprit::Fold => {
-                    about = About::Fold;
-                    running.fold_deaths.entry(serial).or_default().push(death.clone());
-                    self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        }
-        drop(running);
-        if self.core.return_leases(rank, death) {
-            about = About::Task;
-        }
-        let retries = self.core.stats().retries - retries_before;
-        self.core.note_death(Buried { death: death.clone(), about, retries });
-        control.ring();
-        control.announce_finish();
     }
 
     /// Starts a replacement; gives the rank up after too many failed starts.
@@ -338,7 +254,9 @@ impl Supervisor {
 
     /// Kills is how workers stop: nothing they could be about outlives the engine.
     fn stop_all(&mut self) {
-        self.posts.iter().filter_map(|post| post.child.as_ref()).for_each(Child::kill);
+        self.posts.iter().filter_map(|post| post.child.as_ref()).for_each(|child| {
+            child.pidfd.send(Signal::SIGKILL);
+        });
         while self.posts.iter().any(|post| post.child.is_some()) {
             self.pump(Some(Duration::from_millis(10)));
             for rank in 0..self.posts.len() {

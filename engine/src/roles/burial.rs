@@ -1,0 +1,78 @@
+//! Burying a reaped worker: its words are set right, and what it was about gets the blame.
+
+use super::coordinator::{About, Buried, Running};
+use super::supervisor::Supervisor;
+use crate::error::DeathRecord;
+use crate::memory::Permit;
+use crate::shared::protocol::Culprit;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+impl Supervisor {
+    /// Sets right what a reaped worker left, and blames what it was about.
+    pub(super) fn bury(&mut self, rank: usize, death: &DeathRecord) {
+        let control = self.core.control();
+        if control.board().is_announced(rank) || !death.cause.is_an_attempt() {
+            self.posts[rank].failed_starts = 0;
+        }
+        control.lock.disown(death.pid);
+        let (_, frame) = control.current();
+        let mut running = self.core.lock_running();
+        let areas = running.areas();
+        let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
+        let serial = frame.map_or(0, |frame| frame.serial);
+        let put_back = |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
+        let burial = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
+        if burial.at_work && burial.culprits.is_empty() && death.cause.is_an_attempt() {
+            let (count, last) = running.unblamed.entry(serial).or_default();
+            *count += 1;
+            *last = Some(death.clone());
+        }
+        let mut about = About::Nothing;
+        let retries_before = self.core.stats().retries;
+        for culprit in burial.culprits {
+            about = match culprit {
+                Culprit::Chunk(chunk) => {
+                    self.blame_chunk(&mut running, (serial, chunk), &marks[chunk], death);
+                    About::Chunk(chunk)
+                }
+                Culprit::Fold => {
+                    if death.cause.is_an_attempt() {
+                        running.fold_deaths.entry(serial).or_default().push(death.clone());
+                    }
+                    self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
+                    About::Fold
+                }
+            };
+        }
+        drop(running);
+        if self.core.return_leases(rank, death) {
+            about = About::Task;
+        }
+        let retries = self.core.stats().retries - retries_before;
+        self.core.note_death(Buried { death: death.clone(), about, retries });
+        control.ring();
+        control.announce_finish();
+    }
+
+    /// The chunk gets another attempt, or is set aside at its limit of deaths.
+    fn blame_chunk(
+        &self,
+        running: &mut Running,
+        place: (u64, usize),
+        mark: &AtomicU64,
+        death: &DeathRecord,
+    ) {
+        let deaths = running.deaths.entry(place).or_default();
+        if death.cause.is_an_attempt() {
+            deaths.push(death.clone());
+        }
+        if (deaths.len() as u32) < self.core.attempts_max {
+            self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let deaths = deaths.clone();
+        running.poisoned.insert(place, deaths);
+        self.core.control().board().poison(place.0, mark);
+        self.core.counters.poisoned.fetch_add(1, Ordering::Relaxed);
+    }
+}

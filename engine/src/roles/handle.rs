@@ -1,0 +1,143 @@
+//! What the engine's threads have of the supervisor: how to tell it something, and a hold on each
+//! worker, by which any of them can stop a worker or end it for a reason.
+//!
+//! The reason is written down before the kill, for the process that is there then, and becomes the
+//! death's cause if that process did die of SIGKILL: one that crashed meanwhile died of its crash.
+
+use crate::error::{Cause, Error, Result};
+use crate::process::{Child, Pidfd};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::signal::Signal;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How the engine's threads reach the supervisor and its workers.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) stop: AtomicBool,
+    /// The supervisor waits without looking for wishes, as no task is out.
+    pub(crate) sleeps: AtomicBool,
+    pub(crate) event: EventFd,
+    /// By rank; none where no process is.
+    held: Mutex<Vec<Option<Held>>>,
+}
+
+/// A worker process, and why it was ended, if somebody has.
+#[derive(Debug)]
+struct Held {
+    process: Pidfd,
+    ended: Option<Cause>,
+}
+
+impl Handle {
+    pub(crate) fn new(workers: usize) -> Result<Handle> {
+        let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+            .map_err(|e| Error::system("making the supervisor's event", e))?;
+        let held = (0..workers).map(|_| None).collect();
+        let (stop, sleeps) = Default::default();
+        Ok(Handle { stop, sleeps, event, held: Mutex::new(held) })
+    }
+
+    /// Lets the supervisor look around.
+    pub(crate) fn wake(&self) {
+        // Should the event fail, the supervisor still looks at its next occasion.
+        let _ = self.event.write(1);
+    }
+
+    /// A task has been put: from now on somebody may ask for room. The supervisor says that it sleeps,
+    /// then looks for tasks; this looks at that after the task is there.
+    pub(crate) fn wake_for_task(&self) {
+        fence(Ordering::SeqCst);
+        if self.sleeps.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    /// Ends the worker of a rank, with what shall be the cause of its death; false if there is none,
+    /// or somebody else has ended it already.
+    pub(crate) fn end(&self, rank: usize, cause: Cause) -> bool {
+        let mut held = self.lock();
+        let Some(held) = held.get_mut(rank).and_then(Option::as_mut) else { return false };
+        if held.ended.is_some() {
+            return false;
+        }
+        held.ended = Some(cause);
+        held.process.send(Signal::SIGKILL);
+        true
+    }
+
+    /// Sends a signal to the worker of a rank; false if there is none.
+    pub(crate) fn signal(&self, rank: usize, signal: Signal) -> bool {
+        let held = self.lock();
+        let held = held.get(rank).and_then(Option::as_ref);
+        held.is_some_and(|held| {
+            held.process.send(signal);
+            true
+        })
+    }
+
+    /// Starts the worker of a rank. Nobody who looks meanwhile finds a process that is not held.
+    pub(super) fn start(
+        &self,
+        rank: usize,
+        spawn: impl FnOnce() -> Result<Child>,
+    ) -> Result<Child> {
+        let mut held = self.lock();
+        let child = spawn()?;
+        held[rank] = Some(Held { process: child.pidfd.clone(), ended: None });
+        Ok(child)
+    }
+
+    /// The worker of a rank has been reaped. `cause` is how it ended, and becomes why if it was ended
+    /// by [`end`](Handle::end).
+    pub(super) fn let_go(&self, rank: usize, cause: &mut Cause) {
+        let ended = self.lock()[rank].take().and_then(|held| held.ended);
+        if let (Cause::Signal { number: libc::SIGKILL, .. }, Some(reason)) = (&*cause, ended) {
+            *cause = reason;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<Held>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Child, Command};
+
+    fn sleeper(handle: &Handle) -> Child {
+        let child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let process = Pidfd::open(child.id() as i32).unwrap();
+        handle.lock()[0] = Some(Held { process, ended: None });
+        child
+    }
+
+    #[test]
+    fn a_worker_dies_of_its_end_or_of_what_came_before_it() {
+        let handle = Handle::new(2).unwrap();
+        let killed = || Cause::Signal { number: 9, name: "SIGKILL".into(), address: None };
+        let deaths = [
+            (true, killed(), Cause::Disturbed),
+            (true, Cause::Exit { status: 3 }, Cause::Exit { status: 3 }),
+            (false, killed(), killed()),
+        ];
+        for (is_ended, cause, why) in deaths {
+            let mut child = sleeper(&handle);
+            if is_ended {
+                assert!(handle.end(0, Cause::Disturbed));
+                assert!(!handle.end(0, Cause::Unknown), "the first reason counts");
+            } else {
+                assert!(handle.signal(0, Signal::SIGKILL));
+            }
+            let status = child.wait().unwrap();
+            assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+            let mut cause = cause;
+            handle.let_go(0, &mut cause);
+            assert_eq!(cause, why);
+        }
+        assert!(!handle.end(0, Cause::Disturbed), "nobody is there");
+        assert!(!handle.signal(9, Signal::SIGKILL), "there is no such rank");
+    }
+}
