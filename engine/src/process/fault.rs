@@ -56,6 +56,8 @@ static WORDS: AtomicPtr<FaultWords> = AtomicPtr::new(null_mut());
 /// Lowest address of the main thread's stack, and its limit in bytes; 0 where there is no limit.
 static STACK_LOW: AtomicUsize = AtomicUsize::new(0);
 static STACK_BYTES: AtomicUsize = AtomicUsize::new(0);
+/// The handler's own stack: only the kernel knows it otherwise, and leak checkers ask us.
+static HANDLER_STACK: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 /// Below the stack the kernel keeps this much free, and one frame may reach as far into it.
 const GUARD: usize = 1 << 20;
 
@@ -70,6 +72,7 @@ pub(crate) fn watch(words: &'static FaultWords) {
     }
     // The handler needs a stack of its own: the thread's may be used up.
     let stack = Box::leak(vec![0u8; 64 << 10].into_boxed_slice());
+    HANDLER_STACK.store(stack.as_mut_ptr(), Relaxed);
     let stack =
         libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: stack.len() };
     // SAFETY: the buffer lives as long as the process, and nothing else uses it.

@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn what_lies_on_the_heap_is_refused() {
-        let leaked: &'static u64 = Box::leak(Box::new(1));
-        assert!(offset_in_executable(leaked).is_err());
+        static HEAP: std::sync::OnceLock<Box<u64>> = std::sync::OnceLock::new();
+        let allocated: &'static u64 = HEAP.get_or_init(|| Box::new(1));
+        assert!(offset_in_executable(allocated).is_err());
     }
 }

@@ -10,6 +10,7 @@ use crate::shared::cell::{self, CellRepairer, Owner, Record};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// How a model ended.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl<C: Checker> Coordinator<C> {
                 break;
             }
         }
-        self.ended.deaths = world.ghost().deaths;
+        self.ended.deaths = world.deaths.load(Ordering::Relaxed);
         world.end();
         self.threads.drain(..).flatten().for_each(C::join);
     }
@@ -112,7 +113,7 @@ impl<C: Checker> Coordinator<C> {
     fn bury(&mut self, rank: usize) {
         let world = &self.world;
         world.disown(rank);
-        world.ghost().uncounted[rank] = 0;
+        world.watch(|ghost| ghost.uncounted[rank] = 0);
         let (_, frame) = world.current();
         let serial = frame.serial;
         let mark = |chunk: usize| world.marks.get(chunk);

@@ -6,6 +6,7 @@ use super::world::{CHUNKS, END, FAILED, FINISHED, Fate, Frame, Kind, World};
 use crate::memory::Permit;
 use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 #[derive(Debug)]
 pub(super) struct Died;
@@ -85,17 +86,15 @@ impl<C: Checker> Surroundings for Worker<C> {
             self.world.published(self.next);
         }
         let dies = self.dies(point);
-        let mut ghost = self.world.ghost();
-        match point {
+        self.world.watch(|ghost| match point {
             Point::Claimed | Point::Stolen => ghost.uncounted[self.rank] += 1,
             Point::Counted => ghost.uncounted[self.rank] = self.private.len() as u64,
             _ => {}
-        }
+        });
         if dies {
-            ghost.deaths += 1;
+            self.world.deaths.fetch_add(1, Ordering::Relaxed);
             return Err(Died);
         }
-        drop(ghost);
         if point == Point::Idle {
             // The scan looks again; the real one looks at intervals.
             C::ring(&self.world.finish);
@@ -115,7 +114,8 @@ impl<C: Checker> Surroundings for Worker<C> {
 
 impl<C: Checker> Host<C> for Worker<C> {
     fn bind(&mut self, issue: u64) -> Step {
-        assert_eq!(self.world.ghost().issue, issue, "a claim in an issue that is over");
+        let over = "a claim in an issue that is over";
+        self.world.watch(|ghost| assert_eq!(ghost.issue, issue, "{over}"));
         let body = C::read(&self.world.frames[issue as usize & 1].body);
         self.frame = self.world.read_frame(issue);
         assert_eq!(body, self.frame.serial, "a torn frame");

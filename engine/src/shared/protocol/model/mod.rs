@@ -4,7 +4,8 @@
 //! `quiet` and cell repair; only what a host supplies (frames, kernels, copies, the lock, waiting)
 //! is the model's, in race-checked cells. [`exhaustive`] is loom: all schedules and all weak-memory
 //! outcomes up to a number of preemptions. [`seeded`] draws schedules, weak-memory outcomes and
-//! deaths at any access from a seed, with as many workers and deaths as one likes.
+//! deaths at any access from a seed, with as many workers and deaths as one likes. [`threads`] are
+//! real ones, for ThreadSanitizer to watch.
 
 mod coordinate;
 mod exhaustive;
@@ -13,6 +14,7 @@ mod queue;
 mod scenarios;
 mod schedule;
 mod seeded;
+mod threads;
 mod weak;
 mod world;
 
@@ -26,6 +28,8 @@ trait Checker: Atomics {
     /// A word to sleep on, as futexes are.
     type Bell: Debug + Send + Sync;
     type Thread;
+    /// One thread runs at a time, and changes only between accesses to what is modelled.
+    const STEPPED: bool = true;
     fn atomic(value: u64) -> Self::U64;
     fn pending() -> Self::Pending;
     fn slots<T: Debug + Send + Sync>(make: impl FnMut() -> T) -> Self::Slots<T>;

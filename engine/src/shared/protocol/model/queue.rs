@@ -8,6 +8,7 @@ use super::Checker;
 use super::exhaustive::{EXECUTIONS_MAX, Loom, check};
 use super::schedule::explore;
 use super::seeded::Seeded;
+use super::threads::Threads;
 use crate::shared::queue::{Lease, Queue};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -399,4 +400,13 @@ fn loom_a_queue() {
 fn loom_a_queue_used_again() {
     let how = Use { items: 1, lives: 2, ..PLAIN };
     println!("{} executions", check(1, EXECUTIONS_MAX, move || run::<Loom>(how)));
+}
+
+#[test]
+fn threads_a_queue_and_its_next_life() {
+    for fate in [None, Some(Point::LeaseTaken), Some(Point::LeaseSettled)] {
+        for _ in 0..200 {
+            run::<Threads>(Use { fate, wants: true, ..PLAIN });
+        }
+    }
 }

@@ -5,6 +5,7 @@ use super::coordinate::{Coordinator, Ended};
 use super::exhaustive::{EXECUTIONS_MAX, Loom, check};
 use super::schedule::explore;
 use super::seeded::Seeded;
+use super::threads::stress;
 use super::world::Kind::{Cell, InPlace, Map};
 use super::world::{FOLD_DIED, Fate, Kind, Plan, Spec};
 
@@ -187,4 +188,39 @@ fn seeds_a_fold_that_kills() {
         let ended = draw(with(plan(&[(Map, 2), (Map, 2)]), 0, |s| s.deadly_fold = true));
         assert_eq!(ended.issued, FOLD_DIED);
     });
+}
+
+/// Points that a worker passes without a cell.
+fn points() -> Vec<Point> {
+    [&CLAIM[..], &LEAD[..], &UNDO[..], &[Stolen, LootStored, Noted, Ran, Marked]].concat()
+}
+
+#[test]
+fn threads_maps_and_updates_in_place() {
+    let plan = plan(&[(Map, 4), (InPlace, 3), (Map, 2), (InPlace, 4)]);
+    for workers in [2, 3] {
+        let plan = Plan { workers, launches: 2, ..plan.clone() };
+        stress(400, &plan, &points(), Ended::finished);
+    }
+}
+
+#[test]
+fn threads_cells() {
+    let plan = plan(&[(Cell, 4), (Map, 1), (Cell, 3)]);
+    let points = [&points()[..], &CELL[..]].concat();
+    for workers in [2, 3] {
+        stress(400, &Plan { workers, launches: 2, ..plan.clone() }, &points, Ended::finished);
+    }
+}
+
+#[test]
+fn threads_wrapping_tags() {
+    let plan = Plan { workers: 3, ..plan(&[(Map, 1); 9]) };
+    stress(400, &plan, &points(), Ended::finished);
+}
+
+#[test]
+fn threads_a_merge_that_panics() {
+    let plan = with(plan(&[(Map, 1), (Cell, 4)]), 1, |s| s.fails_merge = Some(2));
+    stress(200, &plan, &CLAIM, |ended| ended.failed(&[]));
 }

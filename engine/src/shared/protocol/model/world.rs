@@ -5,8 +5,9 @@ use super::super::worker::Point;
 use super::super::{Line, Word64};
 use super::Checker;
 use crate::shared::cell::{Owner, Record};
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, Release};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 /// An epoch that tells workers to end; real ones are killed.
 pub(super) const END: u64 = u64::MAX >> 1;
@@ -101,7 +102,6 @@ pub(super) struct Ghost {
     pub(super) uncounted: Vec<u64>,
     /// The current issue.
     pub(super) issue: u64,
-    pub(super) deaths: u32,
 }
 
 #[derive(Debug)]
@@ -124,6 +124,7 @@ pub(super) struct World<C: Checker> {
     pub(super) bell: C::Bell,
     pub(super) finish: Arc<C::Bell>,
     ghost: Mutex<Ghost>,
+    pub(super) deaths: AtomicU32,
 }
 
 impl<C: Checker> World<C> {
@@ -159,6 +160,7 @@ impl<C: Checker> World<C> {
             bell: C::bell(),
             finish: Arc::new(C::bell()),
             ghost: Mutex::new(Ghost { uncounted: vec![0; workers], ..Ghost::default() }),
+            deaths: AtomicU32::new(0),
             plan,
         };
         let rest = Frame { serial: 1, issued: FINISHED, reissue: false, scalar: 0 };
@@ -171,8 +173,11 @@ impl<C: Checker> World<C> {
         Board::new(&self.heart, &self.posts)
     }
 
-    pub(super) fn ghost(&self) -> MutexGuard<'_, Ghost> {
-        self.ghost.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Keeps the checks' knowledge up to date, where it can be kept in step with the model.
+    pub(super) fn watch(&self, look: impl FnOnce(&mut Ghost)) {
+        if C::STEPPED {
+            look(&mut self.ghost.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        }
     }
 
     /// Ends the model: idle workers return.
@@ -243,18 +248,20 @@ impl<C: Checker> World<C> {
 
     /// Issues are published one after the other.
     pub(super) fn published(&self, issue: u64) {
-        let mut ghost = self.ghost();
-        assert!(issue > ghost.issue, "issue {issue} is published after {}", ghost.issue);
-        ghost.issue = issue;
+        self.watch(|ghost| {
+            assert!(issue > ghost.issue, "issue {issue} is published after {}", ghost.issue);
+            ghost.issue = issue;
+        });
     }
 
     /// No issue is published while a live worker has a claimed chunk that is not counted.
     pub(super) fn check_publication(&self, publisher: Option<usize>) {
-        let ghost = self.ghost();
-        for (rank, uncounted) in ghost.uncounted.iter().enumerate() {
-            let own = publisher == Some(rank);
-            assert!(own || *uncounted == 0, "published over worker {rank}'s claims");
-        }
+        self.watch(|ghost| {
+            for (rank, uncounted) in ghost.uncounted.iter().enumerate() {
+                let own = publisher == Some(rank);
+                assert!(own || *uncounted == 0, "published over worker {rank}'s claims");
+            }
+        });
     }
 
     /// Whether a step went as it must, seen by whoever may see all of it.
