@@ -59,5 +59,8 @@ pub use error::{
 pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{
-    Builder, Engine, Pin, Progress, Stats, TaskQueue, TaskResults, Tasks, Unordered, Wait,
+    Builder, CrashReport, Engine, Pin, Progress, Stats, TaskQueue, TaskResults, Tasks, Unordered,
+    Wait,
 };
+pub use shared::crash::{Crash, CrashPlan};
+pub use shared::protocol::CrashPoint;

@@ -3,13 +3,14 @@
 //!
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
-use super::coordinator::{About, Buried, Core, Publisher};
+use super::coordinator::{About, Buried, Core};
+use super::recovery::Recovery;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
 use crate::error::{DeathRecord, Error, Result};
 use crate::memory::Permit;
 use crate::process::{self, Child, Handover};
-use crate::shared::protocol::Culprit;
+use crate::shared::protocol::{CrashPoint, Culprit};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::os::fd::AsFd;
@@ -190,6 +191,7 @@ impl Supervisor {
         for rank in 0..self.posts.len() {
             if let Some(death) = self.reap(rank) {
                 self.core.counters.deaths.fetch_add(1, Ordering::Relaxed);
+                self.at(CrashPoint::Reaped);
                 self.bury(rank, &death);
                 self.replace(rank);
                 self.recovering = Some(Instant::now());
@@ -216,7 +218,10 @@ impl Supervisor {
         let areas = running.areas();
         let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
         let serial = frame.map_or(0, |frame| frame.serial);
-        let put_back = |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
+        let put_back = |permit: &Permit| {
+            self.core.region().put_back(permit, areas.undo_of(rank));
+            self.at(CrashPoint::UndoPutBack);
+        };
         let burial = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
         if burial.at_work && burial.culprits.is_empty() {
             let (count, last) = running.unblamed.entry(serial).or_default();
@@ -250,9 +255,11 @@ impl Supervisor {
         drop(running);
         if self.core.return_leases(rank, death) {
             about = About::Task;
+            self.at(CrashPoint::LeaseReturned);
         }
         let retries = self.core.stats().retries - retries_before;
         self.core.note_death(Buried { death: death.clone(), about, retries });
+        self.at(CrashPoint::Buried);
         control.ring();
         control.announce_finish();
     }
@@ -263,7 +270,7 @@ impl Supervisor {
         while self.posts[rank].failed_starts < FAILED_STARTS_MAX {
             self.posts[rank].failed_starts += 1;
             match self.start(rank) {
-                Ok(()) => return,
+                Ok(()) => return self.at(CrashPoint::Replaced),
                 Err(error) => reason = error.to_string(),
             }
             std::thread::sleep(Duration::from_millis(self.posts[rank].failed_starts.into()));
@@ -304,7 +311,9 @@ impl Supervisor {
             return;
         };
         self.recovering = None;
+        self.at(CrashPoint::Quiet);
         repair_cell(&self.core);
+        self.at(CrashPoint::CellRepaired);
         let ending = self.given_up(frame.serial);
         let next = match ending {
             Some(ending) => {
@@ -314,11 +323,21 @@ impl Supervisor {
             None => Frame { reissue: true, ..frame },
         };
         next.write(control.frame(current + 1));
-        let Ok(()) = control.board().reissue(&mut Publisher(control), &quiet, next.chunks);
+        let Ok(()) = control.board().reissue(&mut self.recovery(), &quiet, next.chunks);
         self.core.counters.reissues.fetch_add(1, Ordering::Relaxed);
         if ending.is_some() {
             control.announce_finish();
         }
+    }
+
+    /// A step of the recovery has been taken: the crash plan may kill somebody here.
+    fn at(&self, point: CrashPoint) {
+        self.recovery().pass(point);
+    }
+
+    fn recovery(&self) -> Recovery<'_> {
+        let children = self.posts.iter().map(|post| post.child.as_ref());
+        Recovery { control: self.core.control(), children: children.collect() }
     }
 
     /// Whether the step has cost so many deaths that it is not issued again.
