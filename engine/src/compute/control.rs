@@ -65,6 +65,7 @@ impl Control {
     /// Makes the zeroed block of a new region the control block of an engine at rest.
     pub(crate) fn initialise(&self, nonce: u64, workers: usize) -> crate::error::Result<()> {
         assert!(0 < workers && workers <= WORKERS_MAX);
+        const { assert!(WORKERS_MAX <= CrashWords::RANKS) };
         self.lock.initialise()?;
         self.nonce.store(nonce, Ordering::Relaxed);
         self.workers.store(workers as u64, Ordering::Relaxed);

@@ -20,8 +20,8 @@ impl Recovery<'_> {
         if !self.control.crash.are_on() {
             return;
         }
-        let live: Vec<usize> =
-            (0..self.children.len()).filter(|&rank| self.children[rank].is_some()).collect();
+        let ranks = 0..self.children.len();
+        let live: Vec<usize> = ranks.filter(|&rank| self.children[rank].is_some()).collect();
         let victim = crash::victim(&self.control.crash, point, &live);
         if let Some(child) = victim.and_then(|rank| self.children[rank]) {
             child.kill();

@@ -122,6 +122,7 @@ impl Supervisor {
 
     fn start(&mut self, rank: usize) -> Result<()> {
         let parent = std::process::id() as i32;
+        self.core.control().crash.revive(rank);
         let handover = Handover { rank, parent, nonce: self.nonce, cpu: self.core.cpus[rank] };
         self.posts[rank].child = Some(process::spawn(&handover, self.core.region())?);
         Ok(())

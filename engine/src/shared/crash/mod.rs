@@ -58,19 +58,20 @@ pub(crate) fn follow(words: &'static CrashWords, rank: usize) {
 pub(crate) fn pass(point: CrashPoint) {
     let Some((own, words)) = FOLLOWED.get() else { return };
     if words.pass(point, |rank| rank.is_none_or(|rank| rank == *own)).is_some() {
+        words.doom(*own);
         die();
     }
 }
 
 /// The coordinator passes a point of its recovery: gives the rank of the worker that it is to kill.
-/// `live` has the ranks of those that can be.
+/// `live` has the ranks of those that have not been reaped.
 pub(crate) fn victim(words: &CrashWords, point: CrashPoint, live: &[usize]) -> Option<usize> {
     debug_assert!(point.is_in_recovery());
-    let may_be = |rank: Option<usize>| match rank {
-        Some(rank) => live.contains(&rank),
-        None => !live.is_empty(),
+    let meant = |rank: Option<usize>| {
+        live.iter().copied().filter(move |live| rank.is_none_or(|rank| rank == *live))
     };
-    words.pass(point, may_be)?.or(live.first().copied())
+    let rank = words.pass(point, |rank| meant(rank).any(|live| !words.is_doomed(live)))?;
+    meant(rank).find(|&live| words.doom(live))
 }
 
 /// The hardest death: nothing runs any more, no handler and no destructor.

@@ -4,7 +4,8 @@
 //! | word | who writes | what |
 //! |---|---|---|
 //! | on | the coordinator, before any worker starts | whether workers look at the others at all |
-//! | kills | whoever kills, itself or another, before it does | deaths by plan since the start |
+//! | doomed\[w\] | whoever kills w, w itself or the coordinator, before it does; 0 again by the coordinator before a replacement starts | w dies of the plan: nobody dies of it twice |
+//! | kills | whoever was the first to say `doomed` | deaths by plan since the start |
 //! | passages\[p\] | whoever passes p | how often since the plan was made |
 //! | rule.\* | the coordinator; what begins last to be valid is `times` | what is to happen |
 //! | rule.passages | whoever passes its point and is meant | how often since the plan was made |
@@ -17,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::memory::Shareable;
 use crate::shared::protocol::CrashPoint;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 const RULES: usize = 8;
 const ANYBODY: u64 = u64::MAX;
@@ -27,6 +28,7 @@ const ANYBODY: u64 = u64::MAX;
 #[repr(C)]
 pub(crate) struct CrashWords {
     on: AtomicU64,
+    doomed: [AtomicU64; CrashWords::RANKS],
     kills: AtomicU64,
     /// `kills` when the plan was made.
     kills_before: AtomicU64,
@@ -51,6 +53,9 @@ struct Rule {
 unsafe impl Shareable for CrashWords {}
 
 impl CrashWords {
+    /// Ranks that there can be.
+    pub(crate) const RANKS: usize = 256;
+
     /// From now on workers look at crash points; before any is started.
     pub(crate) fn turn_on(&self) {
         self.on.store(1, Release);
@@ -101,8 +106,25 @@ impl CrashWords {
         // All of them count, also where one of them kills.
         let killer =
             self.rules.iter().filter(due).fold(None, |first, rule| first.or(Some(rule)))?;
-        self.kills.fetch_add(1, Release);
         Some(killer.rank())
+    }
+
+    /// Worker `rank` is to die; false if that is so already.
+    pub(super) fn doom(&self, rank: usize) -> bool {
+        let first = self.doomed[rank].swap(1, AcqRel) == 0;
+        if first {
+            self.kills.fetch_add(1, Release);
+        }
+        first
+    }
+
+    pub(super) fn is_doomed(&self, rank: usize) -> bool {
+        self.doomed[rank].load(Acquire) == 1
+    }
+
+    /// There is to be a worker of this rank again.
+    pub(crate) fn revive(&self, rank: usize) {
+        self.doomed[rank].store(0, Release);
     }
 }
 
@@ -141,11 +163,15 @@ mod tests {
     use super::*;
     use crate::memory::{ARRAYS, Region};
 
-    /// Which of 9 passages of `point` by these ranks in turn kill.
+    /// Which of 9 passages of `point` by these ranks in turn kill. Everybody is replaced at once.
     fn deadly(words: &CrashWords, point: CrashPoint, ranks: &[usize]) -> Vec<usize> {
-        let passes =
-            |i: usize| words.pass(point, |rank| rank.is_none_or(|r| r == ranks[i % ranks.len()]));
-        (1..10).filter(|passage| passes(passage - 1).is_some()).collect()
+        let dies = |own: usize| {
+            let dies = words.pass(point, |rank| rank.is_none_or(|rank| rank == own)).is_some();
+            assert!(!dies || (words.doom(own) && !words.doom(own)), "nobody dies twice");
+            words.revive(own);
+            dies
+        };
+        (1..10).filter(|passage| dies(ranks[(passage - 1) % ranks.len()])).collect()
     }
 
     #[test]
