@@ -21,6 +21,7 @@
 //! - One's own computations: [`Kernel`], run by [`Engine::run`].
 //! - Loops that the workers run by themselves: [`Engine::plan`].
 //! - Irregular work: [`Engine::tasks`].
+//! - What becomes of a computation whose workers die: [`Builder::crash_at`] kills them where it hurts.
 //! - Job files and the command: the module `cli`, behind the feature of that name.
 //!
 //! Linux only.

@@ -3,6 +3,7 @@
 //! Each time the launch returns in bounded time, with the right bits.
 
 mod allocation;
+mod plans;
 mod recovery;
 mod repairs;
 mod scenarios;

@@ -1,48 +1,48 @@
 //! Somebody dies while a death is being recovered from.
 
 use crate::stage::Stage;
-use gristmill::{Crash, CrashPlan, CrashPoint};
+use gristmill::{
+    Crash, CrashPlan,
+    CrashPoint::{self, *},
+};
 use std::collections::BTreeMap;
 
 /// Here a chunk, a fold or a task is lost with the worker, so that the recovery runs to its end.
-const LOST: [CrashPoint; 6] = [
-    CrashPoint::Claimed,
-    CrashPoint::UndoValid,
-    CrashPoint::SlotWritten,
-    CrashPoint::Leading,
-    CrashPoint::Merged,
-    CrashPoint::TaskRan,
-];
+const LOST: [CrashPoint; 6] = [Claimed, UndoValid, SlotWritten, Leading, Merged, TaskRan];
 
-/// Points of a recovery that the scenario with these passages can come to: its coordinator's, and
-/// those of a replacement that only just starts.
-fn points(passages: &BTreeMap<CrashPoint, u64>) -> Vec<CrashPoint> {
-    use CrashPoint::{
-        CellRepaired, Claimed, LeaseReturned, LeaseTaken, Mapped, Quiet, Ready, Reissued,
-        Reissuing, UndoPutBack, UndoValid,
-    };
-    let comes = |point: &CrashPoint| match point {
-        UndoPutBack => passages.contains_key(&UndoValid),
-        LeaseReturned => passages.contains_key(&LeaseTaken),
-        Quiet | CellRepaired | Reissuing | Reissued => passages.contains_key(&Claimed),
+/// How often each point is passed in a launch without a death.
+pub(crate) type Passages = BTreeMap<CrashPoint, u64>;
+
+/// Whether a recovery from a death at `first` comes to this point of its own, or of a replacement
+/// that only just starts; and finds somebody there to be killed.
+fn comes(first: CrashPoint, point: CrashPoint, workers: usize) -> bool {
+    match point {
+        // Nobody else is alive then.
+        Reaped | UndoPutBack | LeaseReturned | Buried if workers == 1 => false,
+        UndoPutBack => first == UndoValid,
+        LeaseReturned => first == TaskRan,
+        // Tasks are no step that could be issued again.
+        Quiet | CellRepaired | Reissuing | Reissued => first != TaskRan,
         Mapped | Ready => true,
         point => point.is_in_recovery(),
-    };
-    CrashPoint::ALL.iter().copied().filter(comes).collect()
+    }
 }
 
-pub(crate) fn cases(stage: &mut Stage<'_>, passages: &BTreeMap<CrashPoint, u64>) {
+pub(crate) fn cases(stage: &mut Stage<'_>, passages: &Passages) {
+    let workers = stage.workers();
     let lost: Vec<CrashPoint> = LOST.into_iter().filter(|p| passages.contains_key(p)).collect();
     let again = |first: CrashPoint, crash: Crash| CrashPlan::from(first).and(crash.after(1));
-    for (turn, point) in points(passages).into_iter().enumerate() {
-        for &first in &lost {
-            stage.case(again(first, Crash::at(point)), 2);
-        }
-        // And in the recovery from that as well.
-        let first = lost[turn % lost.len()];
-        stage.case(again(first, Crash::at(point).times(2)), 3);
-        if point == CrashPoint::Reissuing && stage.workers() > 1 {
-            stage.case(again(first, Crash::at(point).passage(2)), 2);
+    for &first in &lost {
+        for &point in CrashPoint::ALL.iter().filter(|&&point| comes(first, point, workers)) {
+            let crash = Crash::at(point);
+            stage.case(again(first, crash), 2);
+            // And in the recovery from that as well; but who dies without work leaves none.
+            if ![Quiet, CellRepaired, Reissued].contains(&point) {
+                stage.case(again(first, crash.times(2)), 3);
+            }
+            if point == Reissuing && workers > 1 {
+                stage.case(again(first, crash.passage(2)), 2);
+            }
         }
     }
     // The next death comes in the middle of what the first has left.

@@ -1,10 +1,10 @@
 //! One engine, one scenario: case after case, each a crash plan.
 
+use crate::recovery::Passages;
 use crate::scenarios::Launch;
 use crate::tally::Tally;
 use crate::watchdog::Watchdog;
 use gristmill::{CrashPlan, CrashPoint, Engine};
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ impl<'a> Stage<'a> {
 
     /// How often each point is passed in one launch without a death, about: who steals, and who
     /// waits, varies. Points that are passed at all are there.
-    pub(crate) fn passages(&mut self) -> BTreeMap<CrashPoint, u64> {
+    pub(crate) fn passages(&mut self) -> Passages {
         const LAUNCHES: u64 = 4;
         self.watchdog.begin(self.name);
         self.engine.crash_at(CrashPlan::new()).unwrap();

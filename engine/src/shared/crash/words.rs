@@ -101,7 +101,7 @@ impl CrashWords {
         may_be: impl Fn(Option<usize>) -> bool,
     ) -> Option<Option<usize>> {
         self.passages[point as usize].fetch_add(1, Relaxed);
-        let kills = self.kills() - self.kills_before.load(Relaxed);
+        let kills = self.kills().wrapping_sub(self.kills_before.load(Relaxed));
         let due = |rule: &&Rule| rule.is_of(point) && rule.is_due(kills, &may_be);
         // All of them count, also where one of them kills.
         let killer =
