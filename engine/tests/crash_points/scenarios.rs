@@ -382,8 +382,12 @@ fn repeated(n: u64) -> Vec<u64> {
 
 fn tasks(_: &Engine) -> Launch {
     Box::new(|engine| {
-        let results = engine.tasks().map(repeated, 0..24).unwrap();
-        let results: Vec<Vec<u64>> = results.map(Result::unwrap).collect();
-        assert_eq!(results, (0..24).map(repeated).collect::<Vec<_>>());
+        let mut queue = engine.tasks().queue(repeated).unwrap();
+        (0..24).for_each(|n| assert_eq!(queue.put(&n).unwrap(), n));
+        queue.join();
+        let mut results: Vec<(u64, Vec<u64>)> =
+            queue.close().map(|(task, result)| (task, result.unwrap())).collect();
+        results.sort();
+        assert_eq!(results, (0..24).map(|n| (n, repeated(n))).collect::<Vec<_>>());
     })
 }
