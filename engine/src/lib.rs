@@ -21,6 +21,7 @@
 //! - One's own computations: [`Kernel`], run by [`Engine::run`].
 //! - Loops that the workers run by themselves: [`Engine::plan`].
 //! - Irregular work: [`Engine::tasks`].
+//! - What becomes of a computation whose workers die: [`Builder::crash_at`] kills them where it hurts.
 //! - Job files and the command: the module `cli`, behind the feature of that name.
 //!
 //! Linux only.
@@ -59,6 +60,8 @@ pub use error::{
 pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{
-    Builder, Disturbance, Engine, Pin, Progress, Stats, TaskQueue, TaskResults, Tasks, Unordered,
-    Wait,
+    Builder, CrashReport, Disturbance, Engine, Pin, Progress, Stats, TaskQueue, TaskResults, Tasks,
+    Unordered, Wait,
 };
+pub use shared::crash::{Crash, CrashPlan};
+pub use shared::protocol::CrashPoint;

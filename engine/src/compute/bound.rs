@@ -8,6 +8,8 @@ use super::frame::{Ending, Frame, Issued, State};
 use super::program::{ArgSpec, Next, Op, Program, StepSpec};
 use super::table::{Load, Named, Runner, slot_stride};
 use crate::memory::{Permit, Region};
+use crate::shared::crash::Crashes;
+use crate::shared::protocol::CrashPoint;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -88,7 +90,7 @@ impl Loaded {
 
     /// Runs a claimed chunk; its partial result goes to its slot.
     #[inline]
-    pub(crate) fn run(
+    pub(crate) fn run<C: Crashes>(
         &mut self,
         _: &Permit,
         region: &Region,
@@ -117,7 +119,16 @@ impl Loaded {
         // SAFETY: located arrays lie in the region, with the element types that the launch checked
         // against the kernel's; the claim (the permit) makes the chunk's pieces ours alone, and
         // what is read whole is written by no chunk of this step (the launch's borrows).
-        guarded(|| unsafe { runner.run(piece, &bound.window, at, slot) })
+        let run =
+            |slot: &mut [u8]| guarded(|| unsafe { runner.run(piece, &bound.window, at, slot) });
+        if !C::ON {
+            return run(slot);
+        }
+        let mut apart = vec![0; slot.len()];
+        run(&mut apart)?;
+        C::at(CrashPoint::Ran);
+        slot.copy_from_slice(&apart);
+        Ok(())
     }
 
     /// Copies what the chunk will update to the worker's undo block.

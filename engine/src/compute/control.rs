@@ -6,6 +6,7 @@ use super::frame::{Frame, FrameWords};
 use crate::memory::Shareable;
 use crate::process::fault::FaultWords;
 use crate::shared::cell::Record;
+use crate::shared::crash::CrashWords;
 use crate::shared::lock::LockBytes;
 use crate::shared::protocol::{Board, Hardware, Heart, Line, Post};
 use crate::shared::queue::Queue;
@@ -54,6 +55,7 @@ pub(crate) struct Control {
     /// What each worker noted of the fault that it died of.
     pub(crate) faults: [FaultWords; WORKERS_MAX],
     posts: [Post<Hardware>; WORKERS_MAX],
+    pub(crate) crash: CrashWords,
 }
 
 // SAFETY: every field is shareable, or a lone atomic, or padding.
@@ -63,6 +65,7 @@ impl Control {
     /// Makes the zeroed block of a new region the control block of an engine at rest.
     pub(crate) fn initialise(&self, nonce: u64, workers: usize) -> crate::error::Result<()> {
         assert!(0 < workers && workers <= WORKERS_MAX);
+        const { assert!(WORKERS_MAX <= CrashWords::RANKS) };
         self.lock.initialise()?;
         self.nonce.store(nonce, Ordering::Relaxed);
         self.workers.store(workers as u64, Ordering::Relaxed);

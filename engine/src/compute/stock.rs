@@ -7,6 +7,8 @@ use super::reduce::{Output, Reduce};
 use super::sum::Summand;
 use super::table::conjure;
 use crate::memory::{Element, make_present};
+use crate::shared::crash;
+use crate::shared::protocol::CrashPoint;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::marker::PhantomData;
@@ -131,7 +133,9 @@ impl Kernel for Present {
             // Debug builds spoil what a kernel is to write; fresh pages are promised to be zero.
             bytes.fill(0);
         }
-        u64::from(make_present(bytes) == crate::memory::Pages::Small)
+        let pages = make_present(bytes);
+        crash::pass(CrashPoint::PagesPresent);
+        u64::from(pages == crate::memory::Pages::Small)
     }
 
     fn grain(&self, _: &Shapes) -> usize {

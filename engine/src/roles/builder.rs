@@ -11,6 +11,7 @@ use crate::machine::pin::CpuClaim;
 use crate::machine::{self, Machine, MemoryReason};
 use crate::memory::{Budget, Memory, Region};
 use crate::process;
+use crate::shared::crash::CrashPlan;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -60,6 +61,7 @@ pub struct Builder {
     attempts: Option<u32>,
     pin: Pin,
     wait: Wait,
+    crashes: Option<CrashPlan>,
 }
 
 impl Builder {
@@ -95,6 +97,33 @@ impl Builder {
         self
     }
 
+    /// Workers die as this plan says, at named points of their work: to try that a computation
+    /// survives it. A death by plan is a death like any other, and counts as an attempt. The plan
+    /// holds once all workers have started; later ones are told to [`Engine::crash_at`].
+    ///
+    /// Without this no worker looks at crash points, which then cost nothing.
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// use gristmill::{Crash, CrashPoint, Engine};
+    ///
+    /// let engine = Engine::builder().workers(2).crash_at(CrashPoint::Marked).build()?;
+    /// let mut x = engine.from_fn(10_000, |i| i as u32)?;
+    /// let y = engine.from_fn(10_000, |i| i as u32)?;
+    /// engine.map(&y, &mut x, |y: u32| y + 1)?; // whoever marks the first chunk dies
+    /// assert!(x.as_slice().iter().zip(y.as_slice()).all(|(x, y)| *x == y + 1));
+    /// assert_eq!(engine.crash_report().kills(), 1);
+    ///
+    /// engine.crash_at(Crash::at(CrashPoint::Leading).times(2))?; // and now two, one after the other
+    /// assert_eq!(engine.sum(&y)?, 49_995_000);
+    /// assert_eq!(engine.crash_report().kills(), 3);
+    /// # Ok(()) }
+    /// ```
+    pub fn crash_at(mut self, plan: impl Into<CrashPlan>) -> Builder {
+        self.crashes = Some(plan.into());
+        self
+    }
+
     /// Starts the workers.
     ///
     /// # Errors
@@ -118,6 +147,9 @@ impl Builder {
         let control: &Control = region.control();
         control.spins.store(spins.into(), Ordering::Relaxed);
         control.initialise(nonce, workers)?;
+        if self.crashes.is_some() {
+            control.crash.turn_on();
+        }
         let (claims, cpus) = assign_cpus(&self.pin, &machine, workers);
         let core = Arc::new(Core {
             memory: Memory::new(region, budget()),
@@ -156,7 +188,8 @@ impl Builder {
             launchpad: Mutex::new(Launchpad::default()),
             _claims: claims,
         };
-        started.map(|()| engine)
+        started.and_then(|()| self.crashes.map_or(Ok(()), |plan| engine.crash_at(plan)))?;
+        Ok(engine)
     }
 
     fn check_numbers(&self, workers: usize) -> Result<()> {

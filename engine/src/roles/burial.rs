@@ -4,7 +4,7 @@ use super::coordinator::{About, Buried, Running};
 use super::supervisor::Supervisor;
 use crate::error::DeathRecord;
 use crate::memory::Permit;
-use crate::shared::protocol::Culprit;
+use crate::shared::protocol::{CrashPoint, Culprit};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 impl Supervisor {
@@ -20,7 +20,10 @@ impl Supervisor {
         let areas = running.areas();
         let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
         let serial = frame.map_or(0, |frame| frame.serial);
-        let put_back = |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
+        let put_back = |permit: &Permit| {
+            self.core.region().put_back(permit, areas.undo_of(rank));
+            self.at(CrashPoint::UndoPutBack);
+        };
         let burial = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
         if burial.at_work && burial.culprits.is_empty() && death.cause.is_an_attempt() {
             let (count, last) = running.unblamed.entry(serial).or_default();
@@ -47,9 +50,11 @@ impl Supervisor {
         drop(running);
         if self.core.return_leases(rank, death) {
             about = About::Task;
+            self.at(CrashPoint::LeaseReturned);
         }
         let retries = self.core.stats().retries - retries_before;
         self.core.note_death(Buried { death: death.clone(), about, retries });
+        self.at(CrashPoint::Buried);
         control.ring();
         control.announce_finish();
     }

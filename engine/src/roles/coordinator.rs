@@ -5,7 +5,7 @@ use crate::compute::{Areas, Control, Issued, Program, QUEUES};
 use crate::error::{DeathRecord, Error, Result};
 use crate::machine::futex;
 use crate::memory::{Memory, Region};
-use crate::shared::protocol::{Point, Surroundings};
+use crate::shared::protocol::{CrashPoint, Surroundings};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -234,7 +234,7 @@ pub(crate) struct Publisher<'a>(pub(crate) &'a Control);
 impl Surroundings for Publisher<'_> {
     type Died = Infallible;
 
-    fn at(&mut self, _: Point) -> Result<(), Infallible> {
+    fn at(&mut self, _: CrashPoint) -> Result<(), Infallible> {
         Ok(())
     }
 

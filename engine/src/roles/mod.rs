@@ -4,12 +4,14 @@ mod arrays;
 mod builder;
 mod burial;
 mod coordinator;
+mod crashes;
 mod engine;
 mod handle;
 mod launch;
 mod open_queue;
 #[cfg(feature = "cli")]
 mod raw;
+mod recovery;
 mod repair;
 mod supervisor;
 mod task_queue;
@@ -21,6 +23,7 @@ pub use builder::{Builder, Pin, Wait};
 #[cfg(feature = "cli")]
 pub(crate) use coordinator::{About, Buried};
 pub use coordinator::{Progress, Stats};
+pub use crashes::CrashReport;
 pub use engine::Engine;
 pub use task_queue::TaskQueue;
 pub use tasks::{TaskResults, Tasks, Unordered};

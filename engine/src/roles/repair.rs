@@ -5,7 +5,7 @@ use super::coordinator::Core;
 use crate::memory::Permit;
 use crate::shared::cell::{self, CellRepairer, Owner, Record};
 use crate::shared::lock::RobustLock;
-use crate::shared::protocol::{Hardware, Point, Surroundings};
+use crate::shared::protocol::{CrashPoint, Hardware, Surroundings};
 use std::convert::Infallible;
 use std::sync::atomic::AtomicU64;
 
@@ -25,7 +25,7 @@ struct Repairer<'a> {
 impl Surroundings for Repairer<'_> {
     type Died = Infallible;
 
-    fn at(&mut self, _: Point) -> Result<(), Infallible> {
+    fn at(&mut self, _: CrashPoint) -> Result<(), Infallible> {
         Ok(())
     }
 

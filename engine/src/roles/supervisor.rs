@@ -3,12 +3,14 @@
 //!
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
-use super::coordinator::{Core, Publisher};
+use super::coordinator::Core;
 use super::handle::Handle;
+use super::recovery::Recovery;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
 use crate::error::{DeathRecord, Error, Result};
 use crate::process::{self, Child, Handover};
+use crate::shared::protocol::CrashPoint;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use std::os::fd::AsFd;
@@ -88,6 +90,7 @@ impl Supervisor {
 
     fn start(&mut self, rank: usize) -> Result<()> {
         let parent = std::process::id() as i32;
+        self.core.control().crash.revive(rank);
         let handover = Handover { rank, parent, nonce: self.nonce, cpu: self.core.cpus[rank] };
         let spawn = || process::spawn(&handover, self.core.region());
         self.posts[rank].child = Some(self.handle.start(rank, spawn)?);
@@ -158,6 +161,7 @@ impl Supervisor {
         for rank in 0..self.posts.len() {
             if let Some(death) = self.reap(rank) {
                 self.core.counters.deaths.fetch_add(1, Ordering::Relaxed);
+                self.at(CrashPoint::Reaped);
                 self.bury(rank, &death);
                 self.replace(rank);
                 self.recovering = Some(Instant::now());
@@ -179,7 +183,7 @@ impl Supervisor {
         while self.posts[rank].failed_starts < FAILED_STARTS_MAX {
             self.posts[rank].failed_starts += 1;
             match self.start(rank) {
-                Ok(()) => return,
+                Ok(()) => return self.at(CrashPoint::Replaced),
                 Err(error) => reason = error.to_string(),
             }
             std::thread::sleep(Duration::from_millis(self.posts[rank].failed_starts.into()));
@@ -220,7 +224,9 @@ impl Supervisor {
             return;
         };
         self.recovering = None;
+        self.at(CrashPoint::Quiet);
         repair_cell(&self.core);
+        self.at(CrashPoint::CellRepaired);
         let ending = self.given_up(frame.serial);
         let next = match ending {
             Some(ending) => {
@@ -230,11 +236,21 @@ impl Supervisor {
             None => Frame { reissue: true, ..frame },
         };
         next.write(control.frame(current + 1));
-        let Ok(()) = control.board().reissue(&mut Publisher(control), &quiet, next.chunks);
+        let Ok(()) = control.board().reissue(&mut self.recovery(), &quiet, next.chunks);
         self.core.counters.reissues.fetch_add(1, Ordering::Relaxed);
         if ending.is_some() {
             control.announce_finish();
         }
+    }
+
+    /// A step of the recovery has been taken: the crash plan may kill somebody here.
+    pub(super) fn at(&self, point: CrashPoint) {
+        self.recovery().pass(point);
+    }
+
+    fn recovery(&self) -> Recovery<'_> {
+        let children = self.posts.iter().map(|post| post.child.as_ref());
+        Recovery { control: self.core.control(), children: children.collect() }
     }
 
     /// Whether the step has cost so many deaths that it is not issued again.

@@ -8,10 +8,14 @@ use crate::machine::futex;
 use crate::memory::{Permit, Region};
 use crate::process::{Handover, entry, fault};
 use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
+use crate::shared::crash::{self, Crashes, Never, Planned};
 use crate::shared::lock::RobustLock;
-use crate::shared::protocol::{Board, Hardware, Host, Outcome, Point, Step, Surroundings, Turn};
+use crate::shared::protocol::{
+    Board, CrashPoint, Hardware, Host, Outcome, Step, Surroundings, Turn,
+};
 use crate::shared::queue::{Lease, Queue};
 use std::convert::Infallible;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -26,10 +30,20 @@ fn main(handover: Handover, region: &'static Region) {
     if !control.is_of(handover.nonce) || handover.rank >= board.workers() {
         return;
     }
+    if control.crash.are_on() {
+        crash::follow(&control.crash, handover.rank);
+        start::<Planned>(handover, region, control);
+    } else {
+        start::<Never>(handover, region, control);
+    }
+}
+
+fn start<C: Crashes>(handover: Handover, region: &'static Region, control: &'static Control) {
+    C::at(CrashPoint::Mapped);
     fault::watch(&control.faults[handover.rank]);
     install_panic_hook();
     let Ok(lock) = RobustLock::over(&control.lock) else { return };
-    let mut worker = Worker {
+    let mut worker = Worker::<C> {
         rank: handover.rank,
         region,
         control,
@@ -40,11 +54,13 @@ fn main(handover: Handover, region: &'static Region) {
         marks: &[],
         private: Private::default(),
         rested: false,
+        crashes: PhantomData,
     };
-    worker.live(board, handover.parent);
+    C::at(CrashPoint::Ready);
+    worker.live(control.board(), handover.parent);
 }
 
-struct Worker {
+struct Worker<C> {
     rank: usize,
     region: &'static Region,
     control: &'static Control,
@@ -58,9 +74,10 @@ struct Worker {
     private: Private,
     /// Whether the frame that this worker wrote last ends its plan.
     rested: bool,
+    crashes: PhantomData<C>,
 }
 
-impl Worker {
+impl<C: Crashes> Worker<C> {
     fn live(&mut self, board: Board<'static, Hardware>, parent: i32) {
         let mut last = 0;
         loop {
@@ -94,7 +111,7 @@ impl Worker {
         nix::unistd::getppid().as_raw() == parent
     }
 
-    fn open_queues(&self) -> impl Iterator<Item = usize> + use<> {
+    fn open_queues(&self) -> impl Iterator<Item = usize> + use<C> {
         let open = self.control.open_queues.load(Ordering::Acquire);
         (0..u64::BITS as usize).filter(move |queue| open >> queue & 1 == 1)
     }
@@ -121,6 +138,7 @@ impl Worker {
             .map_err(Failure::Refused)
             .and_then(|table| guarded(|| (table.function)(&params)))
             .and_then(|result| result.map_err(Failure::Refused));
+        C::at(CrashPoint::TaskRan);
         let (outcome, bytes) = match result {
             Ok(bytes) => (TaskOutcome::Done, bytes),
             Err(failure) => {
@@ -131,7 +149,7 @@ impl Worker {
         slot.result[2].store(bytes.len() as u64, Ordering::Relaxed);
         // Looked at again after each grant: it may have answered a dead worker's wish.
         while slot.result[1].load(Ordering::Relaxed) < bytes.len() as u64 {
-            words.want_room(lease);
+            let Ok(()) = words.want_room(self, lease);
             self.control.wishes.0.fetch_add(1, Ordering::Release);
             self.control.announce_finish();
             while !words.is_granted(lease) {
@@ -141,10 +159,12 @@ impl Worker {
                 let bell = self.control.bell.0.load(Ordering::Acquire);
                 futex::wait(&self.control.bell.0, bell, Some(Duration::from_millis(1)));
             }
+            C::at(CrashPoint::RoomGranted);
         }
         let offset = slot.result[0].load(Ordering::Relaxed) as usize;
         self.region.store_bytes(offset, &bytes);
         slot.outcome.store(outcome as u64, Ordering::Relaxed);
+        C::at(CrashPoint::ResultStored);
         let Ok(()) = words.settle(self, lease);
         self.control.announce_finish();
     }
@@ -204,11 +224,12 @@ pub(crate) enum TaskOutcome {
     NoRoom,
 }
 
-impl Surroundings for Worker {
+impl<C: Crashes> Surroundings for Worker<C> {
     type Died = Infallible;
 
     #[inline]
-    fn at(&mut self, _: Point) -> Result<(), Infallible> {
+    fn at(&mut self, point: CrashPoint) -> Result<(), Infallible> {
+        C::at(point);
         Ok(())
     }
 
@@ -222,7 +243,7 @@ impl Surroundings for Worker {
     }
 }
 
-impl Host<Hardware> for Worker {
+impl<C: Crashes> Host<Hardware> for Worker<C> {
     fn bind(&mut self, issue: u64) -> Step {
         self.bound = self.read_issue(issue);
         let spec = match (&self.bound, &self.loaded) {
@@ -255,7 +276,7 @@ impl Host<Hardware> for Worker {
             _ if cancelled => Err(Failure::Cancelled),
             Ok(Some(step)) => {
                 let loaded = self.loaded.as_mut().expect("a bound step has a plan");
-                loaded.run(permit, self.region, *step, &mut self.private, chunk)
+                loaded.run::<C>(permit, self.region, *step, &mut self.private, chunk)
             }
             Ok(None) => Ok(()),
             Err(failure) => Err(failure.clone()),
@@ -290,6 +311,7 @@ impl Host<Hardware> for Worker {
                 }
             }
         };
+        C::at(CrashPoint::Folded);
         let loaded = self.loaded.as_ref().expect("as above");
         let next = loaded.next_frame(frame, issued);
         next.write(self.control.frame(issue + 1));
@@ -298,7 +320,7 @@ impl Host<Hardware> for Worker {
     }
 }
 
-impl CellRepairer<Hardware> for Worker {
+impl<C: Crashes> CellRepairer<Hardware> for Worker<C> {
     fn record(&self) -> &Record<Hardware> {
         &self.control.cell
     }
@@ -326,7 +348,7 @@ impl CellRepairer<Hardware> for Worker {
     }
 }
 
-impl CellHost<Hardware> for Worker {
+impl<C: Crashes> CellHost<Hardware> for Worker<C> {
     fn keep_pre_image(&mut self, permit: &Permit) {
         let region = self.region;
         let (loaded, step, _) = self.parts();

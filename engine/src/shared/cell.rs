@@ -14,7 +14,7 @@
 //! the serial of their step: the first merger of a step starts from the identity, so nobody has to
 //! clear the cell between steps.
 
-use super::protocol::{Atomics, Board, Hardware, Outcome, Point, Surroundings, Word64};
+use super::protocol::{Atomics, Board, CrashPoint, Hardware, Outcome, Surroundings, Word64};
 use crate::memory::{Permit, Shareable};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -101,13 +101,13 @@ impl<A: Atomics> Record<A> {
 /// Takes the lock, repairing what a dead owner left.
 pub(crate) fn lock_and_repair<A: Atomics, H: CellRepairer<A>>(host: &mut H) -> Result<(), H::Died> {
     if host.lock() == Owner::Released {
-        return host.at(Point::CellLocked);
+        return host.at(CrashPoint::CellLocked);
     }
     let record = host.record();
     match record.state.load(Acquire) {
         SAVED => {
             host.put_pre_image_back(&Permit::granted_by_protocol());
-            host.at(Point::PutBack)?;
+            host.at(CrashPoint::PreImagePutBack)?;
             let record = host.record();
             record.contents.store(record.contents_before.load(Relaxed), Relaxed);
         }
@@ -126,9 +126,9 @@ pub(crate) fn lock_and_repair<A: Atomics, H: CellRepairer<A>>(host: &mut H) -> R
     A::fence_compiler();
     host.record().state.store(NONE, Release);
     A::fence_compiler();
-    host.at(Point::Repaired)?;
+    host.at(CrashPoint::Repaired)?;
     host.consistent();
-    host.at(Point::CellLocked)
+    host.at(CrashPoint::CellLocked)
 }
 
 impl<A: Atomics> Board<'_, A> {
@@ -151,16 +151,16 @@ impl<A: Atomics> Board<'_, A> {
         }
         record.len.store(len, Relaxed);
         record.serial.store(serial, Relaxed);
-        host.at(Point::PreImageKept)?;
+        host.at(CrashPoint::PreImageKept)?;
         A::fence_compiler();
         host.record().state.store(SAVED, Release);
         A::fence_compiler();
-        host.at(Point::Saved)?;
+        host.at(CrashPoint::Saved)?;
         self.note_merge(rank, serial);
-        host.at(Point::MergeNoted)?;
+        host.at(CrashPoint::MergeNoted)?;
         let first = !host.record().holds(serial);
         let outcome = host.merge(&permit, first);
-        host.at(Point::Merged)?;
+        host.at(CrashPoint::Merged)?;
         if outcome == Outcome::Done {
             host.record().set_contents(serial);
         } else {
@@ -168,24 +168,24 @@ impl<A: Atomics> Board<'_, A> {
             host.put_pre_image_back(&permit);
             self.set_failed(serial);
         }
-        host.at(Point::ContentsSet)?;
+        host.at(CrashPoint::ContentsSet)?;
         self.clear_note(rank);
-        host.at(Point::NoteCleared)?;
+        host.at(CrashPoint::NoteCleared)?;
         host.record().state.store(COMMITTED, Release);
         A::fence_compiler();
-        host.at(Point::Committed)?;
+        host.at(CrashPoint::Committed)?;
         for chunk in self.pending(rank) {
             if let Some(mark) = host.cell_mark(chunk) {
                 mark.store(serial, Release);
             }
-            host.at(Point::CellMarked)?;
+            host.at(CrashPoint::CellMarked)?;
         }
         host.record().state.store(NONE, Release);
         A::fence_compiler();
-        host.at(Point::RecordCleared)?;
+        host.at(CrashPoint::RecordCleared)?;
         host.unlock();
         self.clear_pending(rank);
-        host.at(Point::Released)?;
+        host.at(CrashPoint::Released)?;
         Ok(len)
     }
 }

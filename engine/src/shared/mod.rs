@@ -1,7 +1,8 @@
 //! Floor 3: what processes share: the step protocol, the robust lock, the reduction cell and the
-//! joinable task queue.
+//! joinable task queue; and the crash plan, by which workers die at named points of it all.
 
 pub(crate) mod cell;
+pub(crate) mod crash;
 pub(crate) mod lock;
 pub(crate) mod protocol;
 pub(crate) mod queue;

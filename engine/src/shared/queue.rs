@@ -19,7 +19,7 @@
 //! | put | the coordinator, Release | number of items put so far |
 //! | cursor | whoever passes an item that is not FILLED; `give_back` moves it back | version, and the sequence number below which nothing is FILLED |
 
-use super::protocol::{Atomics, Hardware, Line, Point, QUEUE_SLOTS, Surroundings, Word64};
+use super::protocol::{Atomics, CrashPoint, Hardware, Line, QUEUE_SLOTS, Surroundings, Word64};
 use crate::memory::Shareable;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -179,7 +179,7 @@ impl<A: Atomics> Queue<A> {
             let leased = State { phase: Phase::Leased, owner: rank, sequence };
             let taken = state.exchange(filled.pack(), leased.pack());
             if taken {
-                host.at(Point::LeaseTaken)?;
+                host.at(CrashPoint::LeaseTaken)?;
             }
             // Whoever fails here lost to another that passed the item, or to a lease given back,
             // whose new version keeps the cursor from being moved past it.
@@ -197,12 +197,17 @@ impl<A: Atomics> Queue<A> {
         lease: Lease,
     ) -> Result<(), H::Died> {
         self.set(lease.sequence, Phase::Done, lease.owner);
-        host.at(Point::LeaseSettled)
+        host.at(CrashPoint::LeaseSettled)
     }
 
     /// The result needs the room that its slot's words ask for.
-    pub(crate) fn want_room(&self, lease: Lease) {
+    pub(crate) fn want_room<H: Surroundings>(
+        &self,
+        host: &mut H,
+        lease: Lease,
+    ) -> Result<(), H::Died> {
         self.set(lease.sequence, Phase::Wants, lease.owner);
+        host.at(CrashPoint::RoomWanted)
     }
 
     /// Whether the room that a lease asked for has been granted.

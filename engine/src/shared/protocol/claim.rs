@@ -1,8 +1,9 @@
 //! Claiming: from the front of one's own range, else the back half of somebody else's.
 
 use super::atomics::{Atomics, Word64};
+use super::crash_point::CrashPoint;
 use super::words::{Board, Claim};
-use super::worker::{Point, Surroundings};
+use super::worker::Surroundings;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 impl<A: Atomics> Board<'_, A> {
@@ -26,7 +27,7 @@ impl<A: Atomics> Board<'_, A> {
                 return self.steal(host, rank, tag);
             }
             if own.exchange(word, Claim { lo: claim.lo + 1, ..claim }.pack()) {
-                host.at(Point::Claimed)?;
+                host.at(CrashPoint::Claimed)?;
                 return Ok(Some(claim.lo as usize));
             }
         }
@@ -50,12 +51,12 @@ impl<A: Atomics> Board<'_, A> {
                 }
                 let middle = claim.lo + (claim.hi - claim.lo) / 2;
                 if target.exchange(word, Claim { hi: middle, ..claim }.pack()) {
-                    host.at(Point::Stolen)?;
+                    host.at(CrashPoint::Stolen)?;
                     // The first chunk of the loot stays in hand, so that the issue cannot end and
                     // two thieves cannot steal the same loot back and forth for ever.
                     let rest = Claim { tag, lo: middle + 1, hi: claim.hi };
                     self.posts[rank].claim.0.store(rest.pack(), Release);
-                    host.at(Point::LootStored)?;
+                    host.at(CrashPoint::LootStored)?;
                     return Ok(Some(middle as usize));
                 }
             }

@@ -7,6 +7,7 @@
 mod atomics;
 mod claim;
 mod coordinator;
+mod crash_point;
 #[cfg(test)]
 mod model;
 mod words;
@@ -14,5 +15,6 @@ mod worker;
 
 pub(crate) use atomics::{Atomics, Hardware, Line, QUEUE_SLOTS, Word64};
 pub(crate) use coordinator::Culprit;
+pub use crash_point::CrashPoint;
 pub(crate) use words::{Board, Heart, Post};
-pub(crate) use worker::{Host, Outcome, Point, Step, Surroundings, Turn};
+pub(crate) use worker::{Host, Outcome, Step, Surroundings, Turn};

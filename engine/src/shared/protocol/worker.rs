@@ -1,49 +1,12 @@
 //! A worker's side: settle claimed chunks; whoever counts the last one leads and publishes.
 
 use super::atomics::{Atomics, Word64};
+use super::crash_point::CrashPoint;
 use super::words::{Blame, Board, Claim, Note, State};
 use crate::memory::Permit;
 use crate::partition::home_range;
 use crate::shared::cell::CellHost;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-
-/// Places in the protocol where a test lets a worker die.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each is named after the step that has just been taken")]
-pub(crate) enum Point {
-    Announced,
-    Claimed,
-    Stolen,
-    LootStored,
-    Noted,
-    UndoKept,
-    UndoValid,
-    Ran,
-    Marked,
-    UndoCleared,
-    Counted,
-    Idle,
-    Leading,
-    Folded,
-    CountSet,
-    WordsSet,
-    Published,
-    CellLocked,
-    PreImageKept,
-    Saved,
-    MergeNoted,
-    Merged,
-    ContentsSet,
-    NoteCleared,
-    Committed,
-    CellMarked,
-    RecordCleared,
-    Released,
-    PutBack,
-    Repaired,
-    LeaseTaken,
-    LeaseSettled,
-}
 
 /// What a frame says of the step of an issue, as far as the protocol cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +43,10 @@ pub(crate) enum Turn {
 
 /// What whoever publishes asks of its surroundings.
 pub(crate) trait Surroundings {
-    /// What ends a worker at a [`Point`]: `Infallible` but in tests.
+    /// What ends a worker at a [`CrashPoint`]: `Infallible` but in tests.
     type Died;
     /// A step of the protocol has been taken.
-    fn at(&mut self, point: Point) -> Result<(), Self::Died>;
+    fn at(&mut self, point: CrashPoint) -> Result<(), Self::Died>;
     /// Wakes every sleeper, and whoever waits for the end of the plan.
     fn wake_all(&mut self);
 }
@@ -117,7 +80,7 @@ impl<A: Atomics> Board<'_, A> {
         let post = &self.posts[rank];
         post.state.store(State::busy(issue).0, Release);
         A::fence_seq_cst();
-        host.at(Point::Announced)?;
+        host.at(CrashPoint::Announced)?;
         if self.epoch() != issue {
             return Ok(Turn::Late);
         }
@@ -144,7 +107,7 @@ impl<A: Atomics> Board<'_, A> {
             }
         }
         post.state.store(State::idle(issue).0, Release);
-        host.at(Point::Idle)?;
+        host.at(CrashPoint::Idle)?;
         Ok(Turn::Idle)
     }
 
@@ -159,22 +122,22 @@ impl<A: Atomics> Board<'_, A> {
     ) -> Result<u64, H::Died> {
         let post = &self.posts[rank];
         self.note(rank, Note::new(Blame::Chunk(chunk), step.serial));
-        host.at(Point::Noted)?;
+        host.at(CrashPoint::Noted)?;
         if step.in_place {
             host.keep_undo(&Permit::granted_by_protocol(), chunk);
-            host.at(Point::UndoKept)?;
+            host.at(CrashPoint::UndoKept)?;
             post.undo_chunk.store(chunk as u64, Relaxed);
             post.undo_serial.store(step.serial, Release);
             A::fence_compiler();
-            host.at(Point::UndoValid)?;
+            host.at(CrashPoint::UndoValid)?;
         }
         self.run_or_fail(host, step, chunk);
-        host.at(Point::Ran)?;
+        host.at(CrashPoint::SlotWritten)?;
         host.mark(chunk).store(step.serial, Release);
-        host.at(Point::Marked)?;
+        host.at(CrashPoint::Marked)?;
         if step.in_place {
             post.undo_serial.store(0, Release);
-            host.at(Point::UndoCleared)?;
+            host.at(CrashPoint::UndoCleared)?;
         }
         Ok(1)
     }
@@ -190,14 +153,14 @@ impl<A: Atomics> Board<'_, A> {
         let post = &self.posts[rank];
         let held = post.pending_len.load(Relaxed) as usize;
         self.note(rank, Note::new(Blame::Chunk(chunk), step.serial));
-        host.at(Point::Noted)?;
+        host.at(CrashPoint::Noted)?;
         let outcome = self.run_or_fail(host, step, chunk);
-        host.at(Point::Ran)?;
+        host.at(CrashPoint::SlotWritten)?;
         if !step.careful {
             // What comes until the next note is no chunk's fault. In a reissue the note stands:
             // a chunk that leaves its worker unable to commit must be found out in the end.
             self.note(rank, Note::NOTHING);
-            host.at(Point::NoteCleared)?;
+            host.at(CrashPoint::NoteCleared)?;
         }
         post.pending.as_ref()[held].store(chunk as u64, Relaxed);
         post.pending_len.store(held as u64 + 1, Release);
@@ -251,7 +214,7 @@ impl<A: Atomics> Board<'_, A> {
     fn count<H: Host<A>>(&self, host: &mut H, settled: u64) -> Result<bool, H::Died> {
         let left = self.heart.count.0.subtract(settled);
         debug_assert!(left <= crate::partition::CHUNKS_MAX as u64, "counted a chunk twice");
-        host.at(Point::Counted)?;
+        host.at(CrashPoint::Counted)?;
         Ok(left == 0)
     }
 
@@ -263,10 +226,10 @@ impl<A: Atomics> Board<'_, A> {
         step: Step,
     ) -> Result<Turn, H::Died> {
         self.note(rank, Note::new(Blame::Fold, step.serial));
-        host.at(Point::Leading)?;
+        host.at(CrashPoint::Leading)?;
         let failed = self.heart.failed.0.load(Acquire) == step.serial;
         let chunks = host.lead(&Permit::granted_by_protocol(), issue, failed);
-        host.at(Point::Folded)?;
+        host.at(CrashPoint::FrameWritten)?;
         self.publish(host, Some(rank), issue + 1, chunks)?;
         Ok(Turn::Led)
     }
@@ -292,7 +255,7 @@ impl<A: Atomics> Board<'_, A> {
         chunks: usize,
     ) -> Result<(), H::Died> {
         self.heart.count.0.store(chunks as u64, Release);
-        host.at(Point::CountSet)
+        host.at(CrashPoint::CountSet)
     }
 
     /// Hands out the home ranges, then moves the epoch, then wakes whoever sleeps.
@@ -307,10 +270,10 @@ impl<A: Atomics> Board<'_, A> {
             let home = home_range(chunks, workers, worker);
             let claim = Claim { tag, lo: home.start as u64, hi: home.end as u64 };
             post.claim.0.store(claim.pack(), Release);
-            host.at(Point::WordsSet)?;
+            host.at(CrashPoint::WordsSet)?;
         }
         self.heart.epoch.0.store(next, Release);
-        host.at(Point::Published)?;
+        host.at(CrashPoint::Published)?;
         host.wake_all();
         Ok(())
     }

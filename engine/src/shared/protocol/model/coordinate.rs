@@ -1,7 +1,8 @@
 //! The model's coordinator: what the roles do with the protocol, without processes.
 
+use super::super::CrashPoint;
 use super::super::coordinator::Culprit;
-use super::super::worker::{Point, Surroundings};
+use super::super::worker::Surroundings;
 use super::Checker;
 use super::host::Worker;
 use super::world::{FAILED, FINISHED, FOLD_DIED, Fate, Frame, Plan, World};
@@ -187,11 +188,11 @@ struct Publisher<'w, C: Checker>(&'w World<C>, u64);
 impl<C: Checker> Surroundings for Publisher<'_, C> {
     type Died = Infallible;
 
-    fn at(&mut self, point: Point) -> Result<(), Infallible> {
-        if point == Point::WordsSet {
+    fn at(&mut self, point: CrashPoint) -> Result<(), Infallible> {
+        if point == CrashPoint::WordsSet {
             self.0.check_publication(None);
         }
-        if point == Point::Published {
+        if point == CrashPoint::Published {
             self.0.published(self.1);
         }
         Ok(())
@@ -209,7 +210,7 @@ struct Repairer<'w, C: Checker>(&'w World<C>);
 impl<C: Checker> Surroundings for Repairer<'_, C> {
     type Died = Infallible;
 
-    fn at(&mut self, _: Point) -> Result<(), Infallible> {
+    fn at(&mut self, _: CrashPoint) -> Result<(), Infallible> {
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The model's workers: hosts of the real protocol.
 
-use super::super::worker::{Host, Outcome, Point, Step, Surroundings, Turn};
+use super::super::CrashPoint;
+use super::super::worker::{Host, Outcome, Step, Surroundings, Turn};
 use super::Checker;
 use super::world::{CHUNKS, END, FAILED, FINISHED, Fate, Frame, Kind, World};
 use crate::memory::Permit;
@@ -21,7 +22,7 @@ pub(super) struct Worker<C: Checker> {
     /// The issue that it publishes next.
     next: u64,
     fate: Option<Fate>,
-    dies_at: Option<Point>,
+    dies_at: Option<CrashPoint>,
 }
 
 impl<C: Checker> Worker<C> {
@@ -56,11 +57,11 @@ impl<C: Checker> Worker<C> {
     }
 
     /// Whether this worker dies half-way through what comes before `point`.
-    fn torn(&self, point: Point) -> bool {
+    fn torn(&self, point: CrashPoint) -> bool {
         self.fate.is_some_and(|fate| fate.point == point && fate.passage == 0 && fate.torn)
     }
 
-    fn dies(&mut self, point: Point) -> bool {
+    fn dies(&mut self, point: CrashPoint) -> bool {
         if self.dies_at == Some(point) {
             return true;
         }
@@ -78,24 +79,24 @@ impl<C: Checker> Worker<C> {
 impl<C: Checker> Surroundings for Worker<C> {
     type Died = Died;
 
-    fn at(&mut self, point: Point) -> Result<(), Died> {
-        if point == Point::WordsSet {
+    fn at(&mut self, point: CrashPoint) -> Result<(), Died> {
+        if point == CrashPoint::WordsSet {
             self.world.check_publication(Some(self.rank));
         }
-        if point == Point::Published {
+        if point == CrashPoint::Published {
             self.world.published(self.next);
         }
         let dies = self.dies(point);
         self.world.watch(|ghost| match point {
-            Point::Claimed | Point::Stolen => ghost.uncounted[self.rank] += 1,
-            Point::Counted => ghost.uncounted[self.rank] = self.private.len() as u64,
+            CrashPoint::Claimed | CrashPoint::Stolen => ghost.uncounted[self.rank] += 1,
+            CrashPoint::Counted => ghost.uncounted[self.rank] = self.private.len() as u64,
             _ => {}
         });
         if dies {
             self.world.deaths.fetch_add(1, Ordering::Relaxed);
             return Err(Died);
         }
-        if point == Point::Idle {
+        if point == CrashPoint::Idle {
             // The scan looks again; the real one looks at intervals.
             C::ring(&self.world.finish);
         }
@@ -138,16 +139,16 @@ impl<C: Checker> Host<C> for Worker<C> {
         let [first, second] = &self.world.values[chunk];
         C::write(&block[2], chunk as u64);
         C::write(&block[0], C::read(first));
-        if !self.torn(Point::UndoKept) {
+        if !self.torn(CrashPoint::UndoKept) {
             C::write(&block[1], C::read(second));
         }
     }
 
     fn run(&mut self, _: &Permit, chunk: usize) -> Outcome {
         let spec = self.world.spec(self.frame);
-        let torn = self.torn(Point::Ran);
+        let torn = self.torn(CrashPoint::SlotWritten);
         if spec.deadly == Some(chunk) {
-            self.dies_at = Some(Point::Ran);
+            self.dies_at = Some(CrashPoint::SlotWritten);
         }
         match spec.kind {
             Kind::Map if torn => C::write(&self.world.slots[chunk], 7),
@@ -180,7 +181,7 @@ impl<C: Checker> Host<C> for Worker<C> {
         let mut chunks = 0;
         if !failed {
             if self.world.spec(frame).deadly_fold {
-                self.dies_at = Some(Point::Folded);
+                self.dies_at = Some(CrashPoint::FrameWritten);
             }
             self.world.check_publication(Some(self.rank));
             self.world.check_step(frame);
@@ -193,7 +194,7 @@ impl<C: Checker> Host<C> for Worker<C> {
         }
         self.next = issue + 1;
         self.rested = next.issued >= FINISHED;
-        self.world.write_frame(issue + 1, next, self.torn(Point::Folded));
+        self.world.write_frame(issue + 1, next, self.torn(CrashPoint::FrameWritten));
         chunks
     }
 }
@@ -218,7 +219,7 @@ impl<C: Checker> CellRepairer<C> for Worker<C> {
     }
 
     fn put_pre_image_back(&mut self, _: &Permit) {
-        self.world.put_pre_image_back(self.torn(Point::PutBack));
+        self.world.put_pre_image_back(self.torn(CrashPoint::PreImagePutBack));
     }
 }
 
@@ -226,9 +227,9 @@ impl<C: Checker> CellHost<C> for Worker<C> {
     fn keep_pre_image(&mut self, _: &Permit) {
         let deadly = self.world.spec(self.frame).deadly_commit;
         if deadly.is_some_and(|chunk| self.private.contains(&chunk)) {
-            self.dies_at = Some(Point::PreImageKept);
+            self.dies_at = Some(CrashPoint::PreImageKept);
         }
-        let half = if self.torn(Point::PreImageKept) { CHUNKS / 2 } else { CHUNKS };
+        let half = if self.torn(CrashPoint::PreImageKept) { CHUNKS / 2 } else { CHUNKS };
         for (to, from) in self.world.pre_image.iter().zip(&self.world.counts).take(half) {
             C::write(to, C::read(from));
         }
@@ -237,7 +238,7 @@ impl<C: Checker> CellHost<C> for Worker<C> {
     fn merge(&mut self, _: &Permit, first: bool) -> Outcome {
         let spec = self.world.spec(self.frame);
         if spec.deadly_merge.is_some_and(|chunk| self.private.contains(&chunk)) {
-            self.dies_at = Some(Point::Merged);
+            self.dies_at = Some(CrashPoint::Merged);
         }
         if first {
             self.world.counts.iter().for_each(|count| C::write(count, 0));
@@ -245,7 +246,7 @@ impl<C: Checker> CellHost<C> for Worker<C> {
         for &chunk in &self.private {
             let count = &self.world.counts[chunk];
             C::write(count, C::read(count) + 1);
-            if self.torn(Point::Merged) {
+            if self.torn(CrashPoint::Merged) {
                 return Outcome::Done;
             }
         }

@@ -1,8 +1,9 @@
 //! Scenarios of the task queue: items are put, leased, settled, given back by burials, forgone,
 //! and the queue is used again while workers may still look at its former life.
 
+use super::super::CrashPoint;
 use super::super::words::Board;
-use super::super::worker::{Point, Surroundings};
+use super::super::worker::Surroundings;
 use super::super::{Heart, Line, Post, Word64};
 use super::Checker;
 use super::exhaustive::{EXECUTIONS_MAX, Loom, check};
@@ -27,7 +28,7 @@ struct Use {
     /// This item kills its worker, always.
     deadly: Option<u64>,
     /// Where worker 0 dies.
-    fate: Option<Point>,
+    fate: Option<CrashPoint>,
 }
 
 const PLAIN: Use = Use {
@@ -141,13 +142,13 @@ struct Died;
 
 struct Worker<'w, C: Checker> {
     world: &'w World<C>,
-    fate: Option<Point>,
+    fate: Option<CrashPoint>,
 }
 
 impl<C: Checker> Surroundings for Worker<'_, C> {
     type Died = Died;
 
-    fn at(&mut self, point: Point) -> Result<(), Died> {
+    fn at(&mut self, point: CrashPoint) -> Result<(), Died> {
         if self.fate == Some(point) { Err(Died) } else { Ok(()) }
     }
 
@@ -186,7 +187,7 @@ impl<C: Checker> Worker<'_, C> {
         }
         // One who asks again has room already.
         if how.wants && lease.sequence % 2 == 1 && slot.result[1].load(Relaxed) == 0 {
-            queue.want_room(lease);
+            queue.want_room(self, lease)?;
             C::ring(&self.world.finish);
             loop {
                 let bell = C::look(&self.world.bell);
@@ -216,7 +217,7 @@ struct User<C: Checker>(Arc<World<C>>);
 struct Supervisor<C: Checker> {
     world: Arc<World<C>>,
     threads: Vec<Option<C::Thread>>,
-    fate: Option<Point>,
+    fate: Option<CrashPoint>,
 }
 
 fn run<C: Checker>(how: Use) {
@@ -390,7 +391,7 @@ fn seeds_a_task_that_kills() {
 
 #[test]
 fn loom_a_queue() {
-    for fate in [None, Some(Point::LeaseTaken), Some(Point::LeaseSettled)] {
+    for fate in [None, Some(CrashPoint::LeaseTaken), Some(CrashPoint::LeaseSettled)] {
         let how = Use { items: 2, lives: 1, fate, ..PLAIN };
         println!("{} executions, {fate:?}", check(1, EXECUTIONS_MAX, move || run::<Loom>(how)));
     }
@@ -404,7 +405,7 @@ fn loom_a_queue_used_again() {
 
 #[test]
 fn threads_a_queue_and_its_next_life() {
-    for fate in [None, Some(Point::LeaseTaken), Some(Point::LeaseSettled)] {
+    for fate in [None, Some(CrashPoint::LeaseTaken), Some(CrashPoint::LeaseSettled)] {
         for _ in 0..200 {
             run::<Threads>(Use { fate, wants: true, ..PLAIN });
         }

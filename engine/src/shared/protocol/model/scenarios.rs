@@ -1,6 +1,6 @@
 //! Scenarios of the step protocol.
 
-use super::super::worker::Point::{self, *};
+use super::super::CrashPoint::{self, *};
 use super::coordinate::{Coordinator, Ended};
 use super::exhaustive::{EXECUTIONS_MAX, Loom, check};
 use super::schedule::explore;
@@ -31,10 +31,11 @@ fn draw(plan: Plan) -> Ended {
 
 /// All schedules under loom: without a death, then with worker 0 dying at the first and at the
 /// second passage of each point, and half-way through what comes before it.
-fn exhaust(preemptions: usize, plan: Plan, points: &[Point], then: fn(&Ended)) {
+fn exhaust(preemptions: usize, plan: Plan, points: &[CrashPoint], then: fn(&Ended)) {
     let mut fates: Vec<Option<Fate>> = vec![None];
     for &point in points {
-        let torn = [Ran, UndoKept, Folded, PreImageKept, Merged, PutBack].contains(&point);
+        let torn = [SlotWritten, UndoKept, FrameWritten, PreImageKept, Merged, PreImagePutBack]
+            .contains(&point);
         for passage in 0..2 {
             fates.push(Some(Fate { point, passage, torn: false }));
         }
@@ -61,10 +62,10 @@ fn exhaust(preemptions: usize, plan: Plan, points: &[Point], then: fn(&Ended)) {
     }
 }
 
-const CLAIM: [Point; 3] = [Announced, Claimed, Idle];
-const LEAD: [Point; 6] = [Counted, Leading, Folded, CountSet, WordsSet, Published];
-const UNDO: [Point; 3] = [UndoKept, UndoValid, UndoCleared];
-const CELL: [Point; 12] = [
+const CLAIM: [CrashPoint; 3] = [Announced, Claimed, Idle];
+const LEAD: [CrashPoint; 6] = [Counted, Leading, FrameWritten, CountSet, WordsSet, Published];
+const UNDO: [CrashPoint; 3] = [UndoKept, UndoValid, UndoCleared];
+const CELL: [CrashPoint; 12] = [
     NoteCleared,
     CellLocked,
     PreImageKept,
@@ -76,18 +77,19 @@ const CELL: [Point; 12] = [
     CellMarked,
     RecordCleared,
     Released,
-    Ran,
+    SlotWritten,
 ];
 
 #[test]
 fn loom_a_map_of_two_steps() {
-    let points = [&CLAIM[..], &LEAD[..], &[Stolen, LootStored, Noted, Ran, Marked]].concat();
+    let points =
+        [&CLAIM[..], &LEAD[..], &[Stolen, LootStored, Noted, SlotWritten, Marked]].concat();
     exhaust(1, plan(&[(Map, 2), (Map, 2)]), &points, Ended::finished);
 }
 
 #[test]
 fn loom_updates_in_place() {
-    let points = [&UNDO[..], &[Ran, Marked, Counted, Folded]].concat();
+    let points = [&UNDO[..], &[SlotWritten, Marked, Counted, FrameWritten]].concat();
     exhaust(1, plan(&[(InPlace, 2), (InPlace, 1)]), &points, Ended::finished);
 }
 
@@ -191,7 +193,7 @@ fn seeds_a_fold_that_kills() {
 }
 
 /// Points that a worker passes without a cell.
-fn points() -> Vec<Point> {
+fn points() -> Vec<CrashPoint> {
     [&CLAIM[..], &LEAD[..], &UNDO[..], &[Stolen, LootStored, Noted, Ran, Marked]].concat()
 }
 

@@ -3,7 +3,7 @@
 //! it this is the model's host against real hardware.
 
 use super::super::Atomics;
-use super::super::worker::Point;
+use super::super::CrashPoint;
 use super::Checker;
 use super::coordinate::{Coordinator, Ended};
 use super::world::{Fate, Plan};
@@ -159,7 +159,7 @@ impl Checker for Threads {
 
 /// Runs the plan so many times, with 0 to 2 deaths of worker 0 (or its replacement) at random
 /// points. `GRISTMILL_MODEL_TIMES` multiplies the runs.
-pub(super) fn stress(runs: u64, plan: &Plan, points: &[Point], then: fn(&Ended)) {
+pub(super) fn stress(runs: u64, plan: &Plan, points: &[CrashPoint], then: fn(&Ended)) {
     let times = std::env::var("GRISTMILL_MODEL_TIMES").ok().and_then(|times| times.parse().ok());
     let mut deaths = 0;
     for seed in 1..=runs * times.unwrap_or(1) {

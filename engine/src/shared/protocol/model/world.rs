@@ -1,7 +1,7 @@
 //! The model's shared memory, and what must hold of it.
 
+use super::super::CrashPoint;
 use super::super::words::{Board, Heart, Post};
-use super::super::worker::Point;
 use super::super::{Line, Word64};
 use super::Checker;
 use crate::shared::cell::{Owner, Record};
@@ -73,7 +73,7 @@ pub(super) struct Plan {
 /// before it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fate {
-    pub(super) point: Point,
+    pub(super) point: CrashPoint,
     pub(super) passage: u32,
     pub(super) torn: bool,
 }
