@@ -59,5 +59,6 @@ pub use error::{
 pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{
-    Builder, Engine, Pin, Progress, Stats, TaskQueue, TaskResults, Tasks, Unordered, Wait,
+    Builder, Engine, ParsePinError, Pin, Progress, Stats, TaskQueue, TaskResults, Tasks, Unordered,
+    Wait,
 };

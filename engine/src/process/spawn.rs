@@ -3,11 +3,13 @@
 //! `Command` duplicates the region onto descriptor 0 in the child alone, so it never leaks to
 //! other children that the program may start meanwhile, and needs no `fork` of our own.
 
+use super::descriptors;
 use super::entry::{Handover, VARIABLE};
 use super::hygiene::THREAD_VARIABLES;
 use super::relay::Relay;
 use crate::error::{Error, Result};
 use crate::memory::Region;
+use nix::sys::resource::{Resource, getrlimit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -54,9 +56,9 @@ pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
         .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| Error::Start {
         reason: format!(
-            "starting worker {} from /proc/self/exe: {e}; is /proc mounted, and are processes \
-             (`ulimit -u`) and descriptors (`ulimit -n`) left?",
-            handover.rank
+            "starting worker {} from /proc/self/exe: {e}; {}",
+            handover.rank,
+            remedy(&e)
         ),
     })?;
     let pid = child.id() as i32;
@@ -69,6 +71,26 @@ pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
             let _ = child.wait();
             Err(error)
         }
+    }
+}
+
+/// What to do where no process could be started.
+fn remedy(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => descriptors::too_few(),
+        Some(libc::EAGAIN) => {
+            let limit = getrlimit(Resource::RLIMIT_NPROC).map_or(0, |(soft, _)| soft);
+            format!(
+                "this user may have {limit} processes and threads (`ulimit -u`), and the cgroup's \
+                 pids.max may allow fewer: end some, raise the limit, or ask for fewer workers"
+            )
+        }
+        Some(libc::ENOENT) => {
+            "/proc is not mounted, or is that of another PID namespace: mount it (mount -t proc \
+             proc /proc)"
+                .into()
+        }
+        _ => "may this program be executed, and is there memory left?".into(),
     }
 }
 

@@ -6,6 +6,7 @@ mod coordinator;
 mod engine;
 mod launch;
 mod open_queue;
+mod placement;
 #[cfg(feature = "cli")]
 mod raw;
 mod repair;
@@ -14,10 +15,11 @@ mod task_queue;
 mod tasks;
 mod worker;
 
-pub use builder::{Builder, Pin, Wait};
+pub use builder::{Builder, Wait};
 #[cfg(feature = "cli")]
 pub(crate) use coordinator::{About, Buried};
 pub use coordinator::{Progress, Stats};
 pub use engine::Engine;
+pub use placement::{ParsePinError, Pin};
 pub use task_queue::TaskQueue;
 pub use tasks::{TaskResults, Tasks, Unordered};
