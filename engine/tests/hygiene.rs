@@ -12,34 +12,12 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 use support::engine;
-
-/// Set in a process that this binary starts of itself to be a coordinator.
-const PART: &str = "GRISTMILL_TEST_PART";
+use support::processes::{children_of, is_dead, part, this_binary, wait_until};
 
 fn one_at_a_time() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Asks again and again until it is so, with a generous end.
-#[track_caller]
-fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !so() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what}: waited in vain");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn children_of(pid: &str) -> Vec<i32> {
-    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return vec![] };
-    let children = tasks.flatten().flat_map(|task| {
-        let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>()
-    });
-    children.collect()
 }
 
 /// What each descriptor of this process leads to.
@@ -52,23 +30,6 @@ fn descriptors() -> BTreeMap<i32, String> {
     });
     let own_list = format!("/proc/{}/fd", std::process::id());
     found.filter(|(_, path)| *path != own_list).collect()
-}
-
-fn is_dead(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    matches!(state, None | Some('Z' | 'X'))
-}
-
-/// This test binary again, with one part to play in the test of this name.
-fn this_binary(test: &str, part: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(PART, part);
-    command
-}
-
-fn part() -> Option<String> {
-    std::env::var(PART).ok()
 }
 
 #[test]

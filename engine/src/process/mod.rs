@@ -21,4 +21,4 @@ pub(crate) use image::{offset_in_executable, reference_at};
 pub(crate) use relay::Relay;
 #[cfg(feature = "cli")]
 pub(crate) use relay::send_lines_to;
-pub(crate) use spawn::{Child, spawn};
+pub(crate) use spawn::{Child, refuse_namespace_for_children, remedy, spawn};

@@ -74,8 +74,24 @@ pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
     }
 }
 
-/// What to do where no process could be started.
-fn remedy(error: &std::io::Error) -> String {
+/// An error where children of this process would find themselves in another PID namespace than it:
+/// they could not see that it is their parent, and with the first of them all would end.
+pub(crate) fn refuse_namespace_for_children() -> Result<()> {
+    let namespace = |name: &str| std::fs::read_link(format!("/proc/self/ns/{name}")).ok();
+    // Before there is a process in the other namespace it has no name.
+    if namespace("pid") == namespace("pid_for_children") {
+        return Ok(());
+    }
+    Err(Error::Start {
+        reason: "this process has made a PID namespace for its children (CLONE_NEWPID), in which \
+                 workers would not see their coordinator; start the program itself in the \
+                 namespace, as `unshare --pid --fork` does"
+            .into(),
+    })
+}
+
+/// What to do where no process or thread could be started.
+pub(crate) fn remedy(error: &std::io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EMFILE) => descriptors::too_few(),
         Some(libc::EAGAIN) => {

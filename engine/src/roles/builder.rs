@@ -97,6 +97,7 @@ impl Builder {
         }
         process::refuse_privileges_of_the_file()?;
         process::refuse_inherited_handover()?;
+        process::refuse_namespace_for_children()?;
         super::worker::check_entry()?;
         let machine = Machine::for_start(self.workers.is_some());
         let workers = self.workers.unwrap_or_else(|| machine.worker_count().workers);
@@ -137,7 +138,9 @@ impl Builder {
         let thread = std::thread::Builder::new()
             .name("gristmill supervisor".into())
             .spawn(move || supervisor.run(&ready))
-            .map_err(|e| Error::system("starting the supervisor's thread", e))?;
+            .map_err(|e| Error::Start {
+                reason: format!("starting the supervisor's thread: {e}; {}", process::remedy(&e)),
+            })?;
         let started = started.recv().unwrap_or_else(|_| {
             Err(Error::Start { reason: "the supervisor's thread ended".into() })
         });
