@@ -9,7 +9,6 @@ use gristmill::{Chunk, Engine, Error, In, Kernel, Out};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use support::engine;
@@ -141,24 +140,6 @@ fn workers_have_the_environment_of_their_coordinator_but_no_hand_over_and_one_th
 }
 
 #[test]
-fn workers_have_three_descriptors_and_no_more() {
-    let _turn = one_at_a_time();
-    // What this process has inherited itself, and would pass on to any child, is not the engine's.
-    let before = descriptors();
-    let engine = engine(2);
-    for found in engine.tasks().map(|_: u32| descriptors(), 0..8).unwrap() {
-        let mut found = found.unwrap();
-        assert_eq!(found.remove(&0).unwrap(), "/dev/null");
-        for pipe in [1, 2] {
-            assert!(found.remove(&pipe).is_some_and(|path| path.starts_with("pipe:")), "{found:?}");
-        }
-        found.retain(|number, path| before.get(number) != Some(path));
-        let left: Vec<&String> = found.values().collect();
-        assert!(matches!(left[..], [region] if region.contains("memfd:gristmill")), "{found:?}");
-    }
-}
-
-#[test]
 fn an_engine_in_a_worker_is_an_error() {
     let _turn = one_at_a_time();
     let engine = engine(1);
@@ -237,21 +218,6 @@ fn what_a_task_forks_does_not_have_the_region() {
 }
 
 #[test]
-fn a_process_that_a_task_starts_gets_no_descriptor_of_the_engine_and_no_hand_over() {
-    let _turn = one_at_a_time();
-    let engine = engine(1);
-    let start = |_: u32| {
-        let script = "ls -l /proc/self/fd; env";
-        let output = Command::new("sh").args(["-c", script]).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    for text in engine.tasks().map(start, 0..1).unwrap().map(Result::unwrap) {
-        assert!(!text.contains("memfd:") && !text.contains("GRISTMILL_WORKER"), "{text}");
-        assert!(text.contains("OMP_NUM_THREADS=1"), "{text}");
-    }
-}
-
-#[test]
 fn a_process_that_the_coordinator_starts_gets_no_descriptor_of_the_engine() {
     let _turn = one_at_a_time();
     let engine = engine(2);
@@ -325,30 +291,4 @@ fn a_program_that_ignores_its_children_ends_can_still_use_an_engine() {
     let name = "a_program_that_ignores_its_children_ends_can_still_use_an_engine";
     let output = this_binary(name, "ignore").output().unwrap();
     assert!(output.status.success(), "{output:?}");
-}
-
-#[test]
-fn an_engine_works_with_closed_standard_descriptors() {
-    if part().is_some() {
-        let engine = engine(2);
-        let x = engine.filled(1000, 1.0).unwrap();
-        assert_eq!(engine.sum(&x).unwrap(), 1000.0);
-        for found in engine.tasks().map(|_: u32| descriptors(), 0..1).unwrap() {
-            let found = found.unwrap();
-            assert!((0..3).all(|number| found.contains_key(&number)), "{found:?}");
-        }
-        return;
-    }
-    let _turn = one_at_a_time();
-    let mut command = this_binary("an_engine_works_with_closed_standard_descriptors", "closed");
-    // SAFETY: close is safe between fork and exec.
-    unsafe {
-        command.pre_exec(|| {
-            (0..3).for_each(|fd| {
-                libc::close(fd);
-            });
-            Ok(())
-        });
-    }
-    assert!(command.status().unwrap().success());
 }

@@ -77,7 +77,7 @@ pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
 /// An error where children of this process would find themselves in another PID namespace than it:
 /// they could not see that it is their parent, and with the first of them all would end.
 pub(crate) fn refuse_namespace_for_children() -> Result<()> {
-    let namespace = |name: &str| std::fs::read_link(format!("/proc/self/ns/{name}")).ok();
+    let namespace = |name: &str| std::fs::read_link(format!("/proc/thread-self/ns/{name}")).ok();
     // Before there is a process in the other namespace it has no name.
     if namespace("pid") == namespace("pid_for_children") {
         return Ok(());
