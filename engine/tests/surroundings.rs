@@ -112,7 +112,7 @@ fn thirty_two_descriptors_are_raised_to_what_is_needed_where_the_hard_limit_allo
             setrlimit(Resource::RLIMIT_NOFILE, 32, hard).unwrap();
             works(&engine(workers));
             let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-            assert!(soft >= 32 && soft < 128 && soft <= hard, "{soft}");
+            assert!((32..128).contains(&soft) && soft <= hard, "{soft}");
         }
         return;
     }
