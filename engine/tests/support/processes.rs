@@ -89,12 +89,28 @@ pub fn in_namespaces(
     namespaces: i32,
     mut first: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
 ) {
+    let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    // Others than root need a user namespace, in which they are who they are.
+    let same = [
+        (c"/proc/self/setgroups", "deny".to_string()),
+        (c"/proc/self/uid_map", format!("{user} {user} 1")),
+        (c"/proc/self/gid_map", format!("{group} {group} 1")),
+    ];
     let own = if is_root() { 0 } else { libc::CLONE_NEWUSER };
     // SAFETY: system calls alone, as is allowed between fork and exec.
     unsafe {
-        command.pre_exec(move || match libc::unshare(namespaces | own) {
-            0 => first(),
-            _ => Err(io::Error::last_os_error()),
+        command.pre_exec(move || {
+            if libc::unshare(namespaces | own) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            for (path, text) in same.iter().filter(|_| own != 0) {
+                let file = libc::open(path.as_ptr(), libc::O_WRONLY);
+                if libc::write(file, text.as_ptr().cast(), text.len()) < 0 {
+                    return Err(io::Error::last_os_error());
+                }
+                libc::close(file);
+            }
+            first()
         });
     }
 }
