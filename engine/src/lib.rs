@@ -60,8 +60,8 @@ pub use error::{
 pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{
-    Builder, CrashReport, Disturbance, Engine, Pin, Progress, Stats, TaskQueue, TaskResults, Tasks,
-    Unordered, Wait,
+    Builder, CrashReport, Disturbance, Engine, ParsePinError, Pin, Progress, Stats, TaskQueue,
+    TaskResults, Tasks, Unordered, Wait,
 };
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;

@@ -9,37 +9,14 @@ use gristmill::{Chunk, Engine, Error, In, Kernel, Out};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 use support::engine;
-
-/// Set in a process that this binary starts of itself to be a coordinator.
-const PART: &str = "GRISTMILL_TEST_PART";
+use support::processes::{children_of, is_dead, part, this_binary, wait_until};
 
 fn one_at_a_time() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Asks again and again until it is so, with a generous end.
-#[track_caller]
-fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !so() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what}: waited in vain");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn children_of(pid: &str) -> Vec<i32> {
-    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return vec![] };
-    let children = tasks.flatten().flat_map(|task| {
-        let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>()
-    });
-    children.collect()
 }
 
 /// What each descriptor of this process leads to.
@@ -52,23 +29,6 @@ fn descriptors() -> BTreeMap<i32, String> {
     });
     let own_list = format!("/proc/{}/fd", std::process::id());
     found.filter(|(_, path)| *path != own_list).collect()
-}
-
-fn is_dead(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    matches!(state, None | Some('Z' | 'X'))
-}
-
-/// This test binary again, with one part to play in the test of this name.
-fn this_binary(test: &str, part: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(PART, part);
-    command
-}
-
-fn part() -> Option<String> {
-    std::env::var(PART).ok()
 }
 
 #[test]
@@ -180,24 +140,6 @@ fn workers_have_the_environment_of_their_coordinator_but_no_hand_over_and_one_th
 }
 
 #[test]
-fn workers_have_three_descriptors_and_no_more() {
-    let _turn = one_at_a_time();
-    // What this process has inherited itself, and would pass on to any child, is not the engine's.
-    let before = descriptors();
-    let engine = engine(2);
-    for found in engine.tasks().map(|_: u32| descriptors(), 0..8).unwrap() {
-        let mut found = found.unwrap();
-        assert_eq!(found.remove(&0).unwrap(), "/dev/null");
-        for pipe in [1, 2] {
-            assert!(found.remove(&pipe).is_some_and(|path| path.starts_with("pipe:")), "{found:?}");
-        }
-        found.retain(|number, path| before.get(number) != Some(path));
-        let left: Vec<&String> = found.values().collect();
-        assert!(matches!(left[..], [region] if region.contains("memfd:gristmill")), "{found:?}");
-    }
-}
-
-#[test]
 fn an_engine_in_a_worker_is_an_error() {
     let _turn = one_at_a_time();
     let engine = engine(1);
@@ -276,21 +218,6 @@ fn what_a_task_forks_does_not_have_the_region() {
 }
 
 #[test]
-fn a_process_that_a_task_starts_gets_no_descriptor_of_the_engine_and_no_hand_over() {
-    let _turn = one_at_a_time();
-    let engine = engine(1);
-    let start = |_: u32| {
-        let script = "ls -l /proc/self/fd; env";
-        let output = Command::new("sh").args(["-c", script]).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    for text in engine.tasks().map(start, 0..1).unwrap().map(Result::unwrap) {
-        assert!(!text.contains("memfd:") && !text.contains("GRISTMILL_WORKER"), "{text}");
-        assert!(text.contains("OMP_NUM_THREADS=1"), "{text}");
-    }
-}
-
-#[test]
 fn a_process_that_the_coordinator_starts_gets_no_descriptor_of_the_engine() {
     let _turn = one_at_a_time();
     let engine = engine(2);
@@ -364,30 +291,4 @@ fn a_program_that_ignores_its_children_ends_can_still_use_an_engine() {
     let name = "a_program_that_ignores_its_children_ends_can_still_use_an_engine";
     let output = this_binary(name, "ignore").output().unwrap();
     assert!(output.status.success(), "{output:?}");
-}
-
-#[test]
-fn an_engine_works_with_closed_standard_descriptors() {
-    if part().is_some() {
-        let engine = engine(2);
-        let x = engine.filled(1000, 1.0).unwrap();
-        assert_eq!(engine.sum(&x).unwrap(), 1000.0);
-        for found in engine.tasks().map(|_: u32| descriptors(), 0..1).unwrap() {
-            let found = found.unwrap();
-            assert!((0..3).all(|number| found.contains_key(&number)), "{found:?}");
-        }
-        return;
-    }
-    let _turn = one_at_a_time();
-    let mut command = this_binary("an_engine_works_with_closed_standard_descriptors", "closed");
-    // SAFETY: close is safe between fork and exec.
-    unsafe {
-        command.pre_exec(|| {
-            (0..3).for_each(|fd| {
-                libc::close(fd);
-            });
-            Ok(())
-        });
-    }
-    assert!(command.status().unwrap().success());
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::roles::Pin;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 /// Workers at most.
@@ -105,6 +106,10 @@ pub(crate) struct RunArgs {
     /// Worker processes; more than there are CPUs share them [default: one per allowed CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=WORKERS_MAX))]
     pub(crate) workers: Option<u32>,
+    /// Where workers run: auto (each on a CPU of its own that no other engine has claimed, while
+    /// there are enough), no (wherever the system puts them), or CPUs in order, such as 0,2-3
+    #[arg(long, value_name = "auto|no|LIST", default_value_t, hide_default_value = true)]
+    pub(crate) pin: Pin,
     /// The folder for the results; created if it is missing [default: out/NAME]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -189,6 +194,7 @@ mod tests {
         };
         assert_eq!((run.job.to_str(), run.workers), (Some("j.toml"), Some(3)));
         assert!(run.fresh && run.json && run.quiet && run.out.is_some());
+        assert_eq!(run.pin, Pin::Auto);
     }
 
     #[test]
@@ -202,6 +208,8 @@ mod tests {
             "gristmill run a.toml --workers 257",
             "gristmill run a.toml --workers many",
             "gristmill run a.toml --frsh",
+            "gristmill run a.toml --pin some",
+            "gristmill run a.toml --pin 3-1",
             "gristmill check",
         ] {
             assert_eq!(parse(words).unwrap_err().exit_code(), ExitStatus::Wrong as i32, "{words}");

@@ -2,9 +2,10 @@
 
 use super::args::ExitStatus;
 use super::{print, say, width};
+use crate::machine::pin::CpuClaim;
 use crate::machine::{CacheKind, KERNEL_MIN, Machine};
 use crate::report::{bytes, listing};
-use crate::roles::Engine;
+use crate::roles::{Engine, Pin};
 
 pub(super) fn info() -> ExitStatus {
     let machine = Machine::here();
@@ -17,6 +18,7 @@ pub(super) fn info() -> ExitStatus {
     for bound in machine.worker_bounds.iter().filter(|bound| **bound != decided) {
         row("", format!("bound: {bound}"));
     }
+    row("pinning", pinning(&machine));
     row("caches of a core", caches(&machine));
     row("NUMA nodes", nodes(&machine));
     let bound = |bound: Option<&crate::machine::MemoryBound>| {
@@ -49,6 +51,21 @@ fn cpus(machine: &Machine) -> String {
     let numbers: Vec<String> = machine.cpus.iter().map(|cpu| cpu.number.to_string()).collect();
     let (allowed, online) = (machine.cpus.len(), machine.online.len());
     format!("{allowed} of {online} ({}), {cores} cores", numbers.join(" "))
+}
+
+/// What `--pin auto` would do now.
+fn pinning(machine: &Machine) -> String {
+    let order = machine.pin_order();
+    let (free, claimed): (Vec<usize>, Vec<usize>) =
+        order.into_iter().partition(|&cpu| CpuClaim::take(cpu).is_some());
+    let others = match claimed.is_empty() {
+        true => "no other engine has claimed one".into(),
+        false => format!("other engines have claimed {}", Pin::Cpus(claimed)),
+    };
+    match free.is_empty() {
+        true => format!("auto: none is free; {others}"),
+        false => format!("auto: CPUs {}, in this order; {others}", Pin::Cpus(free)),
+    }
 }
 
 fn caches(machine: &Machine) -> String {

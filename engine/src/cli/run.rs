@@ -4,6 +4,7 @@ use super::args::{CheckArgs, ExitStatus, RunArgs};
 use super::interrupts::Interrupts;
 use super::{described, print, say, show_mistakes, width};
 use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry, counted};
+use crate::machine::Machine;
 use crate::report::{self, Look, Progress, Report, Status};
 use crate::roles::Engine;
 use std::io::{IsTerminal, Write};
@@ -38,6 +39,10 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
             return ExitStatus::Wrong;
         }
     };
+    if let Err(error) = args.pin.check(&Machine::for_start(true)) {
+        say(&error.to_string());
+        return ExitStatus::Wrong;
+    }
     // Before there is anything that a signal could leave behind.
     let signals = match Interrupts::watch() {
         Ok(signals) => signals,
@@ -71,7 +76,7 @@ fn run_in(
     progress: &Progress,
     signals: &Interrupts,
 ) -> Result<ExitStatus, String> {
-    let mut builder = Engine::builder();
+    let mut builder = Engine::builder().pin(args.pin.clone());
     if let Some(workers) = args.workers {
         builder = builder.workers(workers as usize);
     }
@@ -84,7 +89,7 @@ fn run_in(
         }
         Err(error) => return Err(error.to_string()),
     };
-    let allowed = crate::machine::Machine::here().cpus.len();
+    let allowed = Machine::here().cpus.len();
     if engine.workers() > allowed {
         progress.note(&format!(
             "gristmill: {} workers share {allowed} CPUs: results are the same, but slower than \

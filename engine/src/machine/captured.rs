@@ -180,6 +180,17 @@ fn a_container_under_version_1() {
 }
 
 #[test]
+fn half_a_core_is_one_worker() {
+    let quota = ("a.slice/b.service/cpu.max", "50000 100000");
+    let mut files = files(NESTED_QUOTA);
+    let file = files.iter_mut().find(|(path, _)| path.ends_with(quota.0)).expect(quota.0);
+    file.1 = quota.1.into();
+    let machine = read_files(&files, &[0, 1, 2, 3, 4, 5, 6, 7], OtherCounts::default());
+    let said = "1: cgroup /a.slice/b.service allows 0.5 CPUs (cpu.max 50000 100000)";
+    assert_eq!(count(&machine), said);
+}
+
+#[test]
 fn hybrid_cores() {
     let machine = read(HYBRID, 0..12);
     assert_eq!(machine.notes, [""; 0]);

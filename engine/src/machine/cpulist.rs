@@ -80,21 +80,24 @@ impl FromStr for CpuList {
 
     /// An empty text is the empty list.
     fn from_str(text: &str) -> Result<Self, CpuListError> {
-        let mut cpus = BTreeSet::new();
-        let text = text.trim();
-        if text.is_empty() {
-            return Ok(CpuList(cpus));
+        match text.trim() {
+            "" => Ok(CpuList::default()),
+            text => Ok(in_order(text)?.into_iter().collect()),
         }
-        for item in text.split(',') {
-            let range =
-                Range::parse(item.trim()).ok_or_else(|| CpuListError { item: item.to_owned() })?;
-            cpus.extend(
-                (range.first..=range.last)
-                    .filter(|cpu| (cpu - range.first) % range.group < range.used),
-            );
-        }
-        Ok(CpuList(cpus))
     }
+}
+
+/// The CPUs of a list in the order in which it names them, each once.
+pub(crate) fn in_order(text: &str) -> Result<Vec<usize>, CpuListError> {
+    let (mut cpus, mut met) = (vec![], BTreeSet::new());
+    for item in text.split(',') {
+        let range =
+            Range::parse(item.trim()).ok_or_else(|| CpuListError { item: item.to_owned() })?;
+        let chosen =
+            (range.first..=range.last).filter(|cpu| (cpu - range.first) % range.group < range.used);
+        cpus.extend(chosen.filter(|cpu| met.insert(*cpu)));
+    }
+    Ok(cpus)
 }
 
 /// One item of a list: from `first` to `last`, of every `group` CPUs the first `used`.
@@ -154,6 +157,15 @@ mod tests {
         assert_eq!(cpus("0-6:2,9"), [0, 2, 4, 6, 9]);
         assert_eq!(cpus("0-3,8,10-11:2"), [0, 1, 2, 3, 8, 10]);
         assert_eq!(cpus("0-9:2/4"), [0, 1, 4, 5, 8, 9]);
+    }
+
+    #[test]
+    fn an_ordered_list_keeps_the_order_and_names_each_once() {
+        assert_eq!(in_order("3,0-2,1").unwrap(), [3, 0, 1, 2]);
+        assert_eq!(in_order("8-12:2, 5").unwrap(), [8, 10, 12, 5]);
+        for wrong in ["", "1,", "2-1", "x"] {
+            assert!(in_order(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -25,8 +25,7 @@ mod trees;
 
 #[cfg(feature = "cli")]
 pub(crate) use caches::CacheKind;
-#[cfg(test)]
-pub(crate) use cpulist::CpuList;
+pub(crate) use cpulist::{CpuList, in_order as cpus_in_order};
 #[cfg(test)]
 pub(crate) use cpus::CoreKind;
 #[cfg(any(test, feature = "cli"))]

@@ -36,9 +36,9 @@ pub(crate) fn pin_current_thread(cpu: usize) -> Result<(), PinError> {
 /// ends.
 ///
 /// It is a bound socket in the abstract namespace (unix(7)): the kernel allows one holder per name,
-/// keeps no file, and gives the name back by itself. The name contains the PID namespace, so
-/// engines see each other within a container or on a host, not across. A claim is a courtesy
-/// between engines: it hinders nobody from pinning.
+/// keeps no file, and gives the name back by itself. Such names are a network namespace's, and ours
+/// contain the PID namespace, so engines see each other within a container or on a host, not across.
+/// A claim is a courtesy between engines: it hinders nobody from pinning.
 #[derive(Debug)]
 #[must_use = "dropping the claim gives the CPU back"]
 pub(crate) struct CpuClaim {

@@ -82,6 +82,27 @@ pub(crate) fn refuse_inherited_handover() -> Result<()> {
     }
 }
 
+/// An error in a program that has privileges from its file (setuid, setgid, file capabilities) and
+/// was started by somebody without them: its workers would have them too, so they ignore what they
+/// are handed, and run `main`.
+pub(crate) fn refuse_privileges_of_the_file() -> Result<()> {
+    if !is_secure() {
+        return Ok(());
+    }
+    Err(Error::Start {
+        reason: "this program was started in secure mode (AT_SECURE: it is setuid or setgid, or \
+                 has file capabilities), in which no hand-over to workers is accepted; start it \
+                 without, or as the user whose privileges it needs"
+            .into(),
+    })
+}
+
+/// Whether the environment is that of somebody who has fewer privileges than this program.
+fn is_secure() -> bool {
+    // SAFETY: reads the auxiliary vector.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
 /// A worker's life: gets what was handed over, and the region.
 pub(crate) type WorkerMain = fn(Handover, &'static Region);
 
@@ -131,13 +152,12 @@ pub(crate) fn enter(
     own: Initialiser,
     main: WorkerMain,
 ) {
-    if !has_variable(envp) {
+    let entries = entries_of_variable(envp);
+    if entries.is_empty() || is_secure() {
         return;
     }
-    // SAFETY: no other thread runs yet that could change the environment.
-    let secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
     let handover = std::env::var(VARIABLE).ok().and_then(|text| Handover::decode(&text));
-    let Some(handover) = handover.filter(|_| !secure) else { return };
+    let Some(handover) = handover else { return };
     if !Region::is_handed_over(std::io::stdin().as_fd()) {
         return;
     }
@@ -150,8 +170,7 @@ pub(crate) fn enter(
         eprintln!("a worker cannot start: {error}");
         exit(1);
     });
-    // SAFETY: no other thread runs yet.
-    unsafe { std::env::remove_var(VARIABLE) };
+    forget_variable(&entries);
     run_initialisers_after(own, argc, argv, envp);
     // The process ends without unwinding, so the mapping may as well live for ever.
     main(handover, REGION.get_or_init(|| Box::leak(Box::new(region))));
@@ -164,20 +183,34 @@ pub(crate) fn exit(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-fn has_variable(mut envp: *const *const c_char) -> bool {
+/// Where the variable stands in the environment; more than once, if somebody has forged it.
+fn entries_of_variable(mut envp: *const *const c_char) -> Vec<*const c_char> {
+    let mut entries = vec![];
     loop {
         // SAFETY: the loader's environment: a null-terminated list of C strings.
         let entry = unsafe { *envp };
         if entry.is_null() {
-            return false;
+            return entries;
         }
         // SAFETY: as above.
-        let entry = unsafe { CStr::from_ptr(entry) }.to_bytes();
-        if entry.strip_prefix(VARIABLE.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")) {
-            return true;
+        let text = unsafe { CStr::from_ptr(entry) }.to_bytes();
+        let rest = text.strip_prefix(VARIABLE.as_bytes());
+        if rest.is_some_and(|rest| rest.starts_with(b"=")) {
+            entries.push(entry);
         }
         // SAFETY: not yet at the terminating null.
         envp = unsafe { envp.add(1) };
+    }
+}
+
+/// Takes the variable from the environment, and its text from where /proc/PID/environ shows it.
+fn forget_variable(entries: &[*const c_char]) {
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::remove_var(VARIABLE) };
+    for entry in entries {
+        // SAFETY: the text lies on the process's own writable stack as long as it lives; the
+        // environment does not point to it any more, and no other thread runs yet.
+        unsafe { entry.cast_mut().write_bytes(0, CStr::from_ptr(*entry).count_bytes()) };
     }
 }
 

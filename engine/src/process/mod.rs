@@ -1,6 +1,7 @@
 //! Floor 4: worker processes: how they are started, named across processes, watched and reaped.
 
 mod death;
+mod descriptors;
 pub(crate) mod entry;
 pub(crate) mod fault;
 pub(crate) mod forks;
@@ -11,12 +12,15 @@ mod relay;
 mod spawn;
 
 pub(crate) use death::reap;
+pub(crate) use descriptors::make_room as make_room_for_descriptors;
 #[cfg(feature = "cli")]
 pub(crate) use entry::worker_region;
-pub(crate) use entry::{Handover, is_worker, refuse_inherited_handover};
+pub(crate) use entry::{
+    Handover, is_worker, refuse_inherited_handover, refuse_privileges_of_the_file,
+};
 pub(crate) use image::{offset_in_executable, reference_at};
 pub(crate) use pidfd::Pidfd;
 pub(crate) use relay::Relay;
 #[cfg(feature = "cli")]
 pub(crate) use relay::send_lines_to;
-pub(crate) use spawn::{Child, spawn};
+pub(crate) use spawn::{Child, refuse_namespace_for_children, remedy, spawn};

@@ -3,12 +3,14 @@
 //! `Command` duplicates the region onto descriptor 0 in the child alone, so it never leaks to
 //! other children that the program may start meanwhile, and needs no `fork` of our own.
 
+use super::descriptors;
 use super::entry::{Handover, VARIABLE};
 use super::hygiene::THREAD_VARIABLES;
 use super::pidfd::Pidfd;
 use super::relay::Relay;
 use crate::error::{Error, Result};
 use crate::memory::Region;
+use nix::sys::resource::{Resource, getrlimit};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -38,9 +40,9 @@ pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
         .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| Error::Start {
         reason: format!(
-            "starting worker {} from /proc/self/exe: {e}; is /proc mounted, and are processes \
-             (`ulimit -u`) and descriptors (`ulimit -n`) left?",
-            handover.rank
+            "starting worker {} from /proc/self/exe: {e}; {}",
+            handover.rank,
+            remedy(&e)
         ),
     })?;
     let pid = child.id() as i32;
@@ -53,5 +55,41 @@ pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
             let _ = child.wait();
             Err(error)
         }
+    }
+}
+
+/// An error where children of this process would find themselves in another PID namespace than it:
+/// they could not see that it is their parent, and with the first of them all would end.
+pub(crate) fn refuse_namespace_for_children() -> Result<()> {
+    let namespace = |name: &str| std::fs::read_link(format!("/proc/thread-self/ns/{name}")).ok();
+    // Before there is a process in the other namespace it has no name.
+    if namespace("pid") == namespace("pid_for_children") {
+        return Ok(());
+    }
+    Err(Error::Start {
+        reason: "this process has made a PID namespace for its children (CLONE_NEWPID), in which \
+                 workers would not see their coordinator; start the program itself in the \
+                 namespace, as `unshare --pid --fork` does"
+            .into(),
+    })
+}
+
+/// What to do where no process or thread could be started.
+pub(crate) fn remedy(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EMFILE) => descriptors::too_few(),
+        Some(libc::EAGAIN) => {
+            let limit = getrlimit(Resource::RLIMIT_NPROC).map_or(0, |(soft, _)| soft);
+            format!(
+                "this user may have {limit} processes and threads (`ulimit -u`), and the cgroup's \
+                 pids.max may allow fewer: end some, raise the limit, or ask for fewer workers"
+            )
+        }
+        Some(libc::ENOENT) => {
+            "/proc is not mounted, or is that of another PID namespace: mount it (mount -t proc \
+             proc /proc)"
+                .into()
+        }
+        _ => "may this program be executed, and is there memory left?".into(),
     }
 }

@@ -143,12 +143,13 @@ impl Engine {
         let path = path.as_ref();
         self.core.refuse_other_processes()?;
         let (header, dim) = npy_file::shape_of::<T, D>(path)?;
-        let file = File::open(path).map_err(|e| npy_file::unread(path, &e))?;
+        let file = File::open(path)
+            .map_err(|e| Error::File { path: path.display().to_string(), reason: e.to_string() })?;
         let bytes = bytes_of(dim.slice(), size_of::<T>())?;
         let block = self.core.memory.allocate("an array from a file", bytes)?;
         let mut contents = Array::<u8, Ix1>::over(block);
         self.read_file(&file, header.data_offset_bytes, &mut contents[0..bytes])
-            .map_err(|e| e.or_file(|e| npy_file::unread(path, &e)))?;
+            .map_err(|e| e.or_file(|e| npy_file::unread(path, &header, &file, &e)))?;
         Ok(Array::new(contents.into_block(), dim))
     }
 

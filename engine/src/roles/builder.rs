@@ -4,29 +4,16 @@ use super::coordinator::{Core, Counters, Running, SPINS_SHARED};
 use super::engine::Engine;
 use super::handle::Handle;
 use super::launch::Launchpad;
+use super::placement::Pin;
 use super::supervisor::Supervisor;
 use crate::compute::{Control, WORKERS_MAX};
 use crate::error::{Error, Result};
-use crate::machine::pin::CpuClaim;
 use crate::machine::{self, Machine, MemoryReason};
 use crate::memory::{Budget, Memory, Region};
 use crate::process;
 use crate::shared::crash::CrashPlan;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-
-/// Where workers run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Pin {
-    /// Each on a CPU of its own, physical cores first, as long as there are enough that no other
-    /// engine has claimed; workers beyond that are not pinned.
-    #[default]
-    Auto,
-    /// Wherever the system puts them.
-    No,
-    /// On these CPUs, in this order, over again if there are more workers.
-    Cpus(Vec<usize>),
-}
 
 /// How workers and the coordinator wait for each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -126,20 +113,27 @@ impl Builder {
 
     /// Starts the workers.
     ///
+    /// Each costs this process up to four descriptors. Where the soft limit on them (`ulimit -n`)
+    /// leaves too few it is raised, no higher than is needed and the hard limit allows.
+    ///
     /// # Errors
     ///
     /// [`Error::InsideWorker`] in a kernel or task; [`Error::Limit`] for 0 or more than 256
-    /// workers; [`Error::Start`] with the reason, if a worker cannot be started.
+    /// workers; [`Error::Start`] with the reason, if a worker cannot be started, if a CPU to pin to
+    /// is not allowed, or if the program has privileges from its file (setuid and the like).
     pub fn build(self) -> Result<Engine> {
         if process::is_worker() {
             return Err(Error::InsideWorker);
         }
+        process::refuse_privileges_of_the_file()?;
         process::refuse_inherited_handover()?;
+        process::refuse_namespace_for_children()?;
         super::worker::check_entry()?;
         let machine = Machine::for_start(self.workers.is_some());
         let workers = self.workers.unwrap_or_else(|| machine.worker_count().workers);
         self.check_numbers(workers)?;
-        self.check_pins(&machine)?;
+        self.pin.check(&machine)?;
+        process::make_room_for_descriptors(workers);
         let oversubscribed = workers > machine.cpus.len();
         let spins = self.wait.spins(oversubscribed);
         let region = self.create_region(&machine)?;
@@ -150,7 +144,7 @@ impl Builder {
         if self.crashes.is_some() {
             control.crash.turn_on();
         }
-        let (claims, cpus) = assign_cpus(&self.pin, &machine, workers);
+        let (claims, cpus) = self.pin.assign(&machine, workers);
         let core = Arc::new(Core {
             memory: Memory::new(region, budget()),
             workers,
@@ -177,7 +171,9 @@ impl Builder {
         let thread = std::thread::Builder::new()
             .name("gristmill supervisor".into())
             .spawn(move || supervisor.run(&ready))
-            .map_err(|e| Error::system("starting the supervisor's thread", e))?;
+            .map_err(|e| Error::Start {
+                reason: format!("starting the supervisor's thread: {e}; {}", process::remedy(&e)),
+            })?;
         let started = started.recv().unwrap_or_else(|_| {
             Err(Error::Start { reason: "the supervisor's thread ended".into() })
         });
@@ -212,19 +208,6 @@ impl Builder {
         Ok(())
     }
 
-    /// CPUs that were asked for by number must be there.
-    fn check_pins(&self, machine: &Machine) -> Result<()> {
-        let Pin::Cpus(list) = &self.pin else { return Ok(()) };
-        let foreign = list.iter().find(|cpu| !machine.cpus.iter().any(|own| own.number == **cpu));
-        foreign.map_or(Ok(()), |cpu| {
-            Err(Error::Start {
-                reason: format!(
-                    "CPU {cpu} is not among those that this process may use; see `gristmill info`"
-                ),
-            })
-        })
-    }
-
     fn create_region(&self, machine: &Machine) -> Result<Region> {
         const UNKNOWN: u64 = 1 << 30;
         let bounds = machine.memory_capacity().map_or(UNKNOWN, |bound| match bound.reason {
@@ -243,32 +226,6 @@ fn budget() -> Budget {
         Some(bound) => (bound.bytes, bound.to_string()),
         None => (u64::MAX, "nothing is known of this machine's memory".into()),
     })
-}
-
-/// Which CPU each worker is pinned to, and the claims that keep other engines off them.
-fn assign_cpus(
-    pin: &Pin,
-    machine: &Machine,
-    workers: usize,
-) -> (Vec<CpuClaim>, Vec<Option<usize>>) {
-    match pin {
-        Pin::No => (vec![], vec![None; workers]),
-        Pin::Cpus(list) if list.is_empty() => (vec![], vec![None; workers]),
-        Pin::Cpus(list) => {
-            (vec![], (0..workers).map(|rank| Some(list[rank % list.len()])).collect())
-        }
-        Pin::Auto if workers > machine.cpus.len() => (vec![], vec![None; workers]),
-        Pin::Auto => {
-            let claims: Vec<CpuClaim> =
-                machine.pin_order().into_iter().filter_map(CpuClaim::take).take(workers).collect();
-            // Some pinned and some not would let the free ones land on the pinned ones' CPUs.
-            if claims.len() < workers {
-                return (vec![], vec![None; workers]);
-            }
-            let cpus = claims.iter().map(|claim| Some(claim.cpu())).collect();
-            (claims, cpus)
-        }
-    }
 }
 
 /// A number that no other engine has: from the system's source of randomness.

@@ -9,6 +9,7 @@ mod engine;
 mod handle;
 mod launch;
 mod open_queue;
+mod placement;
 #[cfg(feature = "cli")]
 mod raw;
 mod recovery;
@@ -19,12 +20,13 @@ mod tasks;
 mod watch;
 mod worker;
 
-pub use builder::{Builder, Pin, Wait};
+pub use builder::{Builder, Wait};
 #[cfg(feature = "cli")]
 pub(crate) use coordinator::{About, Buried};
 pub use coordinator::{Progress, Stats};
 pub use crashes::CrashReport;
 pub use engine::Engine;
+pub use placement::{ParsePinError, Pin};
 pub use task_queue::TaskQueue;
 pub use tasks::{TaskResults, Tasks, Unordered};
 pub use watch::Disturbance;

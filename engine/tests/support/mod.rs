@@ -1,6 +1,8 @@
 //! Kernels and fuses that several tests of processes share.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses some of it")]
 
+pub mod processes;
+
 use gristmill::{Chunk, Engine, In, InOut, Kernel, MergeOp, Out, Sum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

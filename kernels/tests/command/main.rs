@@ -7,6 +7,7 @@ mod folder;
 mod main_job;
 mod mistakes;
 mod output;
+mod pinning;
 mod place;
 mod signals;
 mod started;

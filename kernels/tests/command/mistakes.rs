@@ -221,10 +221,33 @@ fn files_that_are_missing_or_are_no_arrays() {
     let place = Place::with_steps(&job("cut.npy"));
     place.file("cut.npy", super::place::npy("<f8", "(5,)", &[0; 39]));
     refused_in(&place, "", "8:8", &["the file is cut short"]);
+    place.file("cut.npy", "");
+    refused_in(&place, "", "8:8", &["input `b`", ".npy"]);
     place.file("cut.npy", super::place::npy(">f8", "(5,)", &[0; 40]));
     refused_in(&place, "", "8:8", &["byte order"]);
     place.file("cut.npy", super::place::npy("|O", "(5,)", &[0; 40]));
     refused_in(&place, "", "8:8", &["object"]);
+}
+
+#[test]
+fn an_array_of_2_to_the_40_rows_is_refused_with_both_numbers_of_bytes() {
+    const ROWS: u64 = 1 << 40;
+    let place = Place::with_steps(
+        "[inputs.b]\nfile = \"b.npy\"\n[steps.copy]\nin = \"elevation\"\n[steps.summary]\nin = \"b\"\n",
+    );
+    // The header alone, and with all the data that it declares, which are a hole.
+    place.file("b.npy", super::place::npy("<f4", &format!("({ROWS},)"), &[0; 100]));
+    let declared = (4 * ROWS).to_string();
+    refused_in(&place, "", "8:8", &["the file is cut short", &declared, "only 100 follow"]);
+    let file = std::fs::OpenOptions::new().write(true).open(place.path("b.npy")).unwrap();
+    match file.set_len(128 + 4 * ROWS) {
+        Ok(()) => {
+            let answer = place.gristmill("run job.toml").ends_with(2).prints_nothing();
+            answer.says("4.00 TiB").says("expected at most ");
+        }
+        Err(error) => eprintln!("skipped: no file of 4 TiB can be made here: {error}"),
+    }
+    assert!(!place.has("out"));
 }
 
 #[test]

@@ -136,6 +136,17 @@ impl Place {
         Answer::of(&mut shell)
     }
 
+    /// The same, under another program that starts it: `unshare --pid --fork`, say.
+    pub(crate) fn gristmill_under(&self, starter: &str, words: &str) -> Answer {
+        let program = self.command(&[""; 0]);
+        let mut starter = starter.split_whitespace();
+        let mut command = Command::new(starter.next().unwrap());
+        command.args(starter).arg(program.get_program()).args(words.split_whitespace());
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command.env_remove("GRISTMILL_WORKER").env_remove("RUST_BACKTRACE").env_remove("CARGO");
+        Answer::of(&mut command)
+    }
+
     pub(crate) fn report(&self, folder: &str) -> Value {
         let text = std::fs::read_to_string(self.path(folder).join("report.json")).unwrap();
         serde_json::from_str(&text).unwrap()
@@ -148,6 +159,17 @@ impl Place {
         let outputs = report["outputs"].as_array().unwrap();
         outputs.iter().map(|output| (text(output, "path"), text(output, "sha256"))).collect()
     }
+}
+
+/// Whether this program may be used to start others here; says so if not.
+pub(crate) fn may_start(starter: &str) -> bool {
+    let mut words = starter.split_whitespace();
+    let mut command = Command::new(words.next().unwrap());
+    let may = command.args(words).arg("true").output().is_ok_and(|output| output.status.success());
+    if !may {
+        eprintln!("skipped: `{starter}` is not permitted here, or not there");
+    }
+    may
 }
 
 /// What a command answered.

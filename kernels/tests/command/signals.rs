@@ -49,6 +49,61 @@ fn twice_stops_at_once() {
     assert_eq!(place.names("o"), [".gristmill-unfinished"]);
 }
 
+/// A job of one step whose file takes a while, and a job that has come to writing it.
+fn writing(place: &Place) -> Started {
+    let length = 8 * 2000 * 4000;
+    place.file("plain.npy", npy("<f8", "(2000, 4000)", &[]));
+    let plain = std::fs::OpenOptions::new().append(true).open(place.path("plain.npy")).unwrap();
+    plain.set_len(plain.metadata().unwrap().len() + length).unwrap();
+    let job = Started::new(place, "run job.toml --out o");
+    let marker = place.path("o/.gristmill-unfinished");
+    wait_until("a file that is being written", || {
+        std::fs::read_to_string(&marker).is_ok_and(|text| text.contains("temporary "))
+    });
+    job
+}
+
+const LARGE_FILE: &str = "[inputs.plain]
+file = \"plain.npy\"
+[steps.copy]
+in = \"plain\"
+save = \"copy.npy\"
+";
+
+#[test]
+fn twice_while_a_file_is_written_leaves_no_half_file() {
+    let place = Place::with_steps(LARGE_FILE);
+    let mut job = writing(&place);
+    job.signal(SIGINT);
+    wait_until("an answer to the first", || job.messages().contains("again to stop at once"));
+    job.signal(SIGINT);
+    assert_eq!(job.end().code(), Some(130), "{}", job.messages());
+    assert_eq!(place.names("o"), [".gristmill-unfinished"]);
+}
+
+#[test]
+fn sigkill_while_a_file_is_written_leaves_no_half_file() {
+    let place = Place::with_steps(LARGE_FILE);
+    let mut job = writing(&place);
+    let workers = super::started::workers_of(job.pid());
+    job.signal(nix::sys::signal::Signal::SIGKILL);
+    job.end();
+    all_end(&workers);
+    assert_eq!(place.names("o"), [".gristmill-unfinished"]);
+}
+
+/// All is computed, so there is nothing to leave out: the file is finished, and the job with it.
+#[test]
+fn once_while_the_last_file_is_written_lets_it_be_finished() {
+    let place = Place::with_steps(LARGE_FILE);
+    let mut job = writing(&place);
+    job.signal(SIGINT);
+    assert_eq!(job.end().code(), Some(0), "{}", job.messages());
+    assert_eq!(place.names("o"), ["copy.npy", "report.json"]);
+    let copy: ndarray::Array2<f64> = ndarray_npy::read_npy(place.path("o/copy.npy")).unwrap();
+    assert_eq!(copy.dim(), (2000, 4000));
+}
+
 #[test]
 fn workers_leave_signals_to_the_coordinator() {
     // As a terminal does it: to all processes of the group.

@@ -1,6 +1,6 @@
 //! Strange environments: inherited variables, closed descriptors, low limits.
 
-use super::place::{MINUTES, Place};
+use super::place::{MINUTES, Place, may_start};
 use super::started::Started;
 
 const SLOPE: &str = "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n";
@@ -23,22 +23,29 @@ fn a_hand_over_that_is_not_for_this_process_is_refused() {
     place.gristmill_after(garbage, "info").ends_with(0).says("GRISTMILL_WORKER");
 }
 
+/// Nobody learns from outside what a worker was handed, and with the region alone nobody is one.
 #[test]
-fn a_hand_over_copied_from_a_worker_is_refused() {
+fn a_workers_environment_shows_no_hand_over_and_its_region_makes_no_worker() {
     let place = Place::with_steps(MINUTES);
     let mut job = Started::new(&place, "run job.toml --out o");
     let workers = job.computing_workers(2);
     let variables = std::fs::read(format!("/proc/{}/environ", workers[0])).unwrap();
     let text = String::from_utf8_lossy(&variables).into_owned();
-    let value = text.split('\0').find_map(|entry| entry.strip_prefix("GRISTMILL_WORKER="));
-    let value = value.expect("a worker was started with it");
+    assert!(text.contains("OMP_NUM_THREADS=1") && !text.contains("GRISTMILL_WORKER"), "{text}");
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", workers[0])).unwrap().flatten();
+    let leads_to_region = |path: &std::path::PathBuf| {
+        std::fs::read_link(path).is_ok_and(|to| to.to_string_lossy().contains("memfd:gristmill"))
+    };
+    let region = descriptors.map(|entry| entry.path()).find(leads_to_region).unwrap();
+    let forged = format!("export GRISTMILL_WORKER='0 {} 1 -'", job.pid());
     place
-        .gristmill_after(&format!("export GRISTMILL_WORKER='{value}'"), "run job.toml --out p")
+        .gristmill_after(&forged, "run job.toml --out p")
         .ends_with(1)
         .says("GRISTMILL_WORKER is set");
-    // Even with the region on standard input.
-    let region = format!("export GRISTMILL_WORKER='{value}'; exec </proc/{}/fd/0", workers[0]);
-    place.gristmill_after(&region, "run job.toml --out p").ends_with(1);
+    // Ends as a worker of somebody else, which has nothing to do here, and runs no job.
+    let with_region = format!("{forged}; exec <{}", region.display());
+    place.gristmill_after(&with_region, "run job.toml --out p").ends_with(0).prints_nothing();
+    assert!(!place.has("p/report.json"));
 }
 
 #[test]
@@ -108,7 +115,7 @@ fn an_environment_without_anything_is_enough() {
 }
 
 #[test]
-fn the_program_may_be_replaced_while_it_runs() {
+fn the_program_may_be_deleted_while_it_runs() {
     // Workers are started from /proc/self/exe, so also those that replace dead ones.
     let place = Place::with_steps(super::place::SECONDS);
     let own = place.path("gristmill");
@@ -119,4 +126,57 @@ fn the_program_may_be_replaced_while_it_runs() {
     super::started::send(workers[0], nix::sys::signal::Signal::SIGKILL);
     assert_eq!(job.end().code(), Some(0), "{}", job.messages());
     assert_eq!(place.report("o")["steps"][0]["deaths"], 1);
+}
+
+/// On one CPU, and by way of whoever starts it, the same files come out as ever.
+#[test]
+fn the_same_files_come_out_on_one_cpu_and_in_a_pid_namespace() {
+    let place = Place::with_steps(super::place::SHORT);
+    place.gristmill("run job.toml --out whole --workers 2").ends_with(0);
+    let allowed = std::fs::read_to_string("/proc/self/status").unwrap();
+    let list = allowed.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+    let first = list.trim().split([',', '-']).next().unwrap();
+    let on_one = format!("taskset -c {first}");
+    for starter in [on_one.as_str(), "unshare --pid --fork", "unshare --pid --fork --mount-proc"] {
+        if !may_start(starter) {
+            continue;
+        }
+        let out = starter.replace([' ', '-', ','], "");
+        place.gristmill_under(starter, &format!("run job.toml --out {out}")).ends_with(0);
+        assert_eq!(place.hashes(&out), place.hashes("whole"), "{starter}");
+        if starter == on_one {
+            assert_eq!(place.report(&out)["workers"], 1);
+        }
+    }
+}
+
+#[test]
+fn without_proc_the_error_says_so_and_nothing_is_left() {
+    let place = Place::with_steps(SLOPE);
+    if may_start("unshare --mount") {
+        place.file("bare.sh", "mount -t tmpfs none /proc && exec \"$@\"");
+        place
+            .gristmill_under("unshare --mount sh bare.sh", "run job.toml --out o")
+            .ends_with(1)
+            .prints_nothing()
+            .says("/proc is not mounted")
+            .says("mount -t proc proc /proc");
+        assert!(place.names("o").is_empty(), "{:?}", place.names("o"));
+    }
+}
+
+#[test]
+fn thirty_two_descriptors_are_enough_for_two_workers_and_for_eight_a_clear_error_or_enough() {
+    let place = Place::with_steps(SLOPE);
+    // The soft limit alone is raised.
+    for setup in ["ulimit -S -n 32", "ulimit -n 32"] {
+        place.gristmill_after(setup, "run job.toml --out o --workers 2").ends_with(0);
+    }
+    place.gristmill_after("ulimit -S -n 32", "run job.toml --out o --workers 8").ends_with(0);
+    let answer = place.gristmill_after("ulimit -n 32", "run job.toml --out p --workers 8 --quiet");
+    if answer.err.is_empty() {
+        answer.ends_with(0);
+    } else {
+        answer.ends_with(1).prints_nothing().says("Too many open files");
+    }
 }

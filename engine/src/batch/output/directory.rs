@@ -5,13 +5,13 @@
 //! folder for a link between the look and the use.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, mkdirat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::folder_error::FolderError;
 
@@ -115,6 +115,24 @@ impl Directory {
             Err(Errno::EISDIR) => Err(FolderError::InTheWay { path, wanted: "regular file" }),
             Err(error) => Err(FolderError::system("open", &path, error)),
         }
+    }
+
+    /// Begins a file without a name, which goes with the process that writes it; `None` where the
+    /// file system has no such files.
+    pub(crate) fn nameless_file(&self) -> Result<Option<File>, FolderError> {
+        let flags = OFlag::O_RDWR | OFlag::O_TMPFILE | OFlag::O_CLOEXEC;
+        match openat(&self.descriptor, ".", flags, Mode::from_bits_truncate(0o666)) {
+            Ok(descriptor) => Ok(Some(File::from(descriptor))),
+            Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::ENOENT | Errno::EINVAL) => Ok(None),
+            Err(error) => Err(FolderError::system("write into", &self.path, error)),
+        }
+    }
+
+    /// Gives a name to a file that has none.
+    pub(crate) fn link(&self, file: &File, name: &str) -> Result<(), FolderError> {
+        let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+        linkat(AT_FDCWD, own.as_str(), &self.descriptor, name, AtFlags::AT_SYMLINK_FOLLOW)
+            .map_err(|error| FolderError::system("write", &self.path_of(name), error))
     }
 
     /// Gives a file another name, replacing whatever file has it.

@@ -1,4 +1,6 @@
-//! A file that appears whole or not at all: written beside its place, then renamed.
+//! A file that appears whole or not at all: written without a name, or under another one where the
+//! file system has no nameless files, then put in its place. Whoever writes it may be killed at any
+//! moment: a nameless file goes with him.
 //!
 //! It knows nothing of what is written. It works in any process, as long as the folder's run is
 //! under way.
@@ -27,8 +29,18 @@ pub(crate) struct WholeFile {
     inner: Option<Directory>,
     path: OutputPath,
     name: String,
+    /// The name under which it lies, if only for a moment, before it has its own.
     temporary: String,
-    finished: bool,
+    stage: Stage,
+}
+
+/// How far a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Nameless,
+    /// It has its temporary name.
+    Named,
+    Finished,
 }
 
 impl WholeFile {
@@ -59,9 +71,14 @@ impl WholeFile {
         let temporary = format!(".{name}.{}-{number}{TEMPORARY_SUFFIX}", std::process::id());
         let listed: Vec<&str> = folders.iter().copied().chain([temporary.as_str()]).collect();
         marker::append(&folder, &format!("temporary {}", listed.join("/")))?;
-        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL;
-        let file = directory.file(&temporary, flags)?;
-        Ok(WholeFile { file, folder, inner, path: path.clone(), name, temporary, finished: false })
+        let (file, stage) = match directory.nameless_file()? {
+            Some(file) => (file, Stage::Nameless),
+            None => {
+                let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL;
+                (directory.file(&temporary, flags)?, Stage::Named)
+            }
+        };
+        Ok(WholeFile { file, folder, inner, path: path.clone(), name, temporary, stage })
     }
 
     /// The file itself, for mapping it or setting its length.
@@ -79,6 +96,10 @@ impl WholeFile {
     pub(crate) fn finish(mut self) -> Result<(), FolderError> {
         let synced = self.file.sync_all();
         synced.map_err(|error| FolderError::system("write", &self.path(), error))?;
+        if self.stage == Stage::Nameless {
+            self.directory().link(&self.file, &self.temporary)?;
+            self.stage = Stage::Named;
+        }
         let Found::File { device, inode } = self.directory().find(&self.temporary)? else {
             let path = self.directory().path_of(&self.temporary);
             let gone = io::Error::from(io::ErrorKind::NotFound);
@@ -86,7 +107,7 @@ impl WholeFile {
         };
         marker::append(&self.folder, &format!("made {device} {inode} {}", self.path))?;
         self.directory().rename(&self.temporary, &self.name)?;
-        self.finished = true;
+        self.stage = Stage::Finished;
         Ok(())
     }
 
@@ -110,7 +131,7 @@ impl Write for WholeFile {
 
 impl Drop for WholeFile {
     fn drop(&mut self) {
-        if !self.finished {
+        if self.stage == Stage::Named {
             // If it cannot be removed now, the marker lists it for the end of the run.
             let _ = self.directory().remove(&self.temporary);
         }

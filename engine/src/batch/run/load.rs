@@ -4,7 +4,7 @@
 
 use crate::batch::check::input::CheckedInput;
 use crate::error::{Error, Result};
-use crate::memory::{ElementType, RawArray};
+use crate::memory::{ElementType, RawArray, npy_file};
 use crate::roles::Engine;
 use num_complex::{Complex32, Complex64};
 use std::fs::File;
@@ -31,12 +31,8 @@ pub(crate) fn load(engine: &Engine, input: &CheckedInput) -> Result<RawArray> {
         .map_err(|e| failed(e.to_string()))?;
     let from = input.header.element;
     let mut read = |block: &mut [u8]| {
-        file.read_exact(block).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
-                failed("the file became shorter while it was read; write it again".into())
-            }
-            _ => failed(e.to_string()),
-        })
+        let read = file.read_exact(block);
+        read.map_err(|e| npy_file::unread(&input.path, &input.header, &file, &e))
     };
     if from == to && input.nodata.is_none() {
         array.bytes_mut().chunks_mut(BLOCK).try_for_each(&mut read)?;
