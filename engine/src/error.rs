@@ -1,5 +1,6 @@
 //! Floor 0: what can go wrong, as values that say what happened, where, and what to do.
 
+use crate::fault_place::{self, Fault};
 use std::fmt;
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -316,6 +317,8 @@ pub enum Cause {
         name: String,
         /// The address that it could not touch, for SIGSEGV and SIGBUS.
         address: Option<u64>,
+        /// What it was to do there, and what lies there, where that is known.
+        fault: Option<Box<Fault>>,
     },
     /// A kernel used up the stack: too deep a recursion, or too large a local array.
     StackOverflow {
@@ -334,9 +337,10 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Cause::Signal { number, name, address } => {
+            Cause::Signal { number, name, address, fault } => {
                 write!(f, "was killed by {name} (signal {number})")?;
-                address.map_or(Ok(()), |address| write!(f, " at address {address:#x}"))
+                let told = |address| fault_place::describe(fault.as_deref(), address, f);
+                address.map_or(Ok(()), told)
             }
             Cause::StackOverflow { limit_bytes } => {
                 write!(f, "overflowed its stack of {limit_bytes} bytes (`ulimit -s`)")

@@ -71,7 +71,7 @@ fn run_in(
     progress: &Progress,
     signals: &Interrupts,
 ) -> Result<ExitStatus, String> {
-    let mut builder = Engine::builder();
+    let mut builder = Engine::builder().fence(args.fence);
     if let Some(workers) = args.workers {
         builder = builder.workers(workers as usize);
     }

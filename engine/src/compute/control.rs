@@ -30,6 +30,8 @@ pub(crate) struct Control {
     pub(crate) workers: AtomicU64,
     /// Turns that a waiting worker spins before it sleeps.
     pub(crate) spins: AtomicU64,
+    /// 1 if workers put up fences.
+    pub(crate) fences: AtomicU64,
     /// Number of the plan that is to stop early.
     pub(crate) cancelled: AtomicU64,
     /// Threads of the coordinator that wait for `finish`.

@@ -7,6 +7,7 @@ pub(crate) mod forks;
 mod hygiene;
 mod image;
 mod relay;
+pub(crate) mod shield;
 mod spawn;
 
 pub(crate) use death::reap;

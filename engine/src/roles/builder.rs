@@ -59,6 +59,7 @@ pub struct Builder {
     attempts: Option<u32>,
     pin: Pin,
     wait: Wait,
+    fence: bool,
 }
 
 impl Builder {
@@ -94,6 +95,32 @@ impl Builder {
         self
     }
 
+    /// Whether to fence kernels in, for finding a kernel that writes where it should not. While a
+    /// chunk runs, of all arrays only the pages that hold what its kernel declared to write
+    /// (`Out`, `InOut`, `TileOut` and `Merge` arguments, of this chunk alone) can be written, and
+    /// the engine's control block cannot be written at all. A stray write kills the worker before
+    /// it does harm, and the error names kernel, chunk, array and index.
+    ///
+    /// It stops at pages of 4 KiB: a write that strays less than that from the chunk's own piece
+    /// may still hit a neighbour on the same page. It costs a few system calls per chunk, and twice
+    /// the address space in each worker. Off, which is the default, it costs nothing.
+    ///
+    /// ```
+    /// use gristmill::Engine;
+    ///
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = Engine::builder().workers(2).fence(true).build()?;
+    /// let x = engine.from_fn(10_000, |i| i as f64)?;
+    /// let mut y = engine.zeros(10_000)?;
+    /// engine.map(&x, &mut y, |x: f64| x.sqrt())?;
+    /// assert_eq!(y[64], 8.0);
+    /// # Ok(()) }
+    /// ```
+    pub fn fence(mut self, fence: bool) -> Builder {
+        self.fence = fence;
+        self
+    }
+
     /// Starts the workers.
     ///
     /// # Errors
@@ -116,6 +143,7 @@ impl Builder {
         let nonce = draw_nonce();
         let control: &Control = region.control();
         control.spins.store(spins.into(), Ordering::Relaxed);
+        control.fences.store(self.fence.into(), Ordering::Relaxed);
         control.initialise(nonce, workers)?;
         let (claims, cpus) = assign_cpus(&self.pin, &machine, workers);
         let core = Arc::new(Core {
@@ -195,6 +223,8 @@ impl Builder {
         const UNKNOWN: u64 = 1 << 30;
         let bounds = machine.memory_capacity().map_or(UNKNOWN, |bound| match bound.reason {
             // The rest of the process needs address space as well.
+            // With fences a worker maps the region twice.
+            MemoryReason::AddressSpace { .. } if self.fence => bound.bytes / 4,
             MemoryReason::AddressSpace { .. } => bound.bytes / 2,
             _ => bound.bytes,
         });

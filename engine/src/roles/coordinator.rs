@@ -1,7 +1,7 @@
 //! What the coordinator's threads share: the launching threads, and the supervisor.
 
 use super::open_queue::OpenQueue;
-use crate::compute::{Areas, Control, Issued, Program, QUEUES};
+use crate::compute::{AccessSpec, Areas, Control, Issued, Program, QUEUES};
 use crate::error::{DeathRecord, Error, Result};
 use crate::machine::futex;
 use crate::memory::{Memory, Region};
@@ -44,6 +44,7 @@ pub(crate) struct Running {
     pub(crate) first_serial: u64,
     pub(crate) program: Arc<Program>,
     pub(crate) names: Vec<&'static str>,
+    pub(crate) accesses: Vec<&'static [AccessSpec]>,
     /// Deaths by step serial and chunk.
     pub(crate) deaths: HashMap<(u64, usize), Vec<DeathRecord>>,
     /// Deaths in folds and conditions, by step serial.

@@ -64,6 +64,7 @@ impl Launchpad {
             first_serial: serial,
             program: Arc::clone(&program),
             names: plan.names.clone(),
+            accesses: plan.accesses.clone(),
             ..Running::default()
         };
         drop(running);

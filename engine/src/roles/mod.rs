@@ -4,6 +4,7 @@ mod arrays;
 mod builder;
 mod coordinator;
 mod engine;
+mod fault_place;
 mod launch;
 mod open_queue;
 #[cfg(feature = "cli")]

@@ -188,7 +188,8 @@ impl Supervisor {
             return;
         }
         for rank in 0..self.posts.len() {
-            if let Some(death) = self.reap(rank) {
+            if let Some(mut death) = self.reap(rank) {
+                self.core.place_fault(rank, &mut death);
                 self.core.counters.deaths.fetch_add(1, Ordering::Relaxed);
                 self.bury(rank, &death);
                 self.replace(rank);

@@ -4,8 +4,10 @@ use crate::compute::{
     Control, Ending, Failure, Frame, Issued, Loaded, Named, Private, Serve, guarded,
     install_panic_hook,
 };
+use crate::error::Error;
 use crate::machine::futex;
 use crate::memory::{Permit, Region};
+use crate::process::shield::{self, shielded};
 use crate::process::{Handover, entry, fault};
 use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
 use crate::shared::lock::RobustLock;
@@ -26,7 +28,8 @@ fn main(handover: Handover, region: &'static Region) {
     if !control.is_of(handover.nonce) || handover.rank >= board.workers() {
         return;
     }
-    fault::watch(&control.faults[handover.rank]);
+    let fence = put_up_fence(control, region);
+    fault::watch(&control.faults[handover.rank], region, fence);
     install_panic_hook();
     let Ok(lock) = RobustLock::over(&control.lock) else { return };
     let mut worker = Worker {
@@ -34,6 +37,7 @@ fn main(handover: Handover, region: &'static Region) {
         region,
         control,
         lock,
+        fence,
         loaded: None,
         frame: Frame::at_rest(),
         bound: Err(Failure::Refused("no step is bound".into())),
@@ -44,11 +48,31 @@ fn main(handover: Handover, region: &'static Region) {
     worker.live(board, handover.parent);
 }
 
+/// The mapping that kernels' views are of, if there are to be fences.
+fn put_up_fence(control: &Control, region: &'static Region) -> Option<&'static Region> {
+    if control.fences.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let put_up = || {
+        let views = region.map_again()?;
+        views.fence()?;
+        shield::set_up(region)?;
+        Ok::<_, Error>(views)
+    };
+    let views = put_up().unwrap_or_else(|error| {
+        eprintln!("a worker cannot put up its fence: {error}");
+        entry::exit(1);
+    });
+    Some(Box::leak(Box::new(views)))
+}
+
 struct Worker {
     rank: usize,
     region: &'static Region,
     control: &'static Control,
     lock: RobustLock,
+    /// The mapping that kernels' views are of, where there are fences.
+    fence: Option<&'static Region>,
     /// The plan that was read last.
     loaded: Option<Loaded>,
     /// The frame of the issue that was bound last, and its step: none for a start.
@@ -119,7 +143,7 @@ impl Worker {
         let params = self.read_bytes(&slot.params);
         let result = Named::<Serve>::at(table)
             .map_err(Failure::Refused)
-            .and_then(|table| guarded(|| (table.function)(&params)))
+            .and_then(|table| guarded(|| shielded(|| (table.function)(&params))))
             .and_then(|result| result.map_err(Failure::Refused));
         let (outcome, bytes) = match result {
             Ok(bytes) => (TaskOutcome::Done, bytes),
@@ -161,7 +185,7 @@ impl Worker {
         if self.loaded.as_ref().is_none_or(|loaded| loaded.plan != self.frame.plan) {
             let mut image = vec![0; self.frame.image_words.min(self.control.image.len())];
             Region::load_words(&self.control.image, &mut image);
-            self.loaded = Some(Loaded::new(self.frame.plan, &image)?);
+            self.loaded = Some(Loaded::new(self.frame.plan, &image, self.fence)?);
         }
         let loaded = self.loaded.as_mut().expect("loaded above");
         let areas = loaded.program.areas;

@@ -61,7 +61,7 @@ impl<A: Atomics> Board<'_, A> {
         A::U64: 'm,
     {
         let post = &self.posts[rank];
-        let at_work = State(post.state.load(Acquire)).busy_with() == Some(self.epoch());
+        let at_work = self.is_at_work(rank);
         post.state.store(State::NOBODY.0, Release);
         post.asleep.store(0, Release);
         let undone = |chunk: usize| mark(chunk).is_some_and(|mark| mark.load(Acquire) < serial);

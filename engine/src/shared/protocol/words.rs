@@ -117,6 +117,11 @@ impl<'a, A: Atomics> Board<'a, A> {
         self.posts.iter().any(|post| post.asleep.load(Relaxed) != 0)
     }
 
+    /// Whether worker `rank` takes part in the current issue; for a dead one it cannot change.
+    pub(crate) fn is_at_work(&self, rank: usize) -> bool {
+        State(self.posts[rank].state.load(Acquire)).busy_with() == Some(self.epoch())
+    }
+
     /// Whether a worker of this rank has come as far as the protocol since the last burial.
     pub(crate) fn is_announced(&self, rank: usize) -> bool {
         self.posts[rank].state.load(Acquire) != State::NOBODY.0
