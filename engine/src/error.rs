@@ -104,6 +104,20 @@ pub enum Error {
         /// The last death.
         last: Option<Box<DeathRecord>>,
     },
+    /// Somebody wrote over words in shared memory that belong to the engine: a kernel or task, or a
+    /// native library that it calls. The engine has ended, and what the launch wrote is not to be
+    /// trusted.
+    #[error(
+        "{what} in the engine's control block was written over while {kernel} ran, which must have \
+         written through a wild pointer; run it with `--fence` (`Builder::fence`) to learn where. \
+         The engine has ended: start another"
+    )]
+    Damaged {
+        /// The kernels of the plan that ran.
+        kernel: String,
+        /// What was found damaged; more may be.
+        what: String,
+    },
     /// No worker is left and none can be started.
     #[error("no worker is left and none can be started: {reason}")]
     NoWorkers {

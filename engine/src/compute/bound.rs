@@ -264,8 +264,7 @@ impl Loaded {
             Issued::Start => 1,
             Issued::Rest(_) => 0,
         };
-        let Frame { plan, serial, image_words, state, .. } = frame;
-        Frame { plan, serial: serial + 1, issued, reissue: false, chunks, image_words, state }
+        Frame { serial: frame.serial + 1, issued, reissue: false, chunks, ..frame }
     }
 }
 

@@ -29,7 +29,7 @@ pub use access::{
 };
 pub(crate) use bound::{Loaded, Private};
 pub use chunk::Chunk;
-pub(crate) use control::{Control, IMAGE_WORDS, QUEUES, WORKERS_MAX};
+pub(crate) use control::{Control, IMAGE_WORDS, QUEUES, Start, WORKERS_MAX};
 pub(crate) use failure::{Failure, guarded, install_panic_hook};
 pub(crate) use frame::{Ending, FRAME_WORDS, Frame, Issued, State};
 pub use kernel::{Kernel, Portable, Shapes, Value, Views};
@@ -38,7 +38,7 @@ pub(crate) use plan::single;
 #[cfg(feature = "cli")]
 pub(crate) use plan::single_at;
 pub use plan::{Plan, PlanResult};
-pub(crate) use program::{Areas, Next, Op, Program};
+pub(crate) use program::{Areas, Next, Op, Program, StepSpec};
 pub use reduce::{Count, Max, Min, Number, Output, Prod, Reduce, Sum, greater, smaller};
 pub use scalar::{Operand, Operands, Scalar, StepKernel, With, with};
 pub use slot::{FlatSlot, ReadSlot, Slot};

@@ -8,6 +8,7 @@
 use super::shield;
 use crate::fault_place::FaultAccess;
 use crate::memory::{Region, Shareable};
+use crate::shared::damage::Damage;
 use nix::sys::resource::{Resource, getrlimit};
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::null_mut;
@@ -24,6 +25,8 @@ pub(crate) struct FaultWords {
     offset: AtomicU64,
     /// What was to be done there.
     access: AtomicU64,
+    /// What the worker found written over, if it ended itself for that.
+    damage: AtomicU64,
 }
 
 // SAFETY: nothing but atomics.
@@ -55,6 +58,16 @@ const WRITE: u64 = 2;
 const FENCED: u64 = 4;
 
 impl FaultWords {
+    /// Notes that this worker ends itself, as the engine's own words were written over.
+    pub(crate) fn note_damage(&self, what: Damage) {
+        self.damage.store(what as u64, Relaxed);
+    }
+
+    /// What a worker that is no more found written over.
+    pub(crate) fn damage(&self) -> Option<Damage> {
+        Damage::of_word(self.damage.load(Relaxed))
+    }
+
     /// Takes what was noted by a worker that is no more.
     pub(crate) fn take(&self) -> Option<Fault> {
         let value = self.value.load(Relaxed);

@@ -1,16 +1,17 @@
 //! Starting an engine.
 
+use super::audit::Auditor;
 use super::coordinator::{Core, Counters, Running, SPINS_SHARED};
 use super::engine::Engine;
 use super::launch::Launchpad;
 use super::supervisor::{Handle, Supervisor};
-use crate::compute::{Control, WORKERS_MAX};
+use crate::compute::{Control, Start, WORKERS_MAX};
 use crate::error::{Error, Result};
 use crate::machine::pin::CpuClaim;
 use crate::machine::{self, Machine, MemoryReason};
 use crate::memory::{Budget, Memory, Region};
 use crate::process;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, mpsc};
 
 /// Where workers run.
@@ -141,14 +142,17 @@ impl Builder {
         let spins = self.wait.spins(oversubscribed);
         let region = self.create_region(&machine)?;
         let nonce = draw_nonce();
-        let control: &Control = region.control();
-        control.spins.store(spins.into(), Ordering::Relaxed);
-        control.fences.store(self.fence.into(), Ordering::Relaxed);
-        control.initialise(nonce, workers)?;
+        let start = Start { nonce, workers, spins, fences: self.fence };
+        let control = Control::of(&region, start);
+        control.initialise()?;
+        let lock_kind = control.lock.kind();
         let (claims, cpus) = assign_cpus(&self.pin, &machine, workers);
         let core = Arc::new(Core {
             memory: Memory::new(region, budget()),
             workers,
+            start,
+            lock_kind,
+            found_damaged: AtomicU64::new(0),
             forks: process::forks::count(),
             attempts_max: self.attempts.unwrap_or(3),
             running: Mutex::new(Running::default()),
@@ -167,6 +171,7 @@ impl Builder {
             posts: vec![],
             recovering: None,
             given_up: None,
+            auditor: Auditor::default(),
         };
         let (ready, started) = mpsc::channel();
         let thread = std::thread::Builder::new()

@@ -1,6 +1,7 @@
 //! Floor 6: the two sides of the protocol, and the engine that users hold.
 
 mod arrays;
+mod audit;
 mod builder;
 mod coordinator;
 mod engine;

@@ -3,12 +3,14 @@
 //!
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
-use super::coordinator::{About, Buried, Core, Publisher};
+use super::audit::{AUDIT_EVERY, Auditor, Workers};
+use super::coordinator::{About, Buried, Core, End, Publisher};
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
 use crate::error::{DeathRecord, Error, Result};
 use crate::memory::Permit;
 use crate::process::{self, Child, Handover};
+use crate::shared::damage::Damage;
 use crate::shared::protocol::Culprit;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -76,7 +78,8 @@ pub(crate) struct Supervisor {
     /// A death has happened and the step has not been issued again yet.
     pub(crate) recovering: Option<Instant>,
     /// Why nothing can go on.
-    pub(crate) given_up: Option<String>,
+    pub(crate) given_up: Option<End>,
+    pub(crate) auditor: Auditor,
 }
 
 /// What the supervisor knows of one rank.
@@ -99,18 +102,19 @@ impl Supervisor {
                     self.watch(self.timeout());
                     self.core.answer_wishes();
                     self.recover();
+                    self.audit();
                 }
             });
             if catch_unwind(watching).is_err() {
                 // A mistake of ours, or a lock scribbled over: nobody must wait for what cannot come.
                 let reason = "the supervisor panicked; its message is on standard error";
-                self.given_up = Some(reason.into());
+                self.given_up = Some(End::NoWorkers(reason.into()));
             }
         }
         self.stop_all();
         // Only now: whoever waits takes its arrays back, and no worker may write them any more.
-        if let Some(reason) = self.given_up.take() {
-            self.core.give_up(reason);
+        if let Some(end) = self.given_up.take() {
+            self.core.give_up(end);
         }
     }
 
@@ -172,7 +176,8 @@ impl Supervisor {
         fence(Ordering::SeqCst);
         let looks = self.tasks_are_out();
         self.handle.sleeps.store(!looks, Ordering::Relaxed);
-        self.recovering.map(patience).or_else(|| looks.then_some(WISHES_WAIT))
+        let wait = self.recovering.map(patience).or_else(|| looks.then_some(WISHES_WAIT));
+        Some(wait.unwrap_or(AUDIT_EVERY))
     }
 
     /// Whether some worker may ask for room.
@@ -200,7 +205,9 @@ impl Supervisor {
 
     fn reap(&mut self, rank: usize) -> Option<DeathRecord> {
         let child = self.posts[rank].child.as_mut()?;
-        let death = process::reap(rank, child, &self.core.control().faults[rank])?;
+        let faults = &self.core.control().block.faults[rank];
+        let death = process::reap(rank, child, faults)?;
+        self.damaged(faults.damage());
         self.posts[rank].child = None;
         Some(death)
     }
@@ -212,13 +219,19 @@ impl Supervisor {
             self.posts[rank].failed_starts = 0;
         }
         control.lock.disown(death.pid);
-        let (_, frame) = control.current();
+        let (_, Some(frame)) = control.current() else {
+            return self.damaged(Some(Damage::Frame));
+        };
+        let serial = frame.serial;
         let mut running = self.core.lock_running();
         let areas = running.areas();
         let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
-        let serial = frame.map_or(0, |frame| frame.serial);
         let put_back = |permit: &Permit| self.core.region().put_back(permit, areas.undo_of(rank));
         let burial = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
+        if let Some(what) = burial.damage {
+            drop(running);
+            return self.damaged(Some(what));
+        }
         if burial.at_work && burial.culprits.is_empty() {
             let (count, last) = running.unblamed.entry(serial).or_default();
             *count += 1;
@@ -270,8 +283,21 @@ impl Supervisor {
             std::thread::sleep(Duration::from_millis(self.posts[rank].failed_starts.into()));
         }
         if self.nobody_is_left() {
-            self.given_up = Some(reason);
+            self.given_up = Some(End::NoWorkers(reason));
         }
+    }
+
+    /// Ends the engine if something was written over; the first that is found is told.
+    fn damaged(&mut self, found: Option<Damage>) {
+        self.given_up = self.given_up.take().or(found.map(End::Damaged));
+    }
+
+    fn audit(&mut self) {
+        let pid = |post: &Post| Some(post.child.as_ref()?.pid);
+        let pids: Vec<Option<i32>> = self.posts.iter().map(pid).collect();
+        let workers = Workers { pids: &pids, recovering: self.recovering.is_some() };
+        let found = self.auditor.look(&self.core, &workers);
+        self.damaged(found);
     }
 
     fn somebody_starts(&self) -> bool {
@@ -289,9 +315,7 @@ impl Supervisor {
         let Some(since) = self.recovering else { return };
         let control = self.core.control();
         let (current, Some(frame)) = control.current() else {
-            let reason = "the control block was written over: the frame of the step makes no sense";
-            self.given_up = Some(reason.into());
-            return;
+            return self.damaged(Some(Damage::Frame));
         };
         if matches!(frame.issued, Issued::Rest(_)) || self.nobody_is_left() {
             // The plan ended meanwhile: whoever was buried holds nothing of a later one.
@@ -305,7 +329,9 @@ impl Supervisor {
             return;
         };
         self.recovering = None;
-        repair_cell(&self.core);
+        if let Err(what) = repair_cell(&self.core) {
+            return self.damaged(Some(what));
+        }
         let ending = self.given_up(frame.serial);
         let next = match ending {
             Some(ending) => {
@@ -314,7 +340,7 @@ impl Supervisor {
             }
             None => Frame { reissue: true, ..frame },
         };
-        next.write(control.frame(current + 1));
+        next.write(control.frame(current + 1), current + 1);
         let Ok(()) = control.board().reissue(&mut Publisher(control), &quiet, next.chunks);
         self.core.counters.reissues.fetch_add(1, Ordering::Relaxed);
         if ending.is_some() {

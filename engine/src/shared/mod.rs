@@ -2,6 +2,8 @@
 //! joinable task queue.
 
 pub(crate) mod cell;
+pub(crate) mod damage;
 pub(crate) mod lock;
 pub(crate) mod protocol;
 pub(crate) mod queue;
+pub(crate) mod slot;

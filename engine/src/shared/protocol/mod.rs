@@ -5,6 +5,7 @@
 //! needs of its surroundings (frames, kernels, undo blocks, waiting) it asks of a [`Host`].
 
 mod atomics;
+mod audit;
 mod claim;
 mod coordinator;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod words;
 mod worker;
 
 pub(crate) use atomics::{Atomics, Hardware, Line, QUEUE_SLOTS, Word64};
+pub(crate) use audit::Standstill;
 pub(crate) use coordinator::Culprit;
 pub(crate) use words::{Board, Heart, Post};
 pub(crate) use worker::{Host, Outcome, Point, Step, Surroundings, Turn};
