@@ -1,5 +1,6 @@
 //! Floor 0: what can go wrong, as values that say what happened, where, and what to do.
 
+use crate::fault_place::{self, Fault};
 use std::fmt;
 use std::time::Duration;
 
@@ -103,6 +104,20 @@ pub enum Error {
         deaths: u64,
         /// The last death.
         last: Option<Box<DeathRecord>>,
+    },
+    /// Somebody wrote over words in shared memory that belong to the engine: a kernel or task, or a
+    /// native library that it calls. The engine has ended, and what the launch wrote is not to be
+    /// trusted.
+    #[error(
+        "{what} in the engine's control block was written over while {kernel} ran, which must have \
+         written through a wild pointer; run it with `--fence` (`Builder::fence`) to learn where. \
+         The engine has ended: start another"
+    )]
+    Damaged {
+        /// The kernels of the plan that ran.
+        kernel: String,
+        /// What was found damaged; more may be.
+        what: String,
     },
     /// No worker is left and none can be started.
     #[error("no worker is left and none can be started: {reason}")]
@@ -317,6 +332,8 @@ pub enum Cause {
         name: String,
         /// The address that it could not touch, for SIGSEGV and SIGBUS.
         address: Option<u64>,
+        /// What it was to do there, and what lies there, where that is known.
+        fault: Option<Box<Fault>>,
     },
     /// A kernel used up the stack: too deep a recursion, or too large a local array.
     StackOverflow {
@@ -351,9 +368,10 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Cause::Signal { number, name, address } => {
+            Cause::Signal { number, name, address, fault } => {
                 write!(f, "was killed by {name} (signal {number})")?;
-                address.map_or(Ok(()), |address| write!(f, " at address {address:#x}"))
+                let told = |address| fault_place::describe(fault.as_deref(), address, f);
+                address.map_or(Ok(()), told)
             }
             Cause::StackOverflow { limit_bytes } => {
                 write!(f, "overflowed its stack of {limit_bytes} bytes (`ulimit -s`)")

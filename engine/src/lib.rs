@@ -32,6 +32,7 @@ mod batch;
 pub mod cli;
 mod compute;
 mod error;
+mod fault_place;
 #[cfg_attr(
     all(not(feature = "cli"), not(test)),
     expect(dead_code, reason = "`gristmill info` shows more of the machine than the engine uses")
@@ -57,6 +58,7 @@ pub use compute::{
 pub use error::{
     Cause, ChunkPlace, DeathRecord, Error, Panic, Poisoned, PoisonedChunk, Result, TaskFailure,
 };
+pub use fault_place::{Fault, FaultAccess, FaultElement, FaultPlace};
 pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{

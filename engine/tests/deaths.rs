@@ -57,10 +57,16 @@ fn touch(address: u64) -> u64 {
 fn the_address_of_a_fault_is_told() {
     let death = death_of(touch, 0x0000_1234_5678_9ab8);
     assert!(
-        matches!(&death.cause, Cause::Signal { number: 11, name, address: Some(0x1234_5678_9ab8) }
-            if name == "SIGSEGV"),
+        matches!(
+            &death.cause,
+            Cause::Signal { number: 11, name, address: Some(0x1234_5678_9ab8), .. }
+                if name == "SIGSEGV"
+        ),
         "{death}"
     );
+    if cfg!(target_arch = "x86_64") {
+        assert!(death.to_string().contains("reading address 0x123456789ab8"), "{death}");
+    }
 }
 
 fn raise(signal: u64) -> u64 {
@@ -73,7 +79,7 @@ fn raise(signal: u64) -> u64 {
 fn signals_of_every_kind_are_named() {
     for (number, expected) in [(6, "SIGABRT"), (11, "SIGSEGV"), (7, "SIGBUS"), (9, "SIGKILL")] {
         let death = death_of(raise, number);
-        let Cause::Signal { number: got, name, address: None } = &death.cause else {
+        let Cause::Signal { number: got, name, address: None, .. } = &death.cause else {
             panic!("{death}")
         };
         assert_eq!((*got as u64, name.as_str()), (number, expected));

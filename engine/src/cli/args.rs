@@ -116,6 +116,11 @@ pub(crate) struct RunArgs {
     /// If a run in that folder was cut off, remove what it made and start anew
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// For debugging: while a chunk runs, only the pages (of 4 KiB) of what its kernel declared to
+    /// write can be written; a stray write ends the chunk and is reported with array and index.
+    /// Slower, by some system calls per chunk
+    #[arg(long)]
+    pub(crate) fence: bool,
     /// Print the report (report.json) on standard output, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,

@@ -40,6 +40,7 @@ pub(super) fn info() -> ExitStatus {
     if missing.is_empty() {
         row("", "no feature that would be used is missing".into());
     }
+    row("write fences", fences().into());
     for note in &machine.notes {
         row("note", note.clone());
     }
@@ -83,6 +84,14 @@ fn nodes(machine: &Machine) -> String {
     let node = |node: &crate::machine::Node| format!("{}: CPUs {}", node.id, node.cpus);
     let nodes: Vec<String> = machine.nodes.iter().map(node).collect();
     if nodes.is_empty() { "unknown".into() } else { nodes.join("; ") }
+}
+
+/// What keeps the control block from being written while a kernel runs behind fences.
+fn fences() -> &'static str {
+    match crate::process::shield::has_keys() {
+        true => "with --fence the control block is guarded by a protection key of the CPU",
+        false => "with --fence the control block is made read-only: the CPU has no protection keys",
+    }
 }
 
 /// Tries it: makes an array and asks how its pages came out.

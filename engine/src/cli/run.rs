@@ -76,7 +76,7 @@ fn run_in(
     progress: &Progress,
     signals: &Interrupts,
 ) -> Result<ExitStatus, String> {
-    let mut builder = Engine::builder().pin(args.pin.clone());
+    let mut builder = Engine::builder().pin(args.pin.clone()).fence(args.fence);
     if let Some(workers) = args.workers {
         builder = builder.workers(workers as usize);
     }

@@ -4,10 +4,13 @@
 use super::access::{Kind, Located, Window};
 use super::chunk::Chunk;
 use super::failure::{Failure, guarded};
+use super::fence::Fenced;
 use super::frame::{Ending, Frame, Issued, State};
 use super::program::{ArgSpec, Next, Op, Program, StepSpec};
+use super::spoil::Spoiling;
 use super::table::{Load, Named, Runner, slot_stride};
 use crate::memory::{Permit, Region};
+use crate::process::shield::shielded;
 use crate::shared::crash::Crashes;
 use crate::shared::protocol::CrashPoint;
 use std::ops::Range;
@@ -17,6 +20,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Loaded {
     pub(crate) plan: u64,
     pub(crate) program: Program,
+    /// The mapping that views are of, where there are fences; else that of the engine.
+    fence: Option<&'static Region>,
     /// One per step, kept from issue to issue: binding again allocates nothing.
     steps: Vec<Bound>,
 }
@@ -59,11 +64,20 @@ struct Aligned([u8; 128]);
 
 impl Loaded {
     /// Reads a plan's image.
-    pub(crate) fn new(plan: u64, image: &[u64]) -> Result<Loaded, Failure> {
+    pub(crate) fn new(
+        plan: u64,
+        image: &[u64],
+        fence: Option<&'static Region>,
+    ) -> Result<Loaded, Failure> {
         let program: Program = postcard::from_bytes(bytemuck::cast_slice(image))
             .map_err(|e| Failure::Refused(format!("the plan's image cannot be read: {e}")))?;
         let steps = program.steps.iter().map(Bound::nowhere).collect();
-        Ok(Loaded { plan, program, steps })
+        Ok(Loaded { plan, program, fence, steps })
+    }
+
+    /// The mapping that views are of.
+    fn views<'r>(&self, region: &'r Region) -> &'r Region {
+        self.fence.unwrap_or(region)
     }
 
     /// Binds a step to the arrays and scalars that the state gives it. Runs no user code: nobody
@@ -74,6 +88,7 @@ impl Loaded {
         state: &State,
         step: usize,
     ) -> Result<(), Failure> {
+        let views = self.views(region);
         let (spec, bound) = (&self.program.steps[step], &mut self.steps[step]);
         if !spec.inputs.is_empty() {
             bound.scalars = self.program.gather(state, &spec.inputs).map_err(Failure::Refused)?;
@@ -81,7 +96,7 @@ impl Loaded {
         }
         for (at, arg) in bound.at.iter_mut().zip(&spec.args) {
             let place = &self.program.arrays[state.order[arg.array]];
-            at.base = region.bytes(place.offset, place.len * arg.element_bytes).as_ptr();
+            at.base = views.bytes(place.offset, place.len * arg.element_bytes).as_ptr();
             at.len = place.len;
             at.shape.clone_from(&place.shape);
         }
@@ -99,12 +114,9 @@ impl Loaded {
         chunk: usize,
     ) -> Result<(), Failure> {
         let (spec, bound) = (&self.program.steps[step], &mut self.steps[step]);
-        bound.load(spec)?;
+        bound.load(spec, self.fence)?;
         [bound.window.range, bound.window.columns] = spec.ranges(chunk);
         bound.window.chunk = chunk;
-        if cfg!(debug_assertions) {
-            bound.spoil_outputs(spec);
-        }
         if spec.cell {
             bound.prepare_private(spec, private)?;
         }
@@ -140,15 +152,17 @@ impl Loaded {
         rank: usize,
         chunk: usize,
     ) {
-        let ranges = self.steps[step].updated(&self.program.steps[step], region, chunk);
+        let views = self.views(region);
+        let ranges = self.steps[step].updated(&self.program.steps[step], views, chunk);
         region.keep(permit, self.program.areas.undo_of(rank), &ranges);
     }
 
     /// Copies the cell's data to its pre-image.
     pub(crate) fn keep_pre_image(&self, permit: &Permit, region: &Region, step: usize) {
+        let views = self.views(region);
         let range = |(at, arg): (&Located, &ArgSpec)| {
             let bytes = at.len * arg.element_bytes;
-            let base = region.offset_of(at.base, bytes).expect("arrays lie in the region");
+            let base = views.offset_of(at.base, bytes).expect("arrays lie in the region");
             base..base + bytes
         };
         let ranges: Vec<_> =
@@ -213,7 +227,8 @@ impl Loaded {
                 Next::Later => {}
                 Next::UserCode => match self.program.ops[state.position].clone() {
                     Op::Until { table, inputs, exit } => {
-                        let holds = guarded(|| self.program.test(state, table, &inputs))?;
+                        let test = || shielded(|| self.program.test(state, table, &inputs));
+                        let holds = guarded(test)?;
                         let holds = holds.map_err(Failure::Refused)?;
                         state.position = if holds { exit } else { state.position + 1 };
                     }
@@ -238,7 +253,7 @@ impl Loaded {
         // A step without chunks has not been bound before.
         self.bind(region, state, step)?;
         let spec = &self.program.steps[step];
-        self.steps[step].load(spec)?;
+        self.steps[step].load(spec, self.fence)?;
         if spec.cell && cell_is_empty {
             guarded(|| self.clear_cell(permit, step))?;
         }
@@ -260,8 +275,7 @@ impl Loaded {
             Issued::Start => 1,
             Issued::Rest(_) => 0,
         };
-        let Frame { plan, serial, image_words, state, .. } = frame;
-        Frame { plan, serial: serial + 1, issued, reissue: false, chunks, image_words, state }
+        Frame { serial: frame.serial + 1, issued, reissue: false, chunks, ..frame }
     }
 }
 
@@ -286,9 +300,9 @@ impl Bound {
 
     /// Makes the kernel from its parameters or scalars, if that is to be done: user code.
     #[inline]
-    fn load(&mut self, spec: &StepSpec) -> Result<(), Failure> {
+    fn load(&mut self, spec: &StepSpec, fence: Option<&'static Region>) -> Result<(), Failure> {
         if self.stale {
-            self.runner = Some(load(spec, &self.scalars)?);
+            self.runner = Some(load(spec, &self.scalars, fence)?);
             self.stale = false;
         }
         Ok(())
@@ -298,41 +312,15 @@ impl Bound {
         self.runner.as_deref().expect("loaded before it is run")
     }
 
-    /// Fills what a kernel is to write with a pattern, so that reading it shows.
-    fn spoil_outputs(&self, spec: &StepSpec) {
-        let (rows, columns) = (&self.window.range, &self.window.columns);
-        for (at, arg) in self.at.iter().zip(&spec.args) {
-            let stride = at.stride * arg.element_bytes;
-            let start = rows.start * stride;
-            match arg.kind {
-                // SAFETY: the pieces of a claimed chunk, which are ours to write.
-                Kind::Write => unsafe {
-                    at.base.add(start).write_bytes(0xA5, rows.len() * stride);
-                },
-                Kind::TileOut => {
-                    let [first, bytes] =
-                        [columns.start, columns.len()].map(|n| n * arg.element_bytes);
-                    for row in 0..rows.len() {
-                        // SAFETY: as above, the columns of a row of the tile.
-                        unsafe {
-                            at.base.add(start + row * stride + first).write_bytes(0xA5, bytes);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// What a chunk updates in place, as ranges of the region.
-    fn updated(&self, spec: &StepSpec, region: &Region, chunk: usize) -> Vec<Range<usize>> {
+    fn updated(&self, spec: &StepSpec, views: &Region, chunk: usize) -> Vec<Range<usize>> {
         let range = spec.partition.range(chunk);
         let updated = self.at.iter().zip(&spec.args).filter(|(_, a)| a.kind == Kind::Update);
         updated
             .map(|(at, arg)| {
                 let stride = at.stride * arg.element_bytes;
                 let all = at.len * arg.element_bytes;
-                let base = region.offset_of(at.base, all).expect("arrays lie in the region");
+                let base = views.offset_of(at.base, all).expect("arrays lie in the region");
                 base + range.start * stride..base + range.end * stride
             })
             .collect()
@@ -389,8 +377,21 @@ impl Private {
     }
 }
 
-fn load(spec: &StepSpec, scalars: &[u8]) -> Result<Box<dyn Runner>, Failure> {
+/// Makes the kernel ready to run; what is wanted around it (fences, a debug build's pattern) wraps it,
+/// so that what is not wanted costs nothing.
+fn load(
+    spec: &StepSpec,
+    scalars: &[u8],
+    fence: Option<&'static Region>,
+) -> Result<Box<dyn Runner>, Failure> {
     let table = Named::<Load>::at(spec.table).map_err(Failure::Refused)?;
-    guarded(|| (table.function)(&spec.params, scalars))?
-        .map_err(|e| Failure::Refused(format!("the parameters of {}: {e}", table.name())))
+    let mut runner = guarded(|| shielded(|| (table.function)(&spec.params, scalars)))?
+        .map_err(|e| Failure::Refused(format!("the parameters of {}: {e}", table.name())))?;
+    if cfg!(debug_assertions) {
+        runner = Box::new(Spoiling { inner: runner, args: spec.args.clone() });
+    }
+    if let Some(views) = fence {
+        runner = Box::new(Fenced { inner: runner, views, args: spec.args.clone() });
+    }
+    Ok(runner)
 }

@@ -3,13 +3,15 @@
 
 use super::failure::FailurePage;
 use super::frame::{Frame, FrameWords};
-use crate::memory::Shareable;
+use crate::memory::{Region, Shareable};
 use crate::process::fault::FaultWords;
 use crate::shared::cell::Record;
 use crate::shared::crash::CrashWords;
+use crate::shared::damage::{Damage, first_serial, seal};
 use crate::shared::lock::LockBytes;
 use crate::shared::protocol::{Board, Hardware, Heart, Line, Post};
 use crate::shared::queue::Queue;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The most workers that an engine can have.
@@ -21,16 +23,18 @@ pub(crate) const QUEUES: usize = 8;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"gristml\x01");
 
-/// The control block.
+/// The control block as it lies in the region.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Control {
-    /// Stored last by the creator.
+pub(crate) struct ControlBlock {
+    /// Stored last by the creator: the magic number, and a seal of the words up to `fences`.
     magic: AtomicU64,
-    pub(crate) nonce: AtomicU64,
-    pub(crate) workers: AtomicU64,
+    nonce: AtomicU64,
+    workers: AtomicU64,
     /// Turns that a waiting worker spins before it sleeps.
-    pub(crate) spins: AtomicU64,
+    spins: AtomicU64,
+    /// 1 if workers put up fences.
+    fences: AtomicU64,
     /// Number of the plan that is to stop early.
     pub(crate) cancelled: AtomicU64,
     /// Threads of the coordinator that wait for `finish`.
@@ -42,8 +46,10 @@ pub(crate) struct Control {
     /// How often a worker has asked for room for a task's result.
     pub(crate) wishes: Line<AtomicU64>,
     heart: Heart<Hardware>,
+    after_heart: AtomicU64,
     frames: [FrameWords; 2],
     pub(crate) image: [AtomicU64; IMAGE_WORDS],
+    after_image: AtomicU64,
     pub(crate) lock: LockBytes,
     pub(crate) cell: Record<Hardware>,
     /// A bit for each queue that is open.
@@ -51,51 +57,130 @@ pub(crate) struct Control {
     /// The table of each queue's task function.
     pub(crate) queue_tables: [AtomicU64; QUEUES],
     pub(crate) queues: [Queue<Hardware>; QUEUES],
+    after_queues: AtomicU64,
     pub(crate) failures: [FailurePage; WORKERS_MAX],
     /// What each worker noted of the fault that it died of.
     pub(crate) faults: [FaultWords; WORKERS_MAX],
+    after_faults: AtomicU64,
     posts: [Post<Hardware>; WORKERS_MAX],
     pub(crate) crash: CrashWords,
+    end: AtomicU64,
 }
 
 // SAFETY: every field is shareable, or a lone atomic, or padding.
-unsafe impl Shareable for Control {}
+unsafe impl Shareable for ControlBlock {}
 
-impl Control {
+/// The control block as a process sees it, with what this must not take from there: user code may
+/// have written over it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Control<'r> {
+    pub(crate) block: &'r ControlBlock,
+    pub(crate) start: Start,
+}
+
+/// What an engine is started with, and never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// Drawn by the coordinator, and handed to workers.
+    pub(crate) nonce: u64,
+    pub(crate) workers: usize,
+    /// Turns that a waiting worker spins before it sleeps.
+    pub(crate) spins: u32,
+    /// Whether workers put up fences.
+    pub(crate) fences: bool,
+}
+
+impl Deref for Control<'_> {
+    type Target = ControlBlock;
+
+    fn deref(&self) -> &ControlBlock {
+        self.block
+    }
+}
+
+impl Start {
+    fn magic(self) -> u64 {
+        MAGIC ^ seal([self.nonce, self.workers as u64, self.spins.into(), self.fences.into()])
+    }
+}
+
+impl<'r> Control<'r> {
+    /// The control block that the coordinator started with `start`.
+    pub(crate) fn of(region: &'r Region, start: Start) -> Control<'r> {
+        Control { block: region.control(), start }
+    }
+
+    /// The control block of the engine that drew `nonce`, in a worker; none if it is another's, or
+    /// scribbled over.
+    pub(crate) fn handed_over(region: &'r Region, nonce: u64) -> Option<Control<'r>> {
+        let block: &ControlBlock = region.control();
+        let magic = block.magic.load(Ordering::Acquire);
+        let start = Start {
+            nonce,
+            workers: block.workers.load(Ordering::Relaxed) as usize,
+            spins: block.spins.load(Ordering::Relaxed) as u32,
+            fences: block.fences.load(Ordering::Relaxed) != 0,
+        };
+        let is_ours = magic == start.magic() && start.workers <= WORKERS_MAX;
+        is_ours.then_some(Control { block, start })
+    }
+
     /// Makes the zeroed block of a new region the control block of an engine at rest.
-    pub(crate) fn initialise(&self, nonce: u64, workers: usize) -> crate::error::Result<()> {
+    pub(crate) fn initialise(&self) -> crate::error::Result<()> {
+        let Start { nonce, workers, spins, fences } = self.start;
         assert!(0 < workers && workers <= WORKERS_MAX);
         const { assert!(WORKERS_MAX <= CrashWords::RANKS) };
         self.lock.initialise()?;
         self.nonce.store(nonce, Ordering::Relaxed);
         self.workers.store(workers as u64, Ordering::Relaxed);
-        self.frames.iter().for_each(|words| Frame::at_rest().write(words));
+        self.spins.store(spins.into(), Ordering::Relaxed);
+        self.fences.store(fences.into(), Ordering::Relaxed);
+        self.ends().into_iter().for_each(|(word, value)| word.store(value, Ordering::Relaxed));
+        let rest = Frame::at_rest(first_serial(nonce));
         self.board().begin();
-        self.magic.store(MAGIC, Ordering::Release);
+        let issue = self.board().epoch();
+        [issue, issue + 1].into_iter().for_each(|issue| rest.write(self.frame(issue), issue));
+        self.cell.begin(rest.serial);
+        self.magic.store(self.start.magic(), Ordering::Release);
         Ok(())
     }
 
-    /// Whether this is the control block of the engine that drew `nonce`.
-    pub(crate) fn is_of(&self, nonce: u64) -> bool {
-        self.magic.load(Ordering::Acquire) == MAGIC && self.nonce.load(Ordering::Relaxed) == nonce
+    /// The words at the ends of what lies in the block, and what each must hold.
+    fn ends(&self) -> [(&'r AtomicU64, u64); 5] {
+        let ControlBlock { after_heart, after_image, after_queues, after_faults, end, .. } =
+            self.block;
+        let mut number = 0;
+        [after_heart, after_image, after_queues, after_faults, end].map(|word| {
+            number += 1;
+            (word, seal([self.start.nonce, number]))
+        })
     }
 
-    pub(crate) fn board(&self) -> Board<'_, Hardware> {
-        let workers = (self.workers.load(Ordering::Relaxed) as usize).min(WORKERS_MAX);
-        Board::new(&self.heart, &self.posts[..workers])
+    /// Damage to the words that never change.
+    pub(crate) fn damage(&self) -> Option<Damage> {
+        let whole = self.magic.load(Ordering::Relaxed) == self.start.magic()
+            && self.nonce.load(Ordering::Relaxed) == self.start.nonce
+            && self.ends().into_iter().all(|(word, value)| word.load(Ordering::Relaxed) == value);
+        (!whole).then_some(Damage::Ends)
+    }
+
+    pub(crate) fn board(&self) -> Board<'r, Hardware> {
+        let posts = &self.block.posts[..self.start.workers];
+        Board::new(&self.block.heart, posts, first_serial(self.start.nonce))
     }
 
     /// The frame of an issue.
-    pub(crate) fn frame(&self, issue: u64) -> &FrameWords {
-        &self.frames[(issue & 1) as usize]
+    pub(crate) fn frame(&self, issue: u64) -> &'r FrameWords {
+        &self.block.frames[(issue & 1) as usize]
     }
 
-    /// The current issue and its frame, read whole although it may move at any time.
+    /// The current issue and its frame, read whole although it may move at any time; no frame where
+    /// that was written over.
     pub(crate) fn current(&self) -> (u64, Option<Frame>) {
         let board = self.board();
         loop {
             let issue = board.epoch();
-            let frame = Frame::read(self.frame(issue));
+            let frame = Frame::read(self.frame(issue), issue);
             std::sync::atomic::fence(Ordering::Acquire);
             // The frame is overwritten only after the next issue was published.
             if board.epoch() == issue {

@@ -3,24 +3,30 @@
 //!
 //! | word | what |
 //! |---|---|
-//! | 0 | number of the plan |
-//! | 1 | serial of the step |
-//! | 2 | what is issued: a step, a start, or rest and how the plan ended |
-//! | 3 | 1 for a reissue |
-//! | 4 | number of chunks |
-//! | 5 | number of the step in the program |
-//! | 6 | words of the program's image |
-//! | 7 | words of the state that follow |
-//! | 8 … | the state: position, counters, order, set, scalars |
+//! | 0 | seal of all that follow |
+//! | 1 | number of the issue |
+//! | 2 | number of the plan |
+//! | 3 | what is issued: a step, a start, or rest and how the plan ended |
+//! | 4 | serial of the step |
+//! | 5 | 1 for a reissue |
+//! | 6 | number of chunks |
+//! | 7 | number of the step in the program |
+//! | 8 | words of the program's image |
+//! | 9 | seal of the image |
+//! | 10 | words of the state that follow |
+//! | 11 … | the state: position, counters, order, set, scalars |
 
 use crate::memory::{Region, Shareable};
+use crate::shared::damage::{SEALED, sealed_with};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Words of a frame.
 pub(crate) const FRAME_WORDS: usize = 2048;
-const HEAD: usize = 8;
-/// From this on word 2 says that no plan is running.
+const HEAD: usize = 11;
+const PLAN: usize = 2;
+const ISSUED: usize = 3;
+/// From this on the word `ISSUED` says that no plan is running.
 const REST: u64 = 2;
 
 /// A frame in the region.
@@ -65,6 +71,7 @@ pub(crate) struct Frame {
     pub(crate) chunks: usize,
     /// Words of the program's image.
     pub(crate) image_words: usize,
+    pub(crate) image_seal: u64,
     pub(crate) state: State,
 }
 
@@ -83,14 +90,15 @@ pub(crate) struct State {
 
 impl Frame {
     /// The frame of an engine that has done nothing yet.
-    pub(crate) fn at_rest() -> Frame {
+    pub(crate) fn at_rest(serial: u64) -> Frame {
         Frame {
             plan: 0,
-            serial: 1,
+            serial,
             issued: Issued::Rest(Ending::Finished),
             reissue: false,
             chunks: 0,
             image_words: 0,
+            image_seal: 0,
             state: State::default(),
         }
     }
@@ -100,7 +108,8 @@ impl Frame {
         HEAD + self.state.encode().len() <= FRAME_WORDS
     }
 
-    pub(crate) fn write(&self, frame: &FrameWords) {
+    /// Writes it as the frame of `issue`.
+    pub(crate) fn write(&self, frame: &FrameWords, issue: u64) {
         let (issued, step) = match self.issued {
             Issued::Start => (0, 0),
             Issued::Step(step) => (1, step),
@@ -112,36 +121,58 @@ impl Frame {
         let state = self.state.encode();
         // Whoever sees a word of this frame must see the epoch that moved away from the old one.
         std::sync::atomic::fence(Ordering::Release);
-        let head: [u64; HEAD] = [
+        let mut head: [u64; HEAD] = [
+            0,
+            issue,
             self.plan,
-            self.serial,
             issued,
+            self.serial,
             self.reissue.into(),
             self.chunks as u64,
             step as u64,
             self.image_words as u64,
+            self.image_seal,
             state.len() as u64,
         ];
+        head[0] =
+            head[1..].iter().chain(&state).fold(SEALED, |seal, &word| sealed_with(seal, word));
         Region::store_words(&frame.0[..HEAD], &head);
         Region::store_words(&frame.0[HEAD..], &state);
     }
 
-    /// Reads a frame that cannot change meanwhile, or whose change the caller will notice; none if
-    /// it makes no sense, which is torn or scribbled over.
-    pub(crate) fn read(frame: &FrameWords) -> Option<Frame> {
-        let mut read = Frame::at_rest();
-        read.read_again(frame)?;
+    /// Reads the frame of `issue`, which cannot change meanwhile, or whose change the caller will
+    /// notice; none if it is of another issue, torn or scribbled over.
+    pub(crate) fn read(frame: &FrameWords, issue: u64) -> Option<Frame> {
+        let mut read = Frame::at_rest(0);
+        read.read_again(frame, issue)?;
         Some(read)
     }
 
     /// The same into this frame, whose parts then need not be allocated again; where it gives none,
     /// what is in them is unspecified.
-    pub(crate) fn read_again(&mut self, frame: &FrameWords) -> Option<()> {
+    pub(crate) fn read_again(&mut self, frame: &FrameWords, issue: u64) -> Option<()> {
         let mut head = [0; HEAD];
         Region::load_words(&frame.0[..HEAD], &mut head);
-        let [plan, serial, issued, reissue, chunks, step, image_words, words] = head;
+        let [
+            sealed,
+            of,
+            plan,
+            issued,
+            serial,
+            reissue,
+            chunks,
+            step,
+            image_words,
+            image_seal,
+            words,
+        ] = head;
+        let mut seal = head[1..].iter().fold(SEALED, |seal, &word| sealed_with(seal, word));
         let state = frame.0[HEAD..].get(..words as usize)?;
-        self.state.decode(state.iter().map(|word| word.load(Ordering::Relaxed)))?;
+        let state = state.iter().map(|word| word.load(Ordering::Relaxed));
+        self.state.decode(state.inspect(|&word| seal = sealed_with(seal, word)))?;
+        if seal != sealed || of != issue {
+            return None;
+        }
         let issued = match issued {
             0 => Issued::Start,
             1 => Issued::Step(step as usize),
@@ -158,6 +189,7 @@ impl Frame {
             reissue: reissue != 0,
             chunks: chunks as usize,
             image_words: image_words as usize,
+            image_seal,
             state: std::mem::take(&mut self.state),
         };
         Some(())
@@ -165,7 +197,8 @@ impl Frame {
 
     /// Whether a frame, which may change meanwhile, looks like the end of a plan.
     pub(crate) fn seems_at_rest(frame: &FrameWords, plan: u64) -> bool {
-        frame.0[0].load(Ordering::Relaxed) == plan && frame.0[2].load(Ordering::Relaxed) >= REST
+        let word = |index: usize| frame.0[index].load(Ordering::Relaxed);
+        word(PLAN) == plan && word(ISSUED) >= REST
     }
 }
 
@@ -230,22 +263,28 @@ mod tests {
             set in prop::collection::vec(any::<bool>(), 0..130),
             scalars in prop::collection::vec(any::<u8>(), 0..200),
             serial in any::<u64>(),
+            place in any::<prop::sample::Index>(),
+            change in 1..=u64::MAX,
         ) {
             let words = FrameWords([const { AtomicU64::new(0) }; FRAME_WORDS]);
             let state = State { position, counters, order, set, scalars };
             let frame = Frame {
                 plan: 3, serial, issued: Issued::Step(7), reissue: true, chunks: 5,
-                image_words: 11, state,
+                image_words: 11, image_seal: 12, state,
             };
-            frame.write(&words);
-            prop_assert_eq!(Frame::read(&words), Some(frame));
+            frame.write(&words, 8);
+            prop_assert_eq!(Frame::read(&words, 8), Some(frame));
+            prop_assert_eq!(Frame::read(&words, 10), None);
+            let word = &words.0[place.index(HEAD + 4)];
+            word.store(word.load(Ordering::Relaxed).wrapping_add(change), Ordering::Relaxed);
+            prop_assert_eq!(Frame::read(&words, 8), None);
         }
 
         #[test]
         fn nonsense_is_read_without_panic(words in prop::collection::vec(any::<u64>(), 64)) {
             let frame = FrameWords([const { AtomicU64::new(0) }; FRAME_WORDS]);
             Region::store_words(&frame.0, &words);
-            let _ = Frame::read(&frame);
+            prop_assert_eq!(Frame::read(&frame, 1), None);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Describing a plan: arrays become slots, kernels become steps, results become scalars.
 
-use super::access::{Args, Place};
+use super::access::{AccessSpec, Args, Place};
 use super::kernel::Kernel;
 use super::program::{ArrayPlace, InPlan, Op, Program, ScalarPlace};
 use super::reduce::{Count, Output};
@@ -65,6 +65,8 @@ pub struct Plan<'a> {
     pub(crate) blocks: Vec<Option<&'a mut Block>>,
     /// Names of the kernels, by step, for errors.
     pub(crate) names: Vec<&'static str>,
+    /// How they reach their arrays, by step.
+    pub(crate) accesses: Vec<&'static [AccessSpec]>,
     /// Of each loop that is being described: the operations that leave it.
     leaving: Vec<Vec<usize>>,
     error: Option<Error>,
@@ -80,6 +82,7 @@ impl<'a> Plan<'a> {
             constants: vec![],
             blocks: vec![],
             names: vec![],
+            accesses: vec![],
             leaving: vec![],
             error: None,
         }

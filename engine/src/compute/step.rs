@@ -63,15 +63,17 @@ impl Plan<'_> {
             return Err(Error::Refused { kernel: name.into(), reason: reason.into() });
         }
         let folds = self.give_groups_accumulators::<S::Kernel>(&mut spec)?;
-        self.push_step(name, spec);
-        folds.into_iter().for_each(|fold| self.push_step(name, fold));
+        self.push_step(name, specs, spec);
+        // They read accumulators that no argument of the user's kernel names.
+        folds.into_iter().for_each(|fold| self.push_step(name, &[], fold));
         Ok(())
     }
 
-    fn push_step(&mut self, name: &'static str, spec: StepSpec) {
+    fn push_step(&mut self, name: &'static str, accesses: &'static [AccessSpec], spec: StepSpec) {
         self.program.ops.push(Op::Step(self.program.steps.len()));
         self.program.steps.push(spec);
         self.names.push(name);
+        self.accesses.push(accesses);
     }
 
     /// Where accumulators cannot be merged in any order each chunk gets one of its own, in an array

@@ -4,6 +4,7 @@ mod allocator;
 mod array;
 mod bytes;
 mod element_type;
+mod fence;
 mod kept;
 mod npy;
 pub(crate) mod npy_file;
@@ -17,6 +18,7 @@ pub(crate) use allocator::{Block, Budget, Memory};
 pub use array::{Array, Element, Elements};
 #[cfg(feature = "cli")]
 pub(crate) use element_type::ElementType;
+pub(crate) use fence::PAGE;
 pub(crate) use kept::{Permit, kept_bytes};
 #[cfg(all(test, feature = "cli"))]
 pub(crate) use npy::NpyError;

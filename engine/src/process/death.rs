@@ -3,6 +3,8 @@
 use super::fault::{Fault, FaultWords};
 use super::spawn::Child;
 use crate::error::{Cause, DeathRecord};
+use crate::fault_place::{self as place, FaultPlace};
+use crate::memory::Region;
 use nix::sys::signal::Signal;
 use std::os::fd::AsRawFd;
 
@@ -21,8 +23,9 @@ pub(crate) fn reap(rank: usize, child: &mut Child, faults: &FaultWords) -> Optio
         (Cause::Signal { .. }, Some(Fault::StackOverflow(limit_bytes))) => {
             Cause::StackOverflow { limit_bytes }
         }
-        (Cause::Signal { number, name, .. }, Some(Fault::At(address))) => {
-            Cause::Signal { number, name, address: Some(address) }
+        (Cause::Signal { number, name, .. }, Some(noted @ Fault::At { address, .. })) => {
+            let fault = of_region(noted).map(Box::new);
+            Cause::Signal { number, name, address: Some(address), fault }
         }
         (cause, _) => cause,
     };
@@ -51,9 +54,26 @@ fn wait(child: &Child) -> Result<Option<Cause>, ()> {
         let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
         return Ok((pid != 0).then(|| match info.si_code {
             libc::CLD_EXITED => Cause::Exit { status },
-            _ => Cause::Signal { number: status, name: signal_name(status), address: None },
+            _ => Cause::Signal {
+                number: status,
+                name: signal_name(status),
+                address: None,
+                fault: None,
+            },
         }));
     }
+}
+
+/// What is known of a fault without its step, which only roles know.
+fn of_region(noted: Fault) -> Option<place::Fault> {
+    let Fault::At { offset, access, fenced, .. } = noted else { return None };
+    let place = match offset {
+        None => FaultPlace::Elsewhere,
+        Some(offset) if Region::is_guard(offset) => FaultPlace::GuardPage,
+        Some(offset) if Region::is_control(offset) => FaultPlace::ControlBlock,
+        Some(offset) => FaultPlace::OtherMemory { offset: offset as u64 },
+    };
+    Some(place::Fault { access, place, fenced })
 }
 
 fn signal_name(number: i32) -> String {

@@ -1,10 +1,14 @@
-//! Notes a worker's fault before it dies of it: the address, and whether it was the end of the stack.
+//! Notes a worker's fault before it dies of it: the address, whether it was to be written, and whether
+//! it was the end of the stack.
 //!
 //! The standard library's own handler is installed by `main`, which never runs in a worker. This
-//! one prints nothing: it leaves two words in the region for the death record, and lets the fault
+//! one prints nothing: it leaves some words in the region for the death record, and lets the fault
 //! do its work. Kernels that install handlers of their own replace it.
 
-use crate::memory::Shareable;
+use super::shield;
+use crate::fault_place::FaultAccess;
+use crate::memory::{Region, Shareable};
+use crate::shared::damage::Damage;
 use nix::sys::resource::{Resource, getrlimit};
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::null_mut;
@@ -17,6 +21,12 @@ pub(crate) struct FaultWords {
     kind: AtomicU64,
     /// The address, or the stack's limit in bytes.
     value: AtomicU64,
+    /// Where the address lies in the region, if it does: 1 more than its offset.
+    offset: AtomicU64,
+    /// What was to be done there.
+    access: AtomicU64,
+    /// What the worker found written over, if it ended itself for that.
+    damage: AtomicU64,
 }
 
 // SAFETY: nothing but atomics.
@@ -26,7 +36,14 @@ unsafe impl Shareable for FaultWords {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It touched this address.
-    At(u64),
+    At {
+        address: u64,
+        /// Where that lies in the region, if it does.
+        offset: Option<usize>,
+        access: FaultAccess,
+        /// It lies in the mapping that kernels' views are of, and there a fence stops writes.
+        fenced: bool,
+    },
     /// It ran out of a stack of so many bytes.
     StackOverflow(u64),
 }
@@ -35,12 +52,37 @@ const NONE: u64 = 0;
 const AT: u64 = 1;
 const STACK: u64 = 2;
 
+const READ: u64 = 1;
+const WRITE: u64 = 2;
+/// Beside the others: in the fenced mapping.
+const FENCED: u64 = 4;
+
 impl FaultWords {
+    /// Notes that this worker ends itself, as the engine's own words were written over.
+    pub(crate) fn note_damage(&self, what: Damage) {
+        self.damage.store(what as u64, Relaxed);
+    }
+
+    /// What a worker that is no more found written over.
+    pub(crate) fn damage(&self) -> Option<Damage> {
+        Damage::of_word(self.damage.load(Relaxed))
+    }
+
     /// Takes what was noted by a worker that is no more.
     pub(crate) fn take(&self) -> Option<Fault> {
         let value = self.value.load(Relaxed);
         match self.kind.swap(NONE, Relaxed) {
-            AT => Some(Fault::At(value)),
+            AT => {
+                let how = self.access.load(Relaxed);
+                let access = match how & (READ | WRITE) {
+                    READ => FaultAccess::Read,
+                    WRITE => FaultAccess::Write,
+                    _ => FaultAccess::Unknown,
+                };
+                let offset = self.offset.load(Relaxed).checked_sub(1).map(|at| at as usize);
+                let fenced = how & FENCED != 0 && access == FaultAccess::Write;
+                Some(Fault::At { address: value, offset, access, fenced })
+            }
             STACK => Some(Fault::StackOverflow(value)),
             _ => None,
         }
@@ -50,9 +92,24 @@ impl FaultWords {
         self.value.store(value, Relaxed);
         self.kind.store(kind, Relaxed);
     }
+
+    fn note_address(&self, address: usize, access: u64) {
+        let inside = |mapping: usize| {
+            let base = BASES[mapping].load(Relaxed);
+            let offset = address.checked_sub(base).filter(|_| base != 0)?;
+            (offset < LEN.load(Relaxed)).then_some((offset, if mapping == 1 { FENCED } else { 0 }))
+        };
+        let found = inside(0).or_else(|| inside(1));
+        self.offset.store(found.map_or(0, |(offset, _)| offset as u64 + 1), Relaxed);
+        self.access.store(access | found.map_or(0, |(_, fenced)| fenced), Relaxed);
+        self.note(AT, address as u64);
+    }
 }
 
 static WORDS: AtomicPtr<FaultWords> = AtomicPtr::new(null_mut());
+/// Where the region is mapped: for the engine, and with fences once more for kernels' views.
+static BASES: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+static LEN: AtomicUsize = AtomicUsize::new(0);
 /// Lowest address of the main thread's stack, and its limit in bytes; 0 where there is no limit.
 static STACK_LOW: AtomicUsize = AtomicUsize::new(0);
 static STACK_BYTES: AtomicUsize = AtomicUsize::new(0);
@@ -61,8 +118,12 @@ static HANDLER_STACK: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 /// Below the stack the kernel keeps this much free, and one frame may reach as far into it.
 const GUARD: usize = 1 << 20;
 
-/// Notes faults of this process in `words` from now on.
-pub(crate) fn watch(words: &'static FaultWords) {
+/// Notes faults of this process in `words` from now on; `region` and `views` are its mappings.
+pub(crate) fn watch(words: &'static FaultWords, region: &Region, views: Option<&Region>) {
+    LEN.store(region.capacity(), Relaxed);
+    for (base, mapping) in BASES.iter().zip([Some(region), views]) {
+        base.store(mapping.map_or(0, |mapping| mapping.bytes(0, 1).addr().get()), Relaxed);
+    }
     WORDS.store(std::ptr::from_ref(words).cast_mut(), Relaxed);
     if let (Ok((limit, _)), Some(top)) = (getrlimit(Resource::RLIMIT_STACK), stack_top())
         && limit != libc::RLIM_INFINITY
@@ -82,12 +143,12 @@ pub(crate) fn watch(words: &'static FaultWords) {
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = note as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-        // SAFETY: the handler does only what a signal handler may: atomics and two system calls.
+        // SAFETY: the handler does only what a signal handler may: atomics and a few system calls.
         unsafe { libc::sigaction(signal, &raw const action, null_mut()) };
     }
 }
 
-extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
+extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes a description that is valid during the call.
     let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
     let from_kernel = code > 0;
@@ -95,12 +156,15 @@ extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     if let (Some(words), true) = (unsafe { WORDS.load(Relaxed).as_ref() }, from_kernel) {
         let low = STACK_LOW.load(Relaxed);
         let below_stack = low.saturating_sub(GUARD)..low.saturating_add(4096);
-        if low > 0 && below_stack.contains(&address) {
-            words.note(STACK, STACK_BYTES.load(Relaxed) as u64);
-        } else if code != libc::SI_KERNEL {
-            // Of an address that no process can have the kernel gives none.
-            words.note(AT, address as u64);
-        }
+        let overflow = low > 0 && below_stack.contains(&address);
+        shield::lifted(|| {
+            if overflow {
+                words.note(STACK, STACK_BYTES.load(Relaxed) as u64);
+            } else if code != libc::SI_KERNEL {
+                // Of an address that no process can have the kernel gives none.
+                words.note_address(address, access(context));
+            }
+        });
     }
     // SAFETY: both are allowed in a handler. Returning runs the faulting instruction again, which
     // now kills; what somebody has sent does not come again by itself.
@@ -110,6 +174,22 @@ extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
             libc::raise(signal);
         }
     }
+}
+
+/// What the instruction was to do, as the CPU says.
+#[cfg(target_arch = "x86_64")]
+fn access(context: *mut c_void) -> u64 {
+    /// Of the page fault's error code.
+    const IS_WRITE: i64 = 2;
+    // SAFETY: the kernel passes the interrupted thread's context, valid during the handler.
+    let context = unsafe { &*context.cast::<libc::ucontext_t>() };
+    let error = context.uc_mcontext.gregs[libc::REG_ERR as usize];
+    if error & IS_WRITE != 0 { WRITE } else { READ }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn access(_: *mut c_void) -> u64 {
+    0
 }
 
 /// The end of the main thread's stack, which begins with the program's file name.

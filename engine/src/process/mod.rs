@@ -9,6 +9,7 @@ mod hygiene;
 mod image;
 mod pidfd;
 mod relay;
+pub(crate) mod shield;
 mod spawn;
 
 pub(crate) use death::reap;

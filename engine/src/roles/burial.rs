@@ -4,6 +4,7 @@ use super::coordinator::{About, Buried, Running};
 use super::supervisor::Supervisor;
 use crate::error::DeathRecord;
 use crate::memory::Permit;
+use crate::shared::damage::Damage;
 use crate::shared::protocol::{CrashPoint, Culprit};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,16 +16,22 @@ impl Supervisor {
             self.posts[rank].failed_starts = 0;
         }
         control.lock.disown(death.pid);
-        let (_, frame) = control.current();
+        let (_, Some(frame)) = control.current() else {
+            return self.damaged(Some(Damage::Frame));
+        };
+        let serial = frame.serial;
         let mut running = self.core.lock_running();
         let areas = running.areas();
         let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
-        let serial = frame.map_or(0, |frame| frame.serial);
         let put_back = |permit: &Permit| {
             self.core.region().put_back(permit, areas.undo_of(rank));
             self.at(CrashPoint::UndoPutBack);
         };
         let burial = control.board().bury(rank, serial, |chunk| marks.get(chunk), put_back);
+        if let Some(what) = burial.damage {
+            drop(running);
+            return self.damaged(Some(what));
+        }
         if burial.at_work && burial.culprits.is_empty() && death.cause.is_an_attempt() {
             let (count, last) = running.unblamed.entry(serial).or_default();
             *count += 1;

@@ -1,10 +1,11 @@
 //! What the coordinator's threads share: the launching threads, and the supervisor.
 
 use super::open_queue::OpenQueue;
-use crate::compute::{Areas, Control, Issued, Program, QUEUES};
+use crate::compute::{AccessSpec, Areas, Control, Issued, Program, QUEUES, Start};
 use crate::error::{DeathRecord, Error, Result};
 use crate::machine::futex;
 use crate::memory::{Memory, Region};
+use crate::shared::damage::Damage;
 use crate::shared::protocol::{CrashPoint, Surroundings};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::convert::Infallible;
@@ -20,6 +21,9 @@ pub(crate) const SPINS_SHARED: u32 = 200;
 pub(crate) struct Core {
     pub(crate) memory: Arc<Memory>,
     pub(crate) workers: usize,
+    pub(crate) start: Start,
+    /// What kind of lock the cell's is, as it was made.
+    pub(crate) lock_kind: u32,
     /// The count of forks when the engine was started.
     pub(crate) forks: u32,
     /// Attempts that a chunk or a task gets.
@@ -29,6 +33,8 @@ pub(crate) struct Core {
     /// The wishes for room that have been answered.
     pub(crate) wishes_answered: AtomicU64,
     pub(crate) counters: Counters,
+    /// What a thread of the coordinator has found written over, for the supervisor: see [`Damage`].
+    pub(crate) found_damaged: AtomicU64,
     /// The latest deaths, for whoever wants to tell of each.
     pub(crate) buried: Mutex<VecDeque<Buried>>,
     /// Turns that a waiting thread spins before it sleeps.
@@ -44,6 +50,7 @@ pub(crate) struct Running {
     pub(crate) first_serial: u64,
     pub(crate) program: Arc<Program>,
     pub(crate) names: Vec<&'static str>,
+    pub(crate) accesses: Vec<&'static [AccessSpec]>,
     /// Deaths by step serial and chunk.
     pub(crate) deaths: HashMap<(u64, usize), Vec<DeathRecord>>,
     /// Deaths in folds and conditions, by step serial.
@@ -51,8 +58,17 @@ pub(crate) struct Running {
     /// Deaths that nothing could be blamed for, by step serial: how many, and the last.
     pub(crate) unblamed: HashMap<u64, (u64, Option<DeathRecord>)>,
     pub(crate) poisoned: BTreeMap<(u64, usize), Vec<DeathRecord>>,
-    /// Why no worker is left, if none is.
-    pub(crate) no_workers: Option<String>,
+    /// Why nothing will run any more, if nothing will.
+    pub(crate) end: Option<End>,
+}
+
+/// Why an engine has ended before it was dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// No worker is left and none can be started, for this reason.
+    NoWorkers(String),
+    /// The control block was written over.
+    Damaged(Damage),
 }
 
 /// Counters since the engine's start.
@@ -120,8 +136,8 @@ impl Core {
         self.memory.region()
     }
 
-    pub(crate) fn control(&self) -> &Control {
-        self.region().control()
+    pub(crate) fn control(&self) -> Control<'_> {
+        Control::of(self.region(), self.start)
     }
 
     pub(crate) fn lock_running(&self) -> MutexGuard<'_, Running> {
@@ -139,14 +155,20 @@ impl Core {
 
     /// An error where nothing will run any more.
     pub(crate) fn refuse_without_workers(&self) -> Result<()> {
-        let reason = self.lock_running().no_workers.clone();
-        reason.map_or(Ok(()), |reason| Err(Error::NoWorkers { reason }))
+        self.lock_running().ended().map_or(Ok(()), Err)
     }
 
     /// Nothing will run any more: whoever waits is told why.
-    pub(crate) fn give_up(&self, reason: String) {
-        self.lock_running().no_workers = Some(reason);
+    pub(crate) fn give_up(&self, end: End) {
+        self.lock_running().end = Some(end);
         self.control().announce_finish();
+    }
+
+    /// Somebody has found damage: the error, once the supervisor has ended the engine for it, so that
+    /// no worker writes any more what the caller takes back.
+    pub(crate) fn end_damaged(&self, what: Damage) -> Error {
+        self.found_damaged.store(what as u64, Ordering::Release);
+        self.wait_until(|| self.lock_running().ended())
     }
 
     /// Remembers a death, and forgets the oldest: nobody may ever ask.
@@ -222,6 +244,19 @@ impl Core {
 }
 
 impl Running {
+    /// The error of whoever wants something to run, if nothing will.
+    pub(crate) fn ended(&self) -> Option<Error> {
+        Some(match self.end.clone()? {
+            End::NoWorkers(reason) => Error::NoWorkers { reason },
+            End::Damaged(what) => {
+                let mut kernels = self.names.clone();
+                kernels.dedup();
+                let kernel = if kernels.is_empty() { "a task".into() } else { kernels.join(", ") };
+                Error::Damaged { kernel, what: what.to_string() }
+            }
+        })
+    }
+
     /// Areas of the plan, for burying the dead.
     pub(crate) fn areas(&self) -> Areas {
         self.program.areas
@@ -229,7 +264,7 @@ impl Running {
 }
 
 /// The coordinator as a publisher: no user code, no crash points.
-pub(crate) struct Publisher<'a>(pub(crate) &'a Control);
+pub(crate) struct Publisher<'a>(pub(crate) Control<'a>);
 
 impl Surroundings for Publisher<'_> {
     type Died = Infallible;

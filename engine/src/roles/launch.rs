@@ -7,6 +7,7 @@ use crate::compute::{
 };
 use crate::error::{ChunkPlace, Error, Panic, Poisoned, PoisonedChunk, Result};
 use crate::memory::{Block, Memory, Region, kept_bytes};
+use crate::shared::damage::{Damage, seal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct Launchpad {
     plans: u64,
+    /// Number of the plan that ended last.
+    ended: u64,
     marks: Option<Block>,
     slots: Option<Block>,
     undo: Option<Block>,
@@ -43,36 +46,51 @@ impl Launchpad {
         self.plans += 1;
         let control = core.control();
         let (issue, rest) = control.current();
-        let serial = rest.map_or(0, |frame| frame.serial) + 1;
-        let (plan_number, image_words) = (self.plans, image.len());
-        let frame =
-            Frame { plan: plan_number, serial, issued, reissue: false, chunks, image_words, state };
+        let Some(rest) = rest.filter(|rest| rest.plan == self.ended) else {
+            core.refuse_without_workers()?;
+            return Err(core.end_damaged(Damage::Frame));
+        };
+        let (number, image_words) = (self.plans, image.len());
+        let frame = Frame {
+            plan: number,
+            serial: rest.serial + 1,
+            issued,
+            reissue: false,
+            chunks,
+            image_words,
+            image_seal: seal(image.iter().copied()),
+            state,
+        };
         if !frame.fits() {
             return Err(Error::Limit {
                 what: "the state of a plan, in scalars and array slots",
                 asked: (frame.state.scalars.len() + frame.state.order.len() * 8) as u64,
-                limit: 8 * crate::compute::FRAME_WORDS as u64 - 128,
+                limit: 8 * crate::compute::FRAME_WORDS as u64 - 160,
                 remedy: "use fewer or smaller scalars, or several plans",
             });
         }
         let mut running = core.lock_running();
-        if let Some(reason) = &running.no_workers {
-            return Err(Error::NoWorkers { reason: reason.clone() });
+        if let Some(error) = running.ended() {
+            return Err(error);
         }
         *running = Running {
-            plan: plan_number,
-            first_serial: serial,
+            plan: number,
+            first_serial: frame.serial,
             program: Arc::clone(&program),
             names: plan.names.clone(),
+            accesses: plan.accesses.clone(),
             ..Running::default()
         };
         drop(running);
         core.counters.launches.fetch_add(1, Ordering::Relaxed);
         Region::store_words(&control.image, &image);
-        frame.write(control.frame(issue + 1));
+        frame.write(control.frame(issue + 1), issue + 1);
         let Ok(()) = control.board().issue(&mut Publisher(control), chunks);
-        let end = core.wait_until(|| end_of(core, plan_number));
-        let frame = end?;
+        let frame = core.wait_until(|| end_of(core, number))?;
+        self.ended = number;
+        if let Some(what) = control.damage() {
+            return Err(core.end_damaged(what));
+        }
         plan.write_back(&frame.state.order);
         match frame.issued {
             Issued::Rest(Ending::Finished) => Ok(frame.state),
@@ -142,8 +160,7 @@ fn end_of(core: &Core, plan: u64) -> Option<Result<Frame>> {
     {
         return Some(Ok(frame));
     }
-    let reason = core.lock_running().no_workers.clone()?;
-    Some(Err(Error::NoWorkers { reason }))
+    core.lock_running().ended().map(Err)
 }
 
 /// The offset of a block of at least `len` bytes, and whether it was allocated just now: then its
@@ -199,10 +216,13 @@ impl Running {
             let last = deaths.and_then(|deaths| deaths.last()).expect("it died").clone();
             return Error::FoldDied { kernel, attempts: core.attempts_max, last: Box::new(last) };
         }
-        let pages = &core.control().failures[..core.workers];
+        let control = core.control();
+        let pages = &control.failures[..core.workers];
+        let chunks = step.map_or(1, |step| self.program.steps[step].partition.chunks());
         let lowest = pages
             .iter()
             .filter_map(|page| page.read(serial))
+            .filter(|(chunk, _)| chunk.is_none_or(|chunk| chunk < chunks))
             .min_by_key(|(chunk, _)| chunk.unwrap_or(usize::MAX));
         match lowest {
             Some((chunk, Failure::Panic { message, place: at, backtrace })) => {

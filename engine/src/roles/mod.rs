@@ -1,11 +1,13 @@
 //! Floor 6: the two sides of the protocol, and the engine that users hold.
 
 mod arrays;
+mod audit;
 mod builder;
 mod burial;
 mod coordinator;
 mod crashes;
 mod engine;
+mod fault_place;
 mod handle;
 mod launch;
 mod open_queue;

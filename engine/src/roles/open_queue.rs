@@ -9,6 +9,7 @@ use super::coordinator::Core;
 use super::worker::TaskOutcome;
 use crate::error::DeathRecord;
 use crate::memory::Block;
+use crate::shared::damage::Damage;
 use crate::shared::protocol::Hardware;
 use crate::shared::queue::Queue;
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ use std::sync::atomic::Ordering;
 /// Of one open queue, by the tasks' sequence numbers.
 #[derive(Debug, Default)]
 pub(crate) struct OpenQueue {
+    /// The table of the task function.
+    table: u64,
     pub(crate) deaths: HashMap<u64, Vec<DeathRecord>>,
     /// Memory of results that their slots do not hold.
     pub(crate) rooms: HashMap<u64, Block>,
@@ -26,7 +29,31 @@ pub(crate) struct OpenQueue {
     pub(crate) forsaken: bool,
 }
 
+impl OpenQueue {
+    /// A new queue of tasks that run the function of this table.
+    pub(crate) fn of(table: u64) -> OpenQueue {
+        OpenQueue { table, ..OpenQueue::default() }
+    }
+}
+
 impl Core {
+    /// Damage to what workers are told of the open queues, or to their words.
+    pub(crate) fn damaged_queue(&self) -> Option<Damage> {
+        let queues = self.lock_queues();
+        let control = self.control();
+        let bits = control.open_queues.load(Ordering::Relaxed);
+        let open = queues.iter().enumerate().filter_map(|(at, open)| Some((at, open.as_ref()?)));
+        let expected = open.clone().fold(0, |bits, (at, _)| bits | 1 << at);
+        let told = |(at, open): (usize, &OpenQueue)| {
+            control.queue_tables[at].load(Ordering::Relaxed) == open.table
+        };
+        if bits != expected || !open.clone().all(told) {
+            return Some(Damage::Queue);
+        }
+        let words = open.map(|(at, _)| &control.block.queues[at]);
+        words.into_iter().find_map(|words| words.damage(self.workers))
+    }
+
     /// Answers all workers that ask for room. Costs a look at one word if none has asked since.
     pub(crate) fn answer_wishes(&self) {
         let asked = self.control().wishes.0.load(Ordering::Acquire);
@@ -59,8 +86,7 @@ impl Core {
                     deaths.push(death.clone());
                 }
                 if deaths.len() as u32 >= self.attempts_max {
-                    let outcome = TaskOutcome::Died as u64;
-                    words.slot(sequence).outcome.store(outcome, Ordering::Relaxed);
+                    words.slot(sequence).set_outcome(sequence, TaskOutcome::Died as u64);
                     words.fail(sequence);
                     self.counters.poisoned.fetch_add(1, Ordering::Relaxed);
                 } else {
@@ -85,7 +111,7 @@ impl Core {
     pub(crate) fn forsake(&self, index: usize) {
         if let Some(open) = &mut self.lock_queues()[index] {
             open.forsaken = true;
-            self.answer(&self.control().queues[index], open);
+            self.answer(&self.control().block.queues[index], open);
         }
         self.announce_answers();
     }
@@ -103,17 +129,15 @@ impl Core {
                 continue;
             }
             let slot = words.slot(sequence);
-            let len = slot.result[2].load(Ordering::Relaxed) as usize;
-            match self.memory.allocate("the result of a task", len) {
+            match self.memory.allocate("the result of a task", slot.wanted()) {
                 Ok(block) => {
-                    slot.result[0].store(block.offset() as u64, Ordering::Relaxed);
-                    slot.result[1].store(block.len() as u64, Ordering::Relaxed);
+                    slot.set_room(sequence, [block.offset() as u64, block.len() as u64]);
                     open.rooms.insert(sequence, block);
                     words.grant(sequence);
                 }
                 Err(error) => {
                     open.refused.insert(sequence, error.to_string());
-                    slot.outcome.store(TaskOutcome::NoRoom as u64, Ordering::Relaxed);
+                    slot.set_outcome(sequence, TaskOutcome::NoRoom as u64);
                     words.forgo(sequence);
                 }
             }

@@ -11,7 +11,7 @@ use std::convert::Infallible;
 
 /// A recovery under way, and the workers that could die in the middle of it, by rank.
 pub(super) struct Recovery<'a> {
-    pub(super) control: &'a Control,
+    pub(super) control: Control<'a>,
     pub(super) children: Vec<Option<&'a Child>>,
 }
 

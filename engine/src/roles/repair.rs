@@ -4,17 +4,18 @@
 use super::coordinator::Core;
 use crate::memory::Permit;
 use crate::shared::cell::{self, CellRepairer, Owner, Record};
+use crate::shared::damage::Damage;
 use crate::shared::lock::RobustLock;
 use crate::shared::protocol::{CrashPoint, Hardware, Surroundings};
-use std::convert::Infallible;
 use std::sync::atomic::AtomicU64;
 
 /// Puts the cell right; only while nobody is at work.
-pub(super) fn repair_cell(core: &Core) {
-    let Ok(lock) = RobustLock::over(&core.control().lock) else { return };
+pub(super) fn repair_cell(core: &Core) -> Result<(), Damage> {
+    let lock = RobustLock::over(&core.control().lock).map_err(|_| Damage::Lock)?;
     let mut repairer = Repairer { core, lock };
-    let Ok(()) = cell::lock_and_repair(&mut repairer);
+    cell::lock_and_repair(&mut repairer)?;
     repairer.unlock();
+    Ok(())
 }
 
 struct Repairer<'a> {
@@ -23,9 +24,9 @@ struct Repairer<'a> {
 }
 
 impl Surroundings for Repairer<'_> {
-    type Died = Infallible;
+    type Died = Damage;
 
-    fn at(&mut self, _: CrashPoint) -> Result<(), Infallible> {
+    fn at(&mut self, _: CrashPoint) -> Result<(), Damage> {
         Ok(())
     }
 
@@ -34,7 +35,7 @@ impl Surroundings for Repairer<'_> {
 
 impl CellRepairer<Hardware> for Repairer<'_> {
     fn record(&self) -> &Record<Hardware> {
-        &self.core.control().cell
+        &self.core.control().block.cell
     }
 
     fn cell_mark(&self, chunk: usize) -> Option<&AtomicU64> {
@@ -42,8 +43,13 @@ impl CellRepairer<Hardware> for Repairer<'_> {
         self.core.region().slice(areas.marks, areas.marks_len).get(chunk)
     }
 
-    fn lock(&mut self) -> Owner {
-        self.lock.lock()
+    /// Whoever held it is reaped.
+    fn lock(&mut self) -> Result<Owner, Damage> {
+        self.lock.lock_free()
+    }
+
+    fn damaged(&mut self, what: Damage) -> Damage {
+        what
     }
 
     fn consistent(&mut self) {

@@ -3,13 +3,15 @@
 //!
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
-use super::coordinator::Core;
+use super::audit::{AUDIT_EVERY, Auditor, Workers};
+use super::coordinator::{Core, End};
 use super::handle::Handle;
 use super::recovery::Recovery;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
 use crate::error::{DeathRecord, Error, Result};
 use crate::process::{self, Child, Handover};
+use crate::shared::damage::Damage;
 use crate::shared::protocol::CrashPoint;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
@@ -45,7 +47,8 @@ pub(crate) struct Supervisor {
     /// A death has happened and the step has not been issued again yet.
     pub(crate) recovering: Option<Instant>,
     /// Why nothing can go on.
-    pub(crate) given_up: Option<String>,
+    pub(crate) given_up: Option<End>,
+    pub(crate) auditor: Auditor,
 }
 
 /// What the supervisor knows of one rank.
@@ -68,18 +71,19 @@ impl Supervisor {
                     self.watch(self.timeout());
                     self.core.answer_wishes();
                     self.recover();
+                    self.audit();
                 }
             });
             if catch_unwind(watching).is_err() {
                 // A mistake of ours, or a lock scribbled over: nobody must wait for what cannot come.
                 let reason = "the supervisor panicked; its message is on standard error";
-                self.given_up = Some(reason.into());
+                self.given_up = Some(End::NoWorkers(reason.into()));
             }
         }
         self.stop_all();
         // Only now: whoever waits takes its arrays back, and no worker may write them any more.
-        if let Some(reason) = self.given_up.take() {
-            self.core.give_up(reason);
+        if let Some(end) = self.given_up.take() {
+            self.core.give_up(end);
         }
     }
 
@@ -143,7 +147,8 @@ impl Supervisor {
         fence(Ordering::SeqCst);
         let looks = self.tasks_are_out();
         self.handle.sleeps.store(!looks, Ordering::Relaxed);
-        self.recovering.map(patience).or_else(|| looks.then_some(WISHES_WAIT))
+        let wait = self.recovering.map(patience).or_else(|| looks.then_some(WISHES_WAIT));
+        Some(wait.unwrap_or(AUDIT_EVERY))
     }
 
     /// Whether some worker may ask for room.
@@ -159,7 +164,8 @@ impl Supervisor {
             return;
         }
         for rank in 0..self.posts.len() {
-            if let Some(death) = self.reap(rank) {
+            if let Some(mut death) = self.reap(rank) {
+                self.core.place_fault(rank, &mut death);
                 self.core.counters.deaths.fetch_add(1, Ordering::Relaxed);
                 self.at(CrashPoint::Reaped);
                 self.bury(rank, &death);
@@ -171,7 +177,9 @@ impl Supervisor {
 
     fn reap(&mut self, rank: usize) -> Option<DeathRecord> {
         let child = self.posts[rank].child.as_mut()?;
-        let mut death = process::reap(rank, child, &self.core.control().faults[rank])?;
+        let faults = &self.core.control().block.faults[rank];
+        let mut death = process::reap(rank, child, faults)?;
+        self.damaged(faults.damage());
         self.posts[rank].child = None;
         self.handle.let_go(rank, &mut death.cause);
         Some(death)
@@ -189,8 +197,21 @@ impl Supervisor {
             std::thread::sleep(Duration::from_millis(self.posts[rank].failed_starts.into()));
         }
         if self.nobody_is_left() {
-            self.given_up = Some(reason);
+            self.given_up = Some(End::NoWorkers(reason));
         }
+    }
+
+    /// Ends the engine if something was written over; the first that is found is told.
+    pub(super) fn damaged(&mut self, found: Option<Damage>) {
+        self.given_up = self.given_up.take().or(found.map(End::Damaged));
+    }
+
+    fn audit(&mut self) {
+        let pid = |post: &Post| Some(post.child.as_ref()?.pid);
+        let pids: Vec<Option<i32>> = self.posts.iter().map(pid).collect();
+        let workers = Workers { pids: &pids, recovering: self.recovering.is_some() };
+        let found = self.auditor.look(&self.core, &workers);
+        self.damaged(found);
     }
 
     fn somebody_starts(&self) -> bool {
@@ -208,9 +229,7 @@ impl Supervisor {
         let Some(since) = self.recovering else { return };
         let control = self.core.control();
         let (current, Some(frame)) = control.current() else {
-            let reason = "the control block was written over: the frame of the step makes no sense";
-            self.given_up = Some(reason.into());
-            return;
+            return self.damaged(Some(Damage::Frame));
         };
         if matches!(frame.issued, Issued::Rest(_)) || self.nobody_is_left() {
             // The plan ended meanwhile: whoever was buried holds nothing of a later one.
@@ -225,7 +244,9 @@ impl Supervisor {
         };
         self.recovering = None;
         self.at(CrashPoint::Quiet);
-        repair_cell(&self.core);
+        if let Err(what) = repair_cell(&self.core) {
+            return self.damaged(Some(what));
+        }
         self.at(CrashPoint::CellRepaired);
         let ending = self.given_up(frame.serial);
         let next = match ending {
@@ -235,7 +256,7 @@ impl Supervisor {
             }
             None => Frame { reissue: true, ..frame },
         };
-        next.write(control.frame(current + 1));
+        next.write(control.frame(current + 1), current + 1);
         let Ok(()) = control.board().reissue(&mut self.recovery(), &quiet, next.chunks);
         self.core.counters.reissues.fetch_add(1, Ordering::Relaxed);
         if ending.is_some() {

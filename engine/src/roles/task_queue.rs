@@ -6,6 +6,7 @@ use super::worker::TaskOutcome;
 use crate::compute::{Failure, Portable, encode};
 use crate::error::{Error, Panic, Result, TaskFailure};
 use crate::memory::Block;
+use crate::shared::damage::Damage;
 use crate::shared::protocol::Hardware;
 use crate::shared::queue::{Queue, SLOTS};
 use std::collections::{BTreeMap, VecDeque};
@@ -43,6 +44,8 @@ pub struct TaskQueue<'e, P, R> {
     /// Tasks that are not taken yet, with memory for parameters that their slots do not hold.
     pub(super) waiting: BTreeMap<u64, Option<Block>>,
     pub(super) finished: VecDeque<(u64, Result<R>)>,
+    /// Number of the next task: in the queue's words somebody may write over it.
+    next: u64,
     types: PhantomData<fn(P) -> R>,
 }
 
@@ -63,6 +66,7 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
             room,
             waiting: BTreeMap::new(),
             finished: VecDeque::new(),
+            next: 0,
             types: PhantomData,
         }
     }
@@ -120,32 +124,32 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
     }
 
     pub(super) fn words(&self) -> &Queue<Hardware> {
-        &self.engine.core.control().queues[self.index]
+        &self.engine.core.control().block.queues[self.index]
     }
 
     pub(super) fn has_free_slot(&self) -> bool {
         // A ring: the slot of the next task is free once the task 256 before it is taken.
-        let next = self.words().count_put();
-        next.checked_sub(SLOTS as u64).is_none_or(|before| !self.waiting.contains_key(&before))
+        self.next.checked_sub(SLOTS as u64).is_none_or(|before| !self.waiting.contains_key(&before))
     }
 
     pub(super) fn put_bytes(&mut self, bytes: &[u8]) -> Result<u64> {
         let core = &self.engine.core;
         core.refuse_without_workers()?;
-        let next = self.words().count_put();
-        let base = self.room.offset() + next as usize % SLOTS * 2 * INLINE;
+        let base = self.room.offset() + self.next as usize % SLOTS * 2 * INLINE;
         let own = (bytes.len() > INLINE)
             .then(|| core.memory.allocate("the parameters of a task", bytes.len()))
             .transpose()?;
         let place = own.as_ref().map_or(base, Block::offset);
         core.region().store_bytes(place, bytes);
-        let sequence = self.words().put(|_, slot| {
-            slot.params[0].store(place as u64, Ordering::Relaxed);
-            slot.params[1].store(bytes.len() as u64, Ordering::Relaxed);
-            slot.result[0].store((base + INLINE) as u64, Ordering::Relaxed);
-            slot.result[1].store(INLINE as u64, Ordering::Relaxed);
+        let put = (self.words().count_put() == self.next).then(|| {
+            self.words().put(|sequence, slot| {
+                slot.set_params(sequence, [place as u64, bytes.len() as u64]);
+                slot.set_room(sequence, [(base + INLINE) as u64, INLINE as u64]);
+            })
         });
-        let sequence = sequence.expect("has_free_slot was asked");
+        // There is a free slot, as `has_free_slot` has said.
+        let sequence = put.flatten().ok_or_else(|| core.end_damaged(Damage::Queue))?;
+        self.next += 1;
         self.waiting.insert(sequence, own);
         self.engine.handle.wake_for_task();
         if core.control().board().anybody_asleep() {
@@ -158,7 +162,7 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
     fn wait_for_any(&self) -> u64 {
         self.wait_for(|queue| {
             let words = queue.words();
-            queue.waiting.keys().copied().find(|&sequence| words.is_done(sequence))
+            queue.waiting.keys().copied().find(|&sequence| words.is_over(sequence))
         })
     }
 
@@ -168,7 +172,7 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
 
     /// With no worker left every task fails.
     fn give_up(&self) -> Option<u64> {
-        self.engine.core.lock_running().no_workers.as_ref()?;
+        self.engine.core.lock_running().end.as_ref()?;
         self.waiting.keys().next().copied()
     }
 
@@ -178,10 +182,10 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
         let words = self.words();
         if !words.is_done(sequence) {
             self.engine.core.refuse_without_workers()?;
+            return Err(self.engine.core.end_damaged(Damage::Queue));
         }
-        let slot = words.slot(sequence);
-        let [offset, _, len] = slot.result.each_ref().map(|word| word.load(Ordering::Relaxed));
-        let outcome = slot.outcome.load(Ordering::Relaxed);
+        let result = words.slot(sequence).result(sequence);
+        let (outcome, [offset, len]) = result.map_err(|what| self.engine.core.end_damaged(what))?;
         let written = [TaskOutcome::Done, TaskOutcome::Failed].map(|o| o as u64).contains(&outcome);
         let len = if written { len as usize } else { 0 };
         let bytes = self.engine.core.region().load_bytes(offset as usize, len);
@@ -227,15 +231,16 @@ impl<P, R> Drop for TaskQueue<'_, P, R> {
             return;
         }
         let control = core.control();
-        let words = &control.queues[self.index];
+        let words = &control.block.queues[self.index];
         let begun: Vec<u64> =
             self.waiting.keys().copied().filter(|&s| !words.withdraw(s)).collect();
         core.forsake(self.index);
         core.wait_until(|| {
-            let all = begun.iter().all(|&sequence| words.is_done(sequence));
-            (all || core.lock_running().no_workers.is_some()).then_some(())
+            let all = begun.iter().all(|&sequence| words.is_over(sequence));
+            (all || core.lock_running().end.is_some()).then_some(())
         });
+        let mut open = core.lock_queues();
         control.open_queues.fetch_and(!(1 << self.index), Ordering::AcqRel);
-        core.lock_queues()[self.index] = None;
+        open[self.index] = None;
     }
 }

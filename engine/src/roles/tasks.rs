@@ -118,7 +118,7 @@ impl<'e> Tasks<'e> {
             limit: QUEUES as u64,
             remedy: "finish or drop one first",
         })?;
-        open[index] = Some(OpenQueue::default());
+        open[index] = Some(OpenQueue::of(offset));
         let control = core.control();
         control.queues[index].reset();
         control.queue_tables[index].store(offset, Ordering::Release);
@@ -225,7 +225,7 @@ impl<P: Portable, R: Portable, I: Iterator<Item = P>> Iterator for TaskResults<'
         }
         // Tasks are put in order of their parameters, so the first is the one.
         let (&sequence, _) = self.numbers.first_key_value()?;
-        self.queue.wait_for(|queue| queue.words().is_done(sequence).then_some(sequence));
+        self.queue.wait_for(|queue| queue.words().is_over(sequence).then_some(sequence));
         let result = self.queue.take(sequence);
         Some(self.named(sequence, result).1)
     }

@@ -1,14 +1,17 @@
 //! A worker's life: wait for an issue or a task, take part, wait again.
 
 use crate::compute::{
-    Control, Ending, Failure, Frame, Issued, Loaded, Named, Private, Serve, guarded,
-    install_panic_hook,
+    Control, Ending, Failure, Frame, Issued, Loaded, Named, Private, QUEUES, Serve, StepSpec,
+    guarded, install_panic_hook,
 };
+use crate::error::Error;
 use crate::machine::futex;
 use crate::memory::{Permit, Region};
+use crate::process::shield::{self, shielded};
 use crate::process::{Handover, entry, fault};
 use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
 use crate::shared::crash::{self, Crashes, Never, Planned};
+use crate::shared::damage::{Damage, seal};
 use crate::shared::lock::RobustLock;
 use crate::shared::protocol::{
     Board, CrashPoint, Hardware, Host, Outcome, Step, Surroundings, Turn,
@@ -25,22 +28,24 @@ entry::worker_entry!(main);
 const LOOK_UP: Duration = Duration::from_secs(1);
 
 fn main(handover: Handover, region: &'static Region) {
-    let control: &'static Control = region.control();
+    let Some(control) = Control::handed_over(region, handover.nonce) else { return };
     let board = control.board();
-    if !control.is_of(handover.nonce) || handover.rank >= board.workers() {
+    if handover.rank >= board.workers() {
         return;
     }
-    if control.crash.are_on() {
-        crash::follow(&control.crash, handover.rank);
+    let crashes = &control.block.crash;
+    if crashes.are_on() {
+        crash::follow(crashes, handover.rank);
         start::<Planned>(handover, region, control);
     } else {
         start::<Never>(handover, region, control);
     }
 }
 
-fn start<C: Crashes>(handover: Handover, region: &'static Region, control: &'static Control) {
+fn start<C: Crashes>(handover: Handover, region: &'static Region, control: Control<'static>) {
     C::at(CrashPoint::Mapped);
-    fault::watch(&control.faults[handover.rank]);
+    let fence = if control.start.fences { Some(put_up_fence(region)) } else { None };
+    fault::watch(&control.block.faults[handover.rank], region, fence);
     install_panic_hook();
     let Ok(lock) = RobustLock::over(&control.lock) else { return };
     let mut worker = Worker::<C> {
@@ -48,8 +53,9 @@ fn start<C: Crashes>(handover: Handover, region: &'static Region, control: &'sta
         region,
         control,
         lock,
+        fence,
         loaded: None,
-        frame: Frame::at_rest(),
+        frame: Frame::at_rest(0),
         bound: Err(Failure::Refused("no step is bound".into())),
         marks: &[],
         private: Private::default(),
@@ -60,11 +66,28 @@ fn start<C: Crashes>(handover: Handover, region: &'static Region, control: &'sta
     worker.live(control.board(), handover.parent);
 }
 
+/// The mapping that kernels' views are of, where there are to be fences.
+fn put_up_fence(region: &'static Region) -> &'static Region {
+    let put_up = || {
+        let views = region.map_again()?;
+        views.fence()?;
+        shield::set_up(region)?;
+        Ok::<_, Error>(views)
+    };
+    let views = put_up().unwrap_or_else(|error| {
+        eprintln!("a worker cannot put up its fence: {error}");
+        entry::exit(1);
+    });
+    Box::leak(Box::new(views))
+}
+
 struct Worker<C> {
     rank: usize,
     region: &'static Region,
-    control: &'static Control,
+    control: Control<'static>,
     lock: RobustLock,
+    /// The mapping that kernels' views are of, where there are fences.
+    fence: Option<&'static Region>,
     /// The plan that was read last.
     loaded: Option<Loaded>,
     /// The frame of the issue that was bound last, and its step: none for a start.
@@ -98,7 +121,7 @@ impl<C: Crashes> Worker<C> {
     /// Waits for an issue after `last` or a task; false if the coordinator is gone.
     fn wait(&self, board: Board<'static, Hardware>, last: u64, parent: i32) -> bool {
         let news = || board.epoch() != last || self.has_task();
-        for _ in 0..self.control.spins.load(Ordering::Relaxed) {
+        for _ in 0..self.control.start.spins {
             if news() {
                 return true;
             }
@@ -113,7 +136,7 @@ impl<C: Crashes> Worker<C> {
 
     fn open_queues(&self) -> impl Iterator<Item = usize> + use<C> {
         let open = self.control.open_queues.load(Ordering::Acquire);
-        (0..u64::BITS as usize).filter(move |queue| open >> queue & 1 == 1)
+        (0..QUEUES).filter(move |queue| open >> queue & 1 == 1)
     }
 
     fn has_task(&self) -> bool {
@@ -123,20 +146,22 @@ impl<C: Crashes> Worker<C> {
     fn lease(&mut self) -> Option<(usize, Lease)> {
         let rank = self.rank;
         self.open_queues().find_map(|queue| {
-            let Ok(lease) = self.control.queues[queue].lease(self, rank);
+            let words: &'static Queue<Hardware> = &self.control.block.queues[queue];
+            let Ok(lease) = words.lease(self, rank);
             Some((queue, lease?))
         })
     }
 
     /// Runs a leased task and settles it.
     fn serve(&mut self, queue: usize, lease: Lease) {
-        let words: &'static Queue<Hardware> = &self.control.queues[queue];
-        let slot = words.slot(lease.sequence);
+        let words: &'static Queue<Hardware> = &self.control.block.queues[queue];
+        let (sequence, slot) = (lease.sequence, words.slot(lease.sequence));
         let table = self.control.queue_tables[queue].load(Ordering::Acquire);
-        let params = self.read_bytes(&slot.params);
+        let [offset, len] = self.whole(slot.params(sequence));
+        let params = self.region.load_bytes(offset as usize, len as usize);
         let result = Named::<Serve>::at(table)
             .map_err(Failure::Refused)
-            .and_then(|table| guarded(|| (table.function)(&params)))
+            .and_then(|table| guarded(|| shielded(|| (table.function)(&params))))
             .and_then(|result| result.map_err(Failure::Refused));
         C::at(CrashPoint::TaskRan);
         let (outcome, bytes) = match result {
@@ -146,9 +171,10 @@ impl<C: Crashes> Worker<C> {
                 (TaskOutcome::Failed, postcard::to_stdvec(&failure).unwrap_or_default())
             }
         };
-        slot.result[2].store(bytes.len() as u64, Ordering::Relaxed);
+        slot.set_len(bytes.len());
         // Looked at again after each grant: it may have answered a dead worker's wish.
-        while slot.result[1].load(Ordering::Relaxed) < bytes.len() as u64 {
+        let mut room = self.whole(slot.room(sequence));
+        while room[1] < bytes.len() as u64 {
             let Ok(()) = words.want_room(self, lease);
             self.control.wishes.0.fetch_add(1, Ordering::Release);
             self.control.announce_finish();
@@ -160,32 +186,43 @@ impl<C: Crashes> Worker<C> {
                 futex::wait(&self.control.bell.0, bell, Some(Duration::from_millis(1)));
             }
             C::at(CrashPoint::RoomGranted);
+            room = self.whole(slot.room(sequence));
         }
-        let offset = slot.result[0].load(Ordering::Relaxed) as usize;
-        self.region.store_bytes(offset, &bytes);
-        slot.outcome.store(outcome as u64, Ordering::Relaxed);
+        self.region.store_bytes(room[0] as usize, &bytes);
+        slot.set_outcome(sequence, outcome as u64);
         C::at(CrashPoint::ResultStored);
         let Ok(()) = words.settle(self, lease);
         self.control.announce_finish();
     }
 
-    fn read_bytes(&self, place: &[AtomicU64; 2]) -> Vec<u8> {
-        let [offset, len] = place.each_ref().map(|word| word.load(Ordering::Relaxed) as usize);
-        self.region.load_bytes(offset, len)
+    /// What was found whole; else this worker ends here.
+    fn whole<T>(&self, found: Result<T, Damage>) -> T {
+        found.unwrap_or_else(|what| self.end_damaged(what))
+    }
+
+    /// Ends this worker, which has found that the control block was written over: the supervisor ends
+    /// the engine for it.
+    fn end_damaged(&self, what: Damage) -> ! {
+        self.control.faults[self.rank].note_damage(what);
+        eprintln!("{what} in the control block was written over");
+        entry::exit(1)
     }
 
     /// Reads the frame of an issue, its plan if that is new, and binds its step.
     fn read_issue(&mut self, issue: u64) -> Result<Option<usize>, Failure> {
-        let read = self.frame.read_again(self.control.frame(issue));
-        read.ok_or_else(|| Failure::Refused("the frame makes no sense".into()))?;
+        let read = self.frame.read_again(self.control.frame(issue), issue);
+        self.whole(read.ok_or(Damage::Frame));
         if self.loaded.as_ref().is_none_or(|loaded| loaded.plan != self.frame.plan) {
             let mut image = vec![0; self.frame.image_words.min(self.control.image.len())];
             Region::load_words(&self.control.image, &mut image);
-            self.loaded = Some(Loaded::new(self.frame.plan, &image)?);
+            let is_whole = seal(image.iter().copied()) == self.frame.image_seal;
+            self.whole(is_whole.then_some(()).ok_or(Damage::Image));
+            self.loaded = Some(Loaded::new(self.frame.plan, &image, self.fence)?);
         }
         let loaded = self.loaded.as_mut().expect("loaded above");
         let areas = loaded.program.areas;
-        self.marks = self.region.slice(areas.marks, areas.marks_len);
+        // Of the chunks of this step alone: a claim of any other was written over.
+        self.marks = self.region.slice(areas.marks, self.frame.chunks.min(areas.marks_len));
         match self.frame.issued {
             Issued::Step(step) => {
                 loaded.bind(self.region, &self.frame.state, step)?;
@@ -201,6 +238,12 @@ impl<C: Crashes> Worker<C> {
 
     fn report(&self, chunk: Option<usize>, failure: &Failure) {
         self.control.failures[self.rank].write(self.frame.serial, chunk, failure);
+    }
+
+    /// The bound step, if the issue is of one.
+    fn bound_spec(&self) -> Option<&StepSpec> {
+        let step = self.bound.as_ref().ok().copied().flatten()?;
+        Some(&self.loaded.as_ref()?.program.steps[step])
     }
 
     /// The loaded plan and the bound step: there whenever the protocol calls for them.
@@ -246,10 +289,7 @@ impl<C: Crashes> Surroundings for Worker<C> {
 impl<C: Crashes> Host<Hardware> for Worker<C> {
     fn bind(&mut self, issue: u64) -> Step {
         self.bound = self.read_issue(issue);
-        let spec = match (&self.bound, &self.loaded) {
-            (Ok(Some(step)), Some(loaded)) => Some(&loaded.program.steps[*step]),
-            _ => None,
-        };
+        let spec = self.bound_spec();
         Step {
             serial: self.frame.serial,
             in_place: spec.is_some_and(|spec| spec.in_place),
@@ -260,7 +300,7 @@ impl<C: Crashes> Host<Hardware> for Worker<C> {
 
     #[inline]
     fn mark(&self, chunk: usize) -> &AtomicU64 {
-        &self.marks[chunk]
+        self.marks.get(chunk).unwrap_or_else(|| self.end_damaged(Damage::Claim))
     }
 
     fn keep_undo(&mut self, permit: &Permit, chunk: usize) {
@@ -295,7 +335,10 @@ impl<C: Crashes> Host<Hardware> for Worker<C> {
     }
 
     fn lead(&mut self, permit: &Permit, issue: u64, failed: bool) -> usize {
-        let cell_is_empty = !self.control.cell.holds(self.frame.serial);
+        let is_cell = self.bound_spec().is_some_and(|spec| spec.cell);
+        let oldest = self.control.board().oldest();
+        let cell_is_empty =
+            is_cell && !self.whole(self.control.cell.holds_since(oldest, self.frame.serial));
         let (control, plan) = (self.control, self.frame.plan);
         let cancelled = || control.cancelled.load(Ordering::Relaxed) == plan;
         let loaded = self.loaded.as_mut().expect("whoever leads has bound the step");
@@ -314,7 +357,7 @@ impl<C: Crashes> Host<Hardware> for Worker<C> {
         C::at(CrashPoint::Folded);
         let loaded = self.loaded.as_ref().expect("as above");
         let next = loaded.next_frame(frame, issued);
-        next.write(self.control.frame(issue + 1));
+        next.write(self.control.frame(issue + 1), issue + 1);
         self.rested = matches!(next.issued, Issued::Rest(_));
         next.chunks
     }
@@ -322,15 +365,19 @@ impl<C: Crashes> Host<Hardware> for Worker<C> {
 
 impl<C: Crashes> CellRepairer<Hardware> for Worker<C> {
     fn record(&self) -> &Record<Hardware> {
-        &self.control.cell
+        &self.control.block.cell
     }
 
     fn cell_mark(&self, chunk: usize) -> Option<&AtomicU64> {
         self.marks.get(chunk)
     }
 
-    fn lock(&mut self) -> Owner {
-        self.lock.lock()
+    fn lock(&mut self) -> Result<Owner, Infallible> {
+        Ok(self.whole(self.lock.lock()))
+    }
+
+    fn damaged(&mut self, what: Damage) -> Infallible {
+        self.end_damaged(what)
     }
 
     fn consistent(&mut self) {

@@ -14,13 +14,15 @@
 //! the serial of their step: the first merger of a step starts from the identity, so nobody has to
 //! clear the cell between steps.
 
+use super::damage::{Damage, seal};
 use super::protocol::{Atomics, Board, CrashPoint, Hardware, Outcome, Surroundings, Word64};
 use crate::memory::{Permit, Shareable};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-const NONE: u64 = 0;
-const SAVED: u64 = 1;
-const COMMITTED: u64 = 2;
+// Far from each other and from 0, so that a stray write makes none of them of another.
+const NONE: u64 = 0x0BAD_CE11_00FA_1100;
+const SAVED: u64 = 0x5A7E_D0C0_FFEE_1357;
+const COMMITTED: u64 = 0xC033_17ED_B16B_00B5;
 
 /// The words of a cell beside its data. All but `contents` are written by the lock's owner only.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub(crate) struct Record<A: Atomics> {
     /// Serial of the step whose chunks are being committed.
     serial: A::U64,
     len: A::U64,
+    /// Of all that the state speaks of; stored before it.
+    seal: A::U64,
     chunks: A::Pending,
 }
 
@@ -54,7 +58,9 @@ pub(crate) trait CellRepairer<A: Atomics>: Surroundings {
     fn record(&self) -> &Record<A>;
     /// The mark of a chunk of the current step.
     fn cell_mark(&self, chunk: usize) -> Option<&A::U64>;
-    fn lock(&mut self) -> Owner;
+    fn lock(&mut self) -> Result<Owner, Self::Died>;
+    /// Somebody has written over what the protocol relies on: ends the worker.
+    fn damaged(&mut self, what: Damage) -> Self::Died;
     /// The record is repaired: the lock of the dead owner is in order again.
     fn consistent(&mut self);
     fn unlock(&mut self);
@@ -83,11 +89,37 @@ impl<A: Atomics> Record<A> {
             contents_before: zero(),
             serial: zero(),
             len: zero(),
+            seal: zero(),
             chunks,
         }
     }
 
+    /// Makes zeroed words those of a cell that holds nothing, of the serial `oldest`.
+    pub(crate) fn begin(&self, oldest: u64) {
+        self.contents.store(oldest, Relaxed);
+        self.state.store(NONE, Relaxed);
+    }
+
+    /// Whether the data holds chunks of the step `serial`, the current one; damage if it can be of no
+    /// step since `oldest`.
+    pub(crate) fn holds_since(&self, oldest: u64, serial: u64) -> Result<bool, Damage> {
+        let contents = self.contents.load(Acquire);
+        let possible = (oldest..=serial).contains(&contents);
+        if possible { Ok(contents == serial) } else { Err(Damage::Cell) }
+    }
+
+    fn list(&self) -> &[A::U64] {
+        let chunks = self.chunks.as_ref();
+        &chunks[..(self.len.load(Relaxed) as usize).min(chunks.len())]
+    }
+
+    fn sealed(&self) -> u64 {
+        let head = [&self.contents_before, &self.serial, &self.len];
+        seal(head.into_iter().chain(self.list()).map(|word| word.load(Relaxed)))
+    }
+
     /// Whether the data holds chunks of the step `serial`.
+    #[cfg(test)]
     pub(crate) fn holds(&self, serial: u64) -> bool {
         self.contents.load(Acquire) == serial
     }
@@ -100,11 +132,15 @@ impl<A: Atomics> Record<A> {
 
 /// Takes the lock, repairing what a dead owner left.
 pub(crate) fn lock_and_repair<A: Atomics, H: CellRepairer<A>>(host: &mut H) -> Result<(), H::Died> {
-    if host.lock() == Owner::Released {
+    if host.lock()? == Owner::Released {
         return host.at(CrashPoint::CellLocked);
     }
     let record = host.record();
-    match record.state.load(Acquire) {
+    let state = record.state.load(Acquire);
+    if state != NONE && record.seal.load(Relaxed) != record.sealed() {
+        return Err(host.damaged(Damage::Cell));
+    }
+    match state {
         SAVED => {
             host.put_pre_image_back(&Permit::granted_by_protocol());
             host.at(CrashPoint::PreImagePutBack)?;
@@ -112,16 +148,15 @@ pub(crate) fn lock_and_repair<A: Atomics, H: CellRepairer<A>>(host: &mut H) -> R
             record.contents.store(record.contents_before.load(Relaxed), Relaxed);
         }
         COMMITTED => {
-            let chunks = record.chunks.as_ref();
-            let len = (record.len.load(Relaxed) as usize).min(chunks.len());
             let serial = record.serial.load(Relaxed);
-            for chunk in &chunks[..len] {
+            for chunk in record.list() {
                 if let Some(mark) = host.cell_mark(chunk.load(Relaxed) as usize) {
                     mark.store(serial, Release);
                 }
             }
         }
-        _ => {}
+        NONE => {}
+        _ => return Err(host.damaged(Damage::Cell)),
     }
     A::fence_compiler();
     host.record().state.store(NONE, Release);
@@ -132,7 +167,7 @@ pub(crate) fn lock_and_repair<A: Atomics, H: CellRepairer<A>>(host: &mut H) -> R
 }
 
 impl<A: Atomics> Board<'_, A> {
-    /// Merges this worker's private accumulator; gives the number of chunks to count.
+    /// Merges this worker's private accumulator; gives the weight of the chunks to count.
     pub(super) fn commit<H: CellHost<A>>(
         &self,
         host: &mut H,
@@ -151,6 +186,7 @@ impl<A: Atomics> Board<'_, A> {
         }
         record.len.store(len, Relaxed);
         record.serial.store(serial, Relaxed);
+        record.seal.store(record.sealed(), Relaxed);
         host.at(CrashPoint::PreImageKept)?;
         A::fence_compiler();
         host.record().state.store(SAVED, Release);
@@ -158,7 +194,10 @@ impl<A: Atomics> Board<'_, A> {
         host.at(CrashPoint::Saved)?;
         self.note_merge(rank, serial);
         host.at(CrashPoint::MergeNoted)?;
-        let first = !host.record().holds(serial);
+        let first = match host.record().holds_since(self.oldest(), serial) {
+            Ok(holds) => !holds,
+            Err(damage) => return Err(host.damaged(damage)),
+        };
         let outcome = host.merge(&permit, first);
         host.at(CrashPoint::Merged)?;
         if outcome == Outcome::Done {
@@ -184,8 +223,9 @@ impl<A: Atomics> Board<'_, A> {
         A::fence_compiler();
         host.at(CrashPoint::RecordCleared)?;
         host.unlock();
+        let settled = self.pending_weight(rank);
         self.clear_pending(rank);
         host.at(CrashPoint::Released)?;
-        Ok(len)
+        Ok(settled)
     }
 }

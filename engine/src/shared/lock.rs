@@ -8,6 +8,7 @@
 //! recursive kind allows, and the raw lock is given back.
 
 use super::cell::Owner;
+use super::damage::Damage;
 use crate::error::{Error, Result};
 use crate::memory::Shareable;
 use raw_sync::locks::{LockImpl, LockInit, Mutex};
@@ -16,6 +17,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Room for a `pthread_mutex_t`, which is 40 bytes on x86-64 and 48 on aarch64.
 const MUTEX_BYTES: usize = 64;
+
+/// Words of a `pthread_mutex_t` of glibc: what waiters sleep on, and its kind.
+const FUTEX: usize = 0;
+const KIND: usize = 4;
 
 /// The bytes of the lock in the region.
 #[derive(Debug)]
@@ -56,9 +61,7 @@ impl LockBytes {
     /// Says that thread `tid`, which has been reaped, no longer owns the lock, if the kernel has
     /// not: a robust list that was scribbled over reports no death. True if it still owned it.
     pub(crate) fn disown(&self, tid: i32) -> bool {
-        // SAFETY: the first word of a pthread mutex is its futex word (glibc, musl), which every
-        // party changes atomically; the bytes live as long as `self`.
-        let word = unsafe { AtomicU32::from_ptr(self.mutex.get().cast()) };
+        let word = self.word(FUTEX);
         let owned = |bits: u32| {
             (bits & libc::FUTEX_TID_MASK == tid as u32)
                 .then_some(bits & libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED)
@@ -70,6 +73,24 @@ impl LockBytes {
         disowned
     }
 
+    /// The thread that holds it, or seems to; for looking at, it moves.
+    pub(crate) fn holder(&self) -> Option<i32> {
+        let owner = self.word(FUTEX).load(Ordering::Acquire) & libc::FUTEX_TID_MASK;
+        (owner != 0).then_some(owner as i32)
+    }
+
+    /// What kind of lock it is, which never changes.
+    pub(crate) fn kind(&self) -> u32 {
+        self.word(KIND).load(Ordering::Relaxed)
+    }
+
+    /// A word of the mutex, in glibc's layout.
+    fn word(&self, index: usize) -> &AtomicU32 {
+        // SAFETY: inside the bytes, which live as long as `self` and are aligned to 64; every party
+        // changes its futex word atomically, and its kind never.
+        unsafe { AtomicU32::from_ptr(self.mutex.get().cast::<u32>().add(index)) }
+    }
+
     fn raw(&self) -> *mut libc::pthread_mutex_t {
         self.mutex.get().cast()
     }
@@ -78,6 +99,7 @@ impl LockBytes {
 /// This process's handle of a robust lock, for one thread.
 pub(crate) struct RobustLock {
     handle: Box<dyn LockImpl>,
+    kind: u32,
 }
 
 impl std::fmt::Debug for RobustLock {
@@ -94,23 +116,43 @@ impl RobustLock {
         // SAFETY: the bytes hold an initialised pthread mutex; raw_sync's data pointer is not used.
         let (handle, _) = unsafe { Mutex::from_existing(address, address) }
             .map_err(|reason| Error::Start { reason: reason.to_string() })?;
-        Ok(RobustLock { handle })
+        Ok(RobustLock { handle, kind: bytes.kind() })
     }
 
     /// Takes the lock. After [`Owner::Died`], repair what it guards, then call `consistent`.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// Where the mutex is beyond use (somebody scribbled over it); the panic becomes the step's error.
-    pub(crate) fn lock(&self) -> Owner {
+    /// Where the mutex is beyond use: somebody scribbled over it.
+    pub(crate) fn lock(&self) -> Result<Owner, Damage> {
         // SAFETY: an initialised mutex that outlives the handle.
-        match unsafe { libc::pthread_mutex_lock(self.raw()) } {
+        self.taken(|| unsafe { libc::pthread_mutex_lock(self.raw()) })
+    }
+
+    /// The same by whoever knows that nobody holds it, or only the dead: waiting for long is damage.
+    pub(crate) fn lock_free(&self) -> Result<Owner, Damage> {
+        const WAITED_S_MAX: libc::time_t = 1;
+        let mut until = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: fills in the time, which `pthread_mutex_timedlock` takes by this clock.
+        unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut until) };
+        until.tv_sec += WAITED_S_MAX;
+        // SAFETY: an initialised mutex that outlives the handle.
+        self.taken(|| unsafe { libc::pthread_mutex_timedlock(self.raw(), &raw const until) })
+    }
+
+    fn taken(&self, lock: impl FnOnce() -> i32) -> Result<Owner, Damage> {
+        // SAFETY: the lock's bytes outlive the handle.
+        let bytes = unsafe { &*self.raw().cast::<LockBytes>() };
+        if bytes.kind() != self.kind {
+            return Err(Damage::Lock);
+        }
+        match lock() {
             0 => {
                 self.take_guard();
-                Owner::Released
+                Ok(Owner::Released)
             }
-            libc::EOWNERDEAD => Owner::Died,
-            code => panic!("a lock cannot be taken: {}", std::io::Error::from_raw_os_error(code)),
+            libc::EOWNERDEAD => Ok(Owner::Died),
+            _ => Err(Damage::Lock),
         }
     }
 
@@ -157,13 +199,13 @@ mod tests {
         let bytes = region.at::<LockBytes>(ARRAYS);
         bytes.initialise().unwrap();
         in_dying_thread(|| {
-            RobustLock::over(bytes).unwrap().lock();
+            RobustLock::over(bytes).unwrap().lock().unwrap();
         });
         let lock = RobustLock::over(bytes).unwrap();
-        assert_eq!(lock.lock(), Owner::Died);
+        assert_eq!(lock.lock(), Ok(Owner::Died));
         lock.consistent();
         lock.unlock();
-        assert_eq!(lock.lock(), Owner::Released);
+        assert_eq!(lock.lock(), Ok(Owner::Released));
         lock.unlock();
     }
 
@@ -173,16 +215,30 @@ mod tests {
         let bytes = region.at::<LockBytes>(ARRAYS);
         bytes.initialise().unwrap();
         let tid = in_dying_thread(|| {
-            RobustLock::over(bytes).unwrap().lock();
+            RobustLock::over(bytes).unwrap().lock().unwrap();
             // SAFETY: forgets this thread's robust list, as a wild write would.
             unsafe { libc::syscall(libc::SYS_set_robust_list, 0, 24) };
             nix::unistd::gettid().as_raw()
         });
         assert!(bytes.disown(tid));
         let lock = RobustLock::over(bytes).unwrap();
-        assert_eq!(lock.lock(), Owner::Died);
+        assert_eq!(lock.lock(), Ok(Owner::Died));
         lock.consistent();
         lock.unlock();
+    }
+
+    #[test]
+    fn a_lock_that_was_scribbled_over_is_refused_and_not_waited_for() {
+        let region = Region::create(8 << 20).unwrap();
+        let bytes = region.at::<LockBytes>(ARRAYS);
+        bytes.initialise().unwrap();
+        let lock = RobustLock::over(bytes).unwrap();
+        let word = bytes.word(FUTEX);
+        word.store(0x1234_5678, Ordering::Relaxed);
+        assert_eq!((lock.lock_free(), bytes.holder()), (Err(Damage::Lock), Some(0x1234_5678)));
+        word.store(0, Ordering::Relaxed);
+        bytes.word(KIND).store(0, Ordering::Relaxed);
+        assert_eq!(lock.lock(), Err(Damage::Lock));
     }
 
     #[test]
@@ -196,7 +252,7 @@ mod tests {
                 scope.spawn(|| {
                     let lock = RobustLock::over(bytes).unwrap();
                     for _ in 0..1000 {
-                        lock.lock();
+                        lock.lock().unwrap();
                         let value = total.load(Ordering::Relaxed);
                         total.store(value + 1, Ordering::Relaxed);
                         lock.unlock();

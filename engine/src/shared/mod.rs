@@ -3,6 +3,8 @@
 
 pub(crate) mod cell;
 pub(crate) mod crash;
+pub(crate) mod damage;
 pub(crate) mod lock;
 pub(crate) mod protocol;
 pub(crate) mod queue;
+pub(crate) mod slot;

@@ -19,7 +19,9 @@
 //! | put | the coordinator, Release | number of items put so far |
 //! | cursor | whoever passes an item that is not FILLED; `give_back` moves it back | version, and the sequence number below which nothing is FILLED |
 
+use super::damage::Damage;
 use super::protocol::{Atomics, CrashPoint, Hardware, Line, QUEUE_SLOTS, Surroundings, Word64};
+use super::slot::Slot;
 use crate::memory::Shareable;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -35,19 +37,6 @@ pub(crate) struct Queue<A: Atomics> {
     put: Line<A::U64>,
     cursor: Line<A::U64>,
     slots: A::Slots<Line<Slot<A>>>,
-}
-
-/// The words of a slot. All but the state belong to whom the state names.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Slot<A: Atomics> {
-    state: A::U64,
-    /// Where the parameters lie in the region, and their length.
-    pub(crate) params: [A::U64; 2],
-    /// Where the result lies or shall lie, the room there, and its length.
-    pub(crate) result: [A::U64; 3],
-    /// How the task ended, in its owner's code.
-    pub(crate) outcome: A::U64,
 }
 
 // SAFETY: nothing but atomics and padding.
@@ -111,14 +100,7 @@ impl<A: Atomics> Queue<A> {
         zero: impl Fn() -> A::U64,
         slots: impl FnOnce(&mut dyn FnMut() -> Line<Slot<A>>) -> A::Slots<Line<Slot<A>>>,
     ) -> Queue<A> {
-        let mut slot = || {
-            Line(Slot {
-                state: zero(),
-                params: [zero(), zero()],
-                result: [zero(), zero(), zero()],
-                outcome: zero(),
-            })
-        };
+        let mut slot = || Line(Slot::with(&zero));
         Queue { put: Line(zero()), cursor: Line(zero()), slots: slots(&mut slot) }
     }
 
@@ -281,6 +263,35 @@ impl<A: Atomics> Queue<A> {
         let filled = State { phase: Phase::Filled, owner: 0, sequence };
         let done = State { phase: Phase::Done, owner: 0, sequence };
         self.slot(sequence).state.exchange(filled.pack(), done.pack())
+    }
+
+    /// Whether this item, which was put and not taken, is done; or its slot was written over, and it
+    /// never will be.
+    pub(crate) fn is_over(&self, sequence: u64) -> bool {
+        let state = self.state(sequence);
+        let is_open = matches!(state.phase, Phase::Filled | Phase::Leased | Phase::Wants);
+        !is_open || state.sequence != sequence
+    }
+
+    /// Damage to the words of a queue that is open, among `workers`. To be called under the
+    /// coordinator's lock of its queues, so that no item is given back meanwhile.
+    pub(crate) fn damage(&self, workers: usize) -> Option<Damage> {
+        // Nothing below it is filled, now or later: new items come behind, where it cannot be yet.
+        let cursor = self.cursor.0.load(Acquire) & SEQUENCE_MASK;
+        let slots = self.slots.as_ref();
+        let words: Vec<u64> = slots.iter().map(|slot| slot.0.state.load(Acquire)).collect();
+        // The last item may be in its slot before it is counted.
+        let put = self.put.0.load(Acquire);
+        let possible = |(place, &word): (usize, &u64)| {
+            let state = State::unpack(word);
+            let fits = word >> 60 <= Phase::Done as u64
+                && state.owner < workers
+                && state.sequence % slots.len() as u64 == place as u64
+                && state.sequence <= put;
+            word == 0 || fits && (state.phase != Phase::Filled || cursor <= state.sequence)
+        };
+        let whole = cursor <= put && words.iter().enumerate().all(possible);
+        (!whole).then_some(Damage::Queue)
     }
 
     /// Whether this item is done and can be [taken](Queue::take).

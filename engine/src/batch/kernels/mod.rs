@@ -1,6 +1,7 @@
 //! Kernels and plans as job files see them: what they say of themselves, by which names they go, and
 //! how they run with their types erased.
 
+mod arguments;
 pub(super) mod catalogue;
 pub(super) mod filled;
 pub(super) mod job_kernel;

@@ -1,5 +1,6 @@
 //! One kernel as job files see it, its types erased: what it takes, what it makes, how it runs.
 
+use super::arguments::name_arguments;
 use super::catalogue::{ArrayMeta, At, InputInfo, KernelInfo, Prepared, Refusal, ResultKind};
 use super::filled::{filled, naming};
 use super::job_kernel::{JobKernel, chunks};
@@ -71,6 +72,16 @@ impl<K: JobKernel> Typed<K> {
     fn result() -> Option<&'static AccessSpec> {
         let is_result = |kind: Kind| kind.is_replaced() || kind == Kind::Update;
         K::Args::SPECS.iter().find(|spec| is_result(spec.kind))
+    }
+
+    /// What a job file calls the arguments: inputs by the kernel's names of them.
+    fn argument_names() -> Vec<String> {
+        let mut inputs = K::ARRAYS.iter();
+        let names = K::Args::SPECS.iter().map(|spec| match spec.kind {
+            kind if kind.is_replaced() => "the result".into(),
+            _ => inputs.next().map_or(String::new(), |name| (*name).into()),
+        });
+        names.collect()
     }
 
     fn kernel(name: &str, params: &toml::Table, inputs: &[ArrayMeta]) -> Result<K, Vec<Refusal>> {
@@ -201,7 +212,8 @@ impl<K: JobKernel> Operation for Typed<K> {
                 _ => RawArgument::Read(read()),
             });
         }
-        let value = underway.during(1, || engine.run_raw(&kernel, &arguments))?;
+        let value = underway.during(1, || engine.run_raw(&kernel, &arguments));
+        let value = value.map_err(|error| name_arguments(error, &Self::argument_names()))?;
         drop(arguments);
         let numbers = K::numbers(&value)?.into_iter().map(|(name, n)| (name.into(), n.into()));
         Ok(Made { result, numbers: numbers.collect() })

@@ -168,6 +168,28 @@ pub struct AccessSpec {
     pub element_bytes: usize,
 }
 
+impl AccessSpec {
+    /// As a kernel's `Args` name it, the operation of a `Merge` left out.
+    pub(crate) fn marker(&self) -> String {
+        let marker = match self.kind {
+            Kind::Read => "In",
+            Kind::Halo => "Halo",
+            Kind::Write => "Out",
+            Kind::Update => "InOut",
+            Kind::Whole => "Whole",
+            Kind::Merge | Kind::Accumulate => "Merge",
+            Kind::Tile => "Tile",
+            Kind::TileOut => "TileOut",
+        };
+        let element = (self.element)();
+        match (self.shaped && !self.kind.is_tiled(), self.ndim) {
+            (false, _) => format!("{marker}<{element}>"),
+            (true, Some(axes)) => format!("{marker}<{element}, Ix{axes}>"),
+            (true, None) => format!("{marker}<{element}, IxDyn>"),
+        }
+    }
+}
+
 /// Where an array lies, as its owner sees it.
 #[derive(Debug, Clone)]
 pub struct Place {

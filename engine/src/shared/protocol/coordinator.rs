@@ -1,9 +1,10 @@
 //! The coordinator's side: launch, bury the dead, reissue. It never leads and never runs user code.
 
 use super::atomics::{Atomics, Word64};
-use super::words::{Blame, Board, Claim, Note, State};
+use super::words::{Blame, Board, Claim, Note, Post, State, VOID};
 use super::worker::Surroundings;
 use crate::memory::Permit;
+use crate::shared::damage::Damage;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Proof that the current step can be issued again: nobody holds a chunk of this issue, and nobody
@@ -61,19 +62,21 @@ impl<A: Atomics> Board<'_, A> {
         A::U64: 'm,
     {
         let post = &self.posts[rank];
-        let at_work = State(post.state.load(Acquire)).busy_with() == Some(self.epoch());
+        let at_work = self.is_at_work(rank);
         post.state.store(State::NOBODY.0, Release);
         post.asleep.store(0, Release);
-        let undone = |chunk: usize| mark(chunk).is_some_and(|mark| mark.load(Acquire) < serial);
+        let undone = |chunk: usize| mark(chunk).is_some_and(|mark| is_before(mark, serial));
         let undo = post.undo_serial.load(Acquire);
-        if undo != 0 {
+        let note = Note(post.note.load(Acquire));
+        let damage = self.damage_of(post, serial);
+        if undo != VOID && damage.is_none() {
             let chunk = post.undo_chunk.load(Relaxed) as usize;
             if undo == serial && undone(chunk) {
                 put_back(&Permit::granted_by_protocol());
             }
-            post.undo_serial.store(0, Release);
         }
-        let blame = Note(post.note.load(Acquire)).read(serial);
+        post.undo_serial.store(VOID, Release);
+        let blame = note.read(serial);
         let chunks = match blame {
             Some(Blame::Chunk(chunk)) => vec![chunk],
             // A merge of several: the reissue merges after each chunk, so it will tell.
@@ -87,7 +90,22 @@ impl<A: Atomics> Board<'_, A> {
         }
         post.note.store(Note::NOTHING.0, Release);
         post.pending_len.store(0, Release);
-        Burial { at_work, culprits }
+        Burial { at_work, culprits, damage }
+    }
+
+    /// What the words of a reaped worker cannot be.
+    fn damage_of(&self, post: &Post<A>, serial: u64) -> Option<Damage> {
+        let undo = post.undo_serial.load(Acquire);
+        if undo != VOID && !self.is_serial(undo, serial) {
+            return Some(Damage::Undo);
+        }
+        let blamed = Note(post.note.load(Acquire)).read(serial);
+        let of_undo = Some(Blame::Chunk(post.undo_chunk.load(Relaxed) as usize));
+        if undo == serial && blamed != of_undo {
+            return Some(Damage::Undo);
+        }
+        let held = post.pending_len.load(Acquire) as usize;
+        (held > post.pending.as_ref().len()).then_some(Damage::Pending)
     }
 
     /// Sets a chunk aside: marked, so that a reissue only counts it, and the step known as failed.
@@ -145,6 +163,16 @@ pub(crate) struct Burial {
     pub(crate) at_work: bool,
     /// What its death is blamed on.
     pub(crate) culprits: Vec<Culprit>,
+    /// Signs that its words were written over: then nothing was put back.
+    pub(crate) damage: Option<Damage>,
+}
+
+/// Whether a mark is of an earlier step, or of none: far ahead of all serials lies what a stray write
+/// left, and a chunk that bears it is not done.
+fn is_before(mark: &impl Word64, serial: u64) -> bool {
+    const STEPS_MAX: u64 = 1 << 40;
+    let mark = mark.load(Acquire);
+    mark < serial || mark - serial > STEPS_MAX
 }
 
 /// What a death is blamed on.

@@ -5,6 +5,7 @@
 //! needs of its surroundings (frames, kernels, undo blocks, waiting) it asks of a [`Host`].
 
 mod atomics;
+mod audit;
 mod claim;
 mod coordinator;
 mod crash_point;
@@ -14,6 +15,7 @@ mod words;
 mod worker;
 
 pub(crate) use atomics::{Atomics, Hardware, Line, QUEUE_SLOTS, Word64};
+pub(crate) use audit::Standstill;
 pub(crate) use coordinator::Culprit;
 pub use crash_point::CrashPoint;
 pub(crate) use words::{Board, Heart, Post};

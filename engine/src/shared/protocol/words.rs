@@ -3,12 +3,12 @@
 //! | word | who writes | what |
 //! |---|---|---|
 //! | epoch | the publisher, Release; read Acquire | the issue number E |
-//! | count | set before the epoch, then subtracted, AcqRel | chunks of this issue not yet counted |
+//! | count | set before the epoch, then subtracted, AcqRel | chunks of this issue not yet counted, and above that the sum of their numbers |
 //! | failed | whoever ran a chunk that failed, or the coordinator for poison, before the mark | serial of the last step with a failed chunk |
 //! | claim\[w\] | set before the epoch, then by compare-and-exchange | tag, lo, hi: worker w's range |
 //! | state\[w\] | worker w, Release; the coordinator stores 0 before a replacement starts | BUSY with E, or IDLE with E |
 //! | note\[w\] | worker w | what it is about: the blame if it dies |
-//! | undo\[w\] | worker w | chunk, and the serial while the copy is valid |
+//! | undo\[w\] | worker w | chunk, and the serial while the copy is valid, else VOID |
 //! | asleep\[w\] | worker w; the coordinator stores 0 before a replacement starts | 1 while it may be in a futex wait |
 //! | pending\[w\] | worker w | chunks in its private accumulator, not yet merged |
 //! | mark\[c\] | whoever ran c, a lock holder, the coordinator for poison; Release | serial of the step in which c was done; never cleared |
@@ -20,6 +20,8 @@ use super::atomics::{Atomics, Hardware, Line, Word64};
 use crate::memory::Shareable;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
+/// What the undo word of a worker says that has no valid copy: not 0, which a stray write may leave.
+pub(super) const VOID: u64 = 0x5EED_0FA9_00DC_0DE5;
 const RANGE_BITS: u32 = 25;
 const RANGE_MASK: u64 = (1 << RANGE_BITS) - 1;
 
@@ -57,6 +59,8 @@ unsafe impl Shareable for Post<Hardware> {}
 pub(crate) struct Board<'a, A: Atomics> {
     pub(super) heart: &'a Heart<A>,
     pub(super) posts: &'a [Post<A>],
+    /// The first serial: whatever word holds a lower one was written over.
+    pub(super) oldest: u64,
 }
 
 impl<A: Atomics> Clone for Board<'_, A> {
@@ -68,13 +72,16 @@ impl<A: Atomics> Clone for Board<'_, A> {
 impl<A: Atomics> Copy for Board<'_, A> {}
 
 impl<'a, A: Atomics> Board<'a, A> {
-    pub(crate) fn new(heart: &'a Heart<A>, posts: &'a [Post<A>]) -> Board<'a, A> {
-        Board { heart, posts }
+    /// `oldest` is the serial of the engine at rest that `begin` makes.
+    pub(crate) fn new(heart: &'a Heart<A>, posts: &'a [Post<A>], oldest: u64) -> Board<'a, A> {
+        Board { heart, posts, oldest }
     }
 
     /// Makes zeroed words those of an engine at rest: issue 1, without chunks. Workers start as if
     /// they had seen issue 0.
     pub(crate) fn begin(&self) {
+        self.heart.failed.0.store(self.oldest, Relaxed);
+        self.posts.iter().for_each(|post| post.undo_serial.store(VOID, Relaxed));
         self.heart.epoch.0.store(1, Release);
     }
 
@@ -90,7 +97,17 @@ impl<'a, A: Atomics> Board<'a, A> {
 
     /// Chunks of the current issue that nobody has counted yet; for looking at, it moves.
     pub(crate) fn remaining(&self) -> u64 {
-        self.heart.count.0.load(Relaxed)
+        Count(self.heart.count.0.load(Relaxed)).chunks()
+    }
+
+    /// The first serial of this engine.
+    pub(crate) fn oldest(&self) -> u64 {
+        self.oldest
+    }
+
+    /// Whether a word can hold a serial up to the current one.
+    pub(super) fn is_serial(&self, word: u64, current: u64) -> bool {
+        (self.oldest..=current).contains(&word)
     }
 
     /// Worker `rank` goes to sleep in `wait`, unless there is news. `wait` returns at once if
@@ -117,6 +134,11 @@ impl<'a, A: Atomics> Board<'a, A> {
         self.posts.iter().any(|post| post.asleep.load(Relaxed) != 0)
     }
 
+    /// Whether worker `rank` takes part in the current issue; for a dead one it cannot change.
+    pub(crate) fn is_at_work(&self, rank: usize) -> bool {
+        State(self.posts[rank].state.load(Acquire)).busy_with() == Some(self.epoch())
+    }
+
     /// Whether a worker of this rank has come as far as the protocol since the last burial.
     pub(crate) fn is_announced(&self, rank: usize) -> bool {
         self.posts[rank].state.load(Acquire) != State::NOBODY.0
@@ -131,6 +153,38 @@ impl<'a, A: Atomics> Board<'a, A> {
         let pending = post.pending.as_ref();
         let len = (post.pending_len.load(Acquire) as usize).min(pending.len());
         pending[..len].iter().map(|chunk| chunk.load(Relaxed) as usize)
+    }
+}
+
+/// The count word: how many chunks, and above that the sum of what is peculiar to each. Counted to 0
+/// it says not only that as many chunks were counted as there are, but that none was counted twice in
+/// place of another, whatever was written over claims and lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Count(pub(super) u64);
+
+impl Count {
+    const CHUNKS_BITS: u32 = RANGE_BITS + 1;
+    /// What each chunk adds beside its number, so that no small word is the weight of any.
+    const PECULIAR: u64 = 0x002F_0E1E_BA85;
+
+    /// What a chunk weighs in a count.
+    #[inline]
+    pub(super) fn weight(chunk: usize) -> u64 {
+        (Count::PECULIAR + chunk as u64) << Count::CHUNKS_BITS | 1
+    }
+
+    /// The weight of the chunks `0..chunks`.
+    pub(super) fn of(chunks: usize) -> Count {
+        let chunks = chunks as u64;
+        let numbers = chunks * chunks.saturating_sub(1) / 2;
+        let sum = Count::PECULIAR.wrapping_mul(chunks).wrapping_add(numbers);
+        Count(sum << Count::CHUNKS_BITS | chunks)
+    }
+
+    /// How many chunks it counts.
+    #[inline]
+    pub(super) fn chunks(self) -> u64 {
+        self.0 & ((1 << Count::CHUNKS_BITS) - 1)
     }
 }
 
@@ -235,6 +289,23 @@ mod tests {
         let tag = (1 << Hardware::TAG_BITS) - 1;
         let claim = Claim { tag, lo: CHUNKS_MAX as u64 - 1, hi: CHUNKS_MAX as u64 };
         assert_eq!(Claim::unpack(claim.pack()), claim);
+    }
+
+    #[test]
+    fn a_count_comes_to_nothing_by_its_own_chunks_alone() {
+        for chunks in [0, 1, 2, 9, 1000, CHUNKS_MAX] {
+            assert_eq!(Count::of(chunks).chunks(), chunks as u64);
+        }
+        let all = |chunks: &[usize]| {
+            let weights = chunks.iter().map(|&chunk| Count::weight(chunk));
+            weights.fold(Count::of(4).0, u64::wrapping_sub)
+        };
+        assert_eq!(all(&[2, 0, 3, 1]), 0);
+        let twice = Count(all(&[2, 0, 3, 3]));
+        assert!(twice.chunks() == 0 && twice.0 != 0);
+        // A small number in its place never comes to nothing.
+        let small = (0..1000).map(|word: u64| word.wrapping_sub(Count::weight(word as usize)));
+        assert!(small.into_iter().all(|left| left != 0));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::atomics::{Atomics, Word64};
 use super::crash_point::CrashPoint;
-use super::words::{Blame, Board, Claim, Note, State};
+use super::words::{Blame, Board, Claim, Count, Note, State, VOID};
 use crate::memory::Permit;
 use crate::partition::home_range;
 use crate::shared::cell::CellHost;
+use crate::shared::damage::Damage;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// What a frame says of the step of an issue, as far as the protocol cares.
@@ -88,7 +89,7 @@ impl<A: Atomics> Board<'_, A> {
         while let Some(chunk) = self.claim(host, rank, issue)? {
             let step = *step.get_or_insert_with(|| host.bind(issue));
             let settled = if host.mark(chunk).load(Acquire) == step.serial {
-                1
+                Count::weight(chunk)
             } else if step.cell {
                 self.accumulate(host, rank, step, chunk)?
             } else {
@@ -111,7 +112,7 @@ impl<A: Atomics> Board<'_, A> {
         Ok(Turn::Idle)
     }
 
-    /// Runs a chunk whose result is in its slot or its place; gives 1, the chunks to count.
+    /// Runs a chunk whose result is in its slot or its place; gives its weight, to be counted.
     #[inline]
     fn settle<H: Host<A>>(
         &self,
@@ -136,13 +137,13 @@ impl<A: Atomics> Board<'_, A> {
         host.mark(chunk).store(step.serial, Release);
         host.at(CrashPoint::Marked)?;
         if step.in_place {
-            post.undo_serial.store(0, Release);
+            post.undo_serial.store(VOID, Release);
             host.at(CrashPoint::UndoCleared)?;
         }
-        Ok(1)
+        Ok(Count::weight(chunk))
     }
 
-    /// Runs a chunk into the private accumulator; gives the number of chunks to count.
+    /// Runs a chunk into the private accumulator; gives the weight of the chunks to count.
     fn accumulate<H: Host<A>>(
         &self,
         host: &mut H,
@@ -162,14 +163,18 @@ impl<A: Atomics> Board<'_, A> {
             self.note(rank, Note::NOTHING);
             host.at(CrashPoint::NoteCleared)?;
         }
-        post.pending.as_ref()[held].store(chunk as u64, Relaxed);
+        let Some(pending) = post.pending.as_ref().get(held) else {
+            return Err(host.damaged(Damage::Pending));
+        };
+        pending.store(chunk as u64, Relaxed);
         post.pending_len.store(held as u64 + 1, Release);
         if outcome == Outcome::Failed {
             // The accumulator is tainted: throw it away; the step has failed as a whole.
             host.discard();
             self.pending(rank).for_each(|c| host.mark(c).store(step.serial, Release));
+            let settled = self.pending_weight(rank);
             post.pending_len.store(0, Relaxed);
-            return Ok(held as u64 + 1);
+            return Ok(settled);
         }
         let full = held + 1 == post.pending.as_ref().len();
         if full || step.careful || host.commit_is_due() {
@@ -205,6 +210,11 @@ impl<A: Atomics> Board<'_, A> {
         self.note(rank, Note::NOTHING);
     }
 
+    /// What the pending chunks weigh in the count.
+    pub(in crate::shared) fn pending_weight(&self, rank: usize) -> u64 {
+        self.pending(rank).map(Count::weight).fold(0, u64::wrapping_add)
+    }
+
     pub(in crate::shared) fn clear_pending(&self, rank: usize) {
         self.posts[rank].pending_len.store(0, Release);
     }
@@ -212,10 +222,13 @@ impl<A: Atomics> Board<'_, A> {
     /// Counts settled chunks; true for whoever counts the last one.
     #[inline]
     fn count<H: Host<A>>(&self, host: &mut H, settled: u64) -> Result<bool, H::Died> {
-        let left = self.heart.count.0.subtract(settled);
-        debug_assert!(left <= crate::partition::CHUNKS_MAX as u64, "counted a chunk twice");
+        let left = Count(self.heart.count.0.subtract(settled));
         host.at(CrashPoint::Counted)?;
-        Ok(left == 0)
+        if left.chunks() != 0 {
+            return Ok(false);
+        }
+        // As many as there are, but not those that there are.
+        if left.0 != 0 { Err(host.damaged(Damage::Count)) } else { Ok(true) }
     }
 
     fn lead<H: Host<A>>(
@@ -227,7 +240,11 @@ impl<A: Atomics> Board<'_, A> {
     ) -> Result<Turn, H::Died> {
         self.note(rank, Note::new(Blame::Fold, step.serial));
         host.at(CrashPoint::Leading)?;
-        let failed = self.heart.failed.0.load(Acquire) == step.serial;
+        let last_failed = self.heart.failed.0.load(Acquire);
+        if !self.is_serial(last_failed, step.serial) {
+            return Err(host.damaged(Damage::Failed));
+        }
+        let failed = last_failed == step.serial;
         let chunks = host.lead(&Permit::granted_by_protocol(), issue, failed);
         host.at(CrashPoint::FrameWritten)?;
         self.publish(host, Some(rank), issue + 1, chunks)?;
@@ -254,7 +271,7 @@ impl<A: Atomics> Board<'_, A> {
         host: &mut H,
         chunks: usize,
     ) -> Result<(), H::Died> {
-        self.heart.count.0.store(chunks as u64, Release);
+        self.heart.count.0.store(Count::of(chunks).0, Release);
         host.at(CrashPoint::CountSet)
     }
 

@@ -8,6 +8,7 @@ use super::host::Worker;
 use super::world::{FAILED, FINISHED, FOLD_DIED, Fate, Frame, Plan, World};
 use crate::memory::Permit;
 use crate::shared::cell::{self, CellRepairer, Owner, Record};
+use crate::shared::damage::Damage;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -119,7 +120,9 @@ impl<C: Checker> Coordinator<C> {
         let serial = frame.serial;
         let mark = |chunk: usize| world.marks.get(chunk);
         let put_back = |_: &Permit| world.put_undo_back(rank);
-        for culprit in world.board().bury(rank, serial, mark, put_back).culprits {
+        let burial = world.board().bury(rank, serial, mark, put_back);
+        assert_eq!(burial.damage, None, "nobody scribbles in the model");
+        for culprit in burial.culprits {
             match culprit {
                 Culprit::Chunk(chunk) => {
                     let deaths = self.chunk_deaths.entry((serial, chunk)).or_default();
@@ -226,8 +229,12 @@ impl<C: Checker> CellRepairer<C> for Repairer<'_, C> {
         self.0.marks.get(chunk)
     }
 
-    fn lock(&mut self) -> Owner {
-        self.0.lock(1000)
+    fn lock(&mut self) -> Result<Owner, Infallible> {
+        Ok(self.0.lock(1000))
+    }
+
+    fn damaged(&mut self, what: Damage) -> Infallible {
+        panic!("nobody scribbles in the model: {what}")
     }
 
     fn consistent(&mut self) {}

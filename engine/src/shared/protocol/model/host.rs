@@ -6,6 +6,7 @@ use super::Checker;
 use super::world::{CHUNKS, END, FAILED, FINISHED, Fate, Frame, Kind, World};
 use crate::memory::Permit;
 use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
+use crate::shared::damage::Damage;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -208,8 +209,12 @@ impl<C: Checker> CellRepairer<C> for Worker<C> {
         self.world.marks.get(chunk)
     }
 
-    fn lock(&mut self) -> Owner {
-        self.world.lock(self.rank as u64 + 1)
+    fn lock(&mut self) -> Result<Owner, Died> {
+        Ok(self.world.lock(self.rank as u64 + 1))
+    }
+
+    fn damaged(&mut self, what: Damage) -> Died {
+        panic!("nobody scribbles in the model: {what}")
     }
 
     fn consistent(&mut self) {}

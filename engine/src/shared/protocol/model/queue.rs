@@ -13,7 +13,7 @@ use super::threads::Threads;
 use crate::shared::queue::{Lease, Queue};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// What a queue is put through.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +101,7 @@ impl<C: Checker> World<C> {
     }
 
     fn board(&self) -> Board<'_, C> {
-        Board::new(&self.heart, &self.posts)
+        Board::new(&self.heart, &self.posts, 1)
     }
 
     /// The coordinator's own lock of its queues.
@@ -125,7 +125,7 @@ impl<C: Checker> World<C> {
                 self.queue.forgo(sequence);
             } else {
                 C::write(&self.rooms[sequence as usize % 2], 100 + sequence);
-                self.queue.slot(sequence).result[1].store(1, Relaxed);
+                self.queue.slot(sequence).set_room(sequence, [0, 1]);
                 self.queue.grant(sequence);
             }
         }
@@ -186,7 +186,7 @@ impl<C: Checker> Worker<'_, C> {
             return Err(Died);
         }
         // One who asks again has room already.
-        if how.wants && lease.sequence % 2 == 1 && slot.result[1].load(Relaxed) == 0 {
+        if how.wants && lease.sequence % 2 == 1 && slot.room(lease.sequence) == Ok([0, 0]) {
             queue.want_room(self, lease)?;
             C::ring(&self.world.finish);
             loop {
@@ -199,11 +199,11 @@ impl<C: Checker> Worker<'_, C> {
                 }
                 C::wait(&self.world.bell, bell);
             }
-            assert_eq!(slot.result[1].load(Relaxed), 1, "no room was granted");
+            assert_eq!(slot.room(lease.sequence), Ok([0, 1]), "no room was granted");
             assert_eq!(C::read(&self.world.rooms[at]), 100 + lease.sequence, "another's room");
         }
         C::write(&self.world.results[at], params + 1);
-        slot.outcome.store(DONE, Relaxed);
+        slot.set_outcome(lease.sequence, DONE);
         queue.settle(self, lease)?;
         C::ring(&self.world.finish);
         Ok(())
@@ -269,7 +269,7 @@ impl<C: Checker> Supervisor<C> {
                 let deaths = &world.deaths[sequence as usize];
                 C::write(deaths, C::read(deaths) + 1);
                 if C::read(deaths) >= ATTEMPTS_MAX {
-                    world.queue.slot(sequence).outcome.store(DIED, Relaxed);
+                    world.queue.slot(sequence).set_outcome(sequence, DIED);
                     world.queue.fail(sequence);
                 } else {
                     world.queue.give_back(sequence);
@@ -320,7 +320,7 @@ impl<C: Checker> User<C> {
         let world = &self.0;
         let put = world.queue.put(|sequence, slot| {
             C::write(&world.params[sequence as usize % 2], life * 100 + sequence);
-            slot.result[1].store(0, Relaxed);
+            slot.set_room(sequence, [0, 0]);
         });
         if put.is_some() && world.board().anybody_asleep() {
             C::ring(&world.bell);
@@ -331,7 +331,7 @@ impl<C: Checker> User<C> {
 
     fn take(&mut self, life: u64, sequence: u64) {
         let queue = &self.0.queue;
-        let outcome = queue.slot(sequence).outcome.load(Relaxed);
+        let (outcome, _) = queue.slot(sequence).result(sequence).unwrap();
         if outcome == DONE {
             let result = C::read(&self.0.results[sequence as usize % 2]);
             assert_eq!(result, life * 100 + sequence + 1, "the result of another task");

@@ -166,11 +166,12 @@ impl<C: Checker> World<C> {
         let rest = Frame { serial: 1, issued: FINISHED, reissue: false, scalar: 0 };
         (0..2).for_each(|issue| world.write_frame(issue, rest, false));
         world.board().begin();
+        world.record.begin(1);
         world
     }
 
     pub(super) fn board(&self) -> Board<'_, C> {
-        Board::new(&self.heart, &self.posts)
+        Board::new(&self.heart, &self.posts, 1)
     }
 
     /// Keeps the checks' knowledge up to date, where it can be kept in step with the model.

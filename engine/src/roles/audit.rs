@@ -1,0 +1,66 @@
+//! The supervisor's looks at the control block: whether what lies there can have been written by the
+//! engine itself. Where it cannot, somebody's stray write did it, and the engine ends with an error
+//! instead of waiting for what will never come.
+
+use super::coordinator::Core;
+use crate::compute::Issued;
+use crate::shared::damage::Damage;
+use crate::shared::protocol::Standstill;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Between looks. What can also be met in passing counts if it is met twice, unchanged.
+pub(crate) const AUDIT_EVERY: Duration = Duration::from_millis(250);
+
+/// What the last look met.
+#[derive(Debug, Default)]
+pub(crate) struct Auditor {
+    looked: Option<Instant>,
+    standstill: Option<Standstill>,
+    strange_holder: Option<i32>,
+}
+
+/// What the supervisor knows of its workers.
+pub(crate) struct Workers<'a> {
+    /// The process of each rank, if there is one.
+    pub(crate) pids: &'a [Option<i32>],
+    /// A death has not been recovered from yet: a standstill is no wonder.
+    pub(crate) recovering: bool,
+}
+
+impl Auditor {
+    /// Looks if it is time to.
+    pub(crate) fn look(&mut self, core: &Core, workers: &Workers<'_>) -> Option<Damage> {
+        let found = Damage::of_word(core.found_damaged.load(Ordering::Acquire));
+        if found.is_some() || self.looked.is_some_and(|looked| looked.elapsed() < AUDIT_EVERY) {
+            return found;
+        }
+        self.looked = Some(Instant::now());
+        let control = core.control();
+        let once = control.damage().or_else(|| control.board().impossible());
+        once.or_else(|| self.standstill(core, workers))
+            .or_else(|| self.holder(core, workers))
+            .or_else(|| core.damaged_queue())
+    }
+
+    fn standstill(&mut self, core: &Core, workers: &Workers<'_>) -> Option<Damage> {
+        let control = core.control();
+        let (_, Some(frame)) = control.current() else { return Some(Damage::Frame) };
+        let is_over = matches!(frame.issued, Issued::Rest(_)) || workers.recovering;
+        let lives = |rank: usize| workers.pids[rank].is_some();
+        let met = (!is_over).then(|| control.board().standstill(lives)).flatten();
+        let before = std::mem::replace(&mut self.standstill, met);
+        self.standstill.as_ref().filter(|met| before.as_ref() == Some(met)).map(|met| met.damage)
+    }
+
+    /// Whether the cell's lock is held by nobody that there is.
+    fn holder(&mut self, core: &Core, workers: &Workers<'_>) -> Option<Damage> {
+        let lock = &core.control().block.lock;
+        if lock.kind() != core.lock_kind {
+            return Some(Damage::Lock);
+        }
+        let strange = lock.holder().filter(|&tid| !workers.pids.contains(&Some(tid)));
+        let before = std::mem::replace(&mut self.strange_holder, strange);
+        strange.filter(|_| strange == before).map(|_| Damage::Lock)
+    }
+}
