@@ -15,7 +15,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::engine;
-use support::processes::{children_of, is_dead, part, state_of, this_binary, wait_until};
+use support::processes::{children_of, is_dead, part, skipped, state_of, this_binary, wait_until};
 
 const FOLDER: &str = "GRISTMILL_TEST_FOLDER";
 const WORKERS: usize = 2;
@@ -284,6 +284,12 @@ fn a_coordinator_that_is_stopped_and_continued_goes_on() {
     }
 }
 
+fn has_nameless_files(folder: &Path) -> bool {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).custom_flags(libc::O_TMPFILE).open(folder).is_ok()
+}
+
 #[test]
 fn a_coordinator_that_is_killed_while_it_saves_leaves_no_half_file() {
     const LEN: usize = 2 << 20;
@@ -296,6 +302,9 @@ fn a_coordinator_that_is_killed_while_it_saves_leaves_no_half_file() {
         }
     }
     let name = "a_coordinator_that_is_killed_while_it_saves_leaves_no_half_file";
+    if !has_nameless_files(&std::env::temp_dir()) {
+        return skipped("a half file has another name here, as there are no nameless files");
+    }
     let reader = engine(1);
     for moment in 0..12 {
         let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use super::{described, print, say, show_mistakes, width};
 use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry, counted};
 use crate::machine::Machine;
 use crate::report::{self, Look, Progress, Report, Status};
-use crate::roles::Engine;
+use crate::roles::{Engine, Pin};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -39,7 +39,9 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
             return ExitStatus::Wrong;
         }
     };
-    if let Err(error) = args.pin.check(&Machine::for_start(true)) {
+    if args.pin != Pin::Auto
+        && let Err(error) = args.pin.check(&Machine::for_start(true))
+    {
         say(&error.to_string());
         return ExitStatus::Wrong;
     }

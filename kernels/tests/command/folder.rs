@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use super::place::{MINUTES, Place};
+use super::place::{MINUTES, Place, skipped};
 use super::started::Started;
 
 const SLOPE: &str = "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n";
@@ -151,7 +151,7 @@ impl Mounted<'_> {
         mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(place.path("disk"));
         let mounted = mount.output().is_ok_and(|output| output.status.success());
         if !mounted {
-            println!("skipped: mounting a tmpfs is not permitted here");
+            skipped("mounting a tmpfs is not permitted here");
         }
         mounted.then_some(Mounted(place))
     }

@@ -245,7 +245,9 @@ fn an_array_of_2_to_the_40_rows_is_refused_with_both_numbers_of_bytes() {
             let answer = place.gristmill("run job.toml").ends_with(2).prints_nothing();
             answer.says("4.00 TiB").says("expected at most ");
         }
-        Err(error) => eprintln!("skipped: no file of 4 TiB can be made here: {error}"),
+        Err(error) => {
+            super::place::skipped(&format!("no file of 4 TiB can be made here: {error}"));
+        }
     }
     assert!(!place.has("out"));
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::place::{MINUTES, Place, may_start};
+use super::place::{MINUTES, Place, may_start, skipped};
 use super::started::Started;
 
 const SLOPE: &str = "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n";
@@ -27,7 +27,7 @@ fn two_cpus() -> Option<[String; 2]> {
     let mut numbers = numbers.split(' ').map(String::from);
     let two = Some([numbers.next()?, numbers.next()?]);
     two.or_else(|| {
-        eprintln!("skipped: one CPU alone is allowed here");
+        skipped("one CPU alone is allowed here");
         None
     })
 }

@@ -1,6 +1,7 @@
 //! A folder of its own with the terrain in it, and what the command answers there.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -161,13 +162,18 @@ impl Place {
     }
 }
 
+/// Says that a test is not carried out here; `eprintln` would be heard of failing tests alone.
+pub(crate) fn skipped(why: &str) {
+    std::io::stderr().write_all(format!("skipped: {why}\n").as_bytes()).unwrap();
+}
+
 /// Whether this program may be used to start others here; says so if not.
 pub(crate) fn may_start(starter: &str) -> bool {
     let mut words = starter.split_whitespace();
     let mut command = Command::new(words.next().unwrap());
     let may = command.args(words).arg("true").output().is_ok_and(|output| output.status.success());
     if !may {
-        eprintln!("skipped: `{starter}` is not permitted here, or not there");
+        skipped(&format!("`{starter}` is not permitted here, or not there"));
     }
     may
 }

@@ -63,6 +63,23 @@ fn writing(place: &Place) -> Started {
     job
 }
 
+fn has_nameless_files(folder: &std::path::Path) -> bool {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = nix::libc::O_TMPFILE;
+    std::fs::OpenOptions::new().write(true).custom_flags(flags).open(folder).is_ok()
+}
+
+/// The names in its folder, but for those of half files where the file system has no nameless files:
+/// old overlays and NFS.
+fn whole_names(place: &Place) -> Vec<String> {
+    let mut names = place.names("o");
+    if has_nameless_files(&place.path("o")) {
+        return names;
+    }
+    names.retain(|name| !name.ends_with(".gristmill-tmp"));
+    names
+}
+
 const LARGE_FILE: &str = "[inputs.plain]
 file = \"plain.npy\"
 [steps.copy]
@@ -78,7 +95,7 @@ fn twice_while_a_file_is_written_leaves_no_half_file() {
     wait_until("an answer to the first", || job.messages().contains("again to stop at once"));
     job.signal(SIGINT);
     assert_eq!(job.end().code(), Some(130), "{}", job.messages());
-    assert_eq!(place.names("o"), [".gristmill-unfinished"]);
+    assert_eq!(whole_names(&place), [".gristmill-unfinished"]);
 }
 
 #[test]
@@ -89,7 +106,7 @@ fn sigkill_while_a_file_is_written_leaves_no_half_file() {
     job.signal(nix::sys::signal::Signal::SIGKILL);
     job.end();
     all_end(&workers);
-    assert_eq!(place.names("o"), [".gristmill-unfinished"]);
+    assert_eq!(whole_names(&place), [".gristmill-unfinished"]);
 }
 
 /// All is computed, so there is nothing to leave out: the file is finished, and the job with it.

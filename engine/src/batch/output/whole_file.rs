@@ -47,6 +47,20 @@ impl WholeFile {
     /// Begins the file `path` in the output folder `folder`, in which a run must be under way.
     /// Folders between are created.
     pub(crate) fn create(folder: &Path, path: &OutputPath) -> Result<WholeFile, FolderError> {
+        WholeFile::begin(folder, path, Directory::nameless_file)
+    }
+
+    #[cfg(test)]
+    /// The same as where the file system has no nameless files.
+    pub(crate) fn create_named(folder: &Path, path: &OutputPath) -> Result<WholeFile, FolderError> {
+        WholeFile::begin(folder, path, |_| Ok(None))
+    }
+
+    fn begin(
+        folder: &Path,
+        path: &OutputPath,
+        nameless: impl FnOnce(&Directory) -> Result<Option<File>, FolderError>,
+    ) -> Result<WholeFile, FolderError> {
         // Distinguishes the files that one process writes at the same time.
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let folder = Directory::open(folder)?;
@@ -71,7 +85,7 @@ impl WholeFile {
         let temporary = format!(".{name}.{}-{number}{TEMPORARY_SUFFIX}", std::process::id());
         let listed: Vec<&str> = folders.iter().copied().chain([temporary.as_str()]).collect();
         marker::append(&folder, &format!("temporary {}", listed.join("/")))?;
-        let (file, stage) = match directory.nameless_file()? {
+        let (file, stage) = match nameless(directory)? {
             Some(file) => (file, Stage::Nameless),
             None => {
                 let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL;

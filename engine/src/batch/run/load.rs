@@ -130,6 +130,28 @@ fn encode(element: ElementType, value: Value, bytes: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::tests::fixture::Place;
+
+    #[test]
+    fn an_input_that_was_cut_since_it_was_checked_is_reported_with_both_lengths() {
+        let engine = Engine::builder().workers(1).build().unwrap();
+        // Read as it is, and converted.
+        for (file, cast, declared) in [("map.npy", "", 96), ("small.npy", "cast = \"f64\"", 24)] {
+            let place = Place::new();
+            let input = format!("[inputs.x]\nfile = \"{file}\"\n{cast}\n");
+            let steps = "[steps.summary]\nin = \"x\"\n";
+            let job = place.check(&format!("format = 1\nname = \"t\"\n{input}{steps}")).unwrap();
+            load(&engine, &job.inputs[0]).unwrap();
+            let path = place.path().join(file);
+            let offset = path.metadata().unwrap().len() - declared;
+            File::options().write(true).open(&path).unwrap().set_len(offset + 7).unwrap();
+            let error = load(&engine, &job.inputs[0]).unwrap_err().to_string();
+            let said =
+                format!("declares {declared} bytes of data from byte {offset} on, and 7 are");
+            assert!(error.contains(&said) && error.contains(file), "{error}");
+            assert!(error.contains("became shorter while it was read"), "{error}");
+        }
+    }
 
     #[test]
     fn integers_keep_every_digit() {
