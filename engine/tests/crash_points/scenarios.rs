@@ -110,7 +110,7 @@ fn in_place(engine: &Engine) -> Launch {
         let expected: Vec<u64> = x.as_slice().iter().map(|&x| advanced(x)).collect();
         let sum = engine.run(&Advance, &mut x).unwrap();
         assert_eq!(x.as_slice(), expected);
-        assert_eq!(sum, expected.iter().sum());
+        assert_eq!(sum, expected.iter().sum::<u64>());
     })
 }
 
