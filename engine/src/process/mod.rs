@@ -11,7 +11,7 @@ pub(crate) mod shield;
 mod spawn;
 
 pub(crate) use death::reap;
-#[cfg(feature = "cli")]
+#[cfg(any(test, feature = "cli"))]
 pub(crate) use entry::worker_region;
 pub(crate) use entry::{Handover, is_worker, refuse_inherited_handover};
 pub(crate) use image::{offset_in_executable, reference_at};

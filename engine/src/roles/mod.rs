@@ -14,6 +14,8 @@ mod repair;
 mod supervisor;
 mod task_queue;
 mod tasks;
+#[cfg(test)]
+mod wild_writes;
 mod worker;
 
 pub use builder::{Builder, Pin, Wait};

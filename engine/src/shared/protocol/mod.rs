@@ -17,4 +17,5 @@ pub(crate) use atomics::{Atomics, Hardware, Line, QUEUE_SLOTS, Word64};
 pub(crate) use audit::Standstill;
 pub(crate) use coordinator::Culprit;
 pub(crate) use words::{Board, Heart, Post};
+pub(super) use worker::Held;
 pub(crate) use worker::{Host, Outcome, Point, Step, Surroundings, Turn};
