@@ -3,6 +3,8 @@
 
 use super::failure::FailurePage;
 use super::frame::{Frame, FrameWords};
+#[cfg(test)]
+use crate::memory::CONTROL;
 use crate::memory::{Region, Shareable};
 use crate::process::fault::FaultWords;
 use crate::shared::cell::Record;
@@ -101,6 +103,41 @@ impl Deref for Control<'_> {
 impl Start {
     fn magic(self) -> u64 {
         MAGIC ^ seal([self.nonce, self.workers as u64, self.spins.into(), self.fences.into()])
+    }
+}
+
+#[cfg(test)]
+impl ControlBlock {
+    /// The words that an engine of so many workers uses, by what they are, as offsets in the region.
+    pub(crate) fn used(workers: usize) -> Vec<(&'static str, Vec<usize>)> {
+        use std::mem::offset_of;
+        let words = |start: usize, bytes: usize| {
+            (start..start + bytes).step_by(8).map(|at| CONTROL + at).collect::<Vec<_>>()
+        };
+        let lines = |start: usize, n: usize| (0..n).map(|n| CONTROL + start + 128 * n).collect();
+        let (queue, post) = (offset_of!(ControlBlock, queues), offset_of!(ControlBlock, posts));
+        let posts = || (0..workers).map(|rank| post + rank * size_of::<Post<Hardware>>());
+        let each = |start: usize, stride: usize, bytes: usize| {
+            (0..workers).flat_map(|rank| words(start + rank * stride, bytes)).collect::<Vec<_>>()
+        };
+        let failures = offset_of!(ControlBlock, failures);
+        let frames = offset_of!(ControlBlock, frames);
+        vec![
+            ("what never changes", words(0, offset_of!(ControlBlock, cancelled))),
+            ("waits and wakes", words(offset_of!(ControlBlock, waiting), 8)),
+            ("bell, finish, wishes", lines(offset_of!(ControlBlock, bell), 3)),
+            ("epoch, count, failed", lines(offset_of!(ControlBlock, heart), 3)),
+            ("frame", words(frames, 160)),
+            ("other frame", words(frames + size_of::<FrameWords>(), 160)),
+            ("image", words(offset_of!(ControlBlock, image), 256)),
+            ("lock", words(offset_of!(ControlBlock, lock), 40)),
+            ("cell", words(offset_of!(ControlBlock, cell), 96)),
+            ("open queues", words(offset_of!(ControlBlock, open_queues), 8 * (1 + QUEUES))),
+            ("queue", words(queue, 256 + 20 * 128)),
+            ("failures", each(failures, size_of::<FailurePage>(), 64)),
+            ("claims", posts().map(|post| CONTROL + post).collect()),
+            ("post", posts().flat_map(|post| words(post + 128, 64)).collect()),
+        ]
     }
 }
 

@@ -29,6 +29,8 @@ pub use access::{
 };
 pub(crate) use bound::{Loaded, Private};
 pub use chunk::Chunk;
+#[cfg(test)]
+pub(crate) use control::ControlBlock;
 pub(crate) use control::{Control, IMAGE_WORDS, QUEUES, Start, WORKERS_MAX};
 pub(crate) use failure::{Failure, guarded, install_panic_hook};
 pub(crate) use frame::{Ending, FRAME_WORDS, Frame, Issued, State};

@@ -28,5 +28,5 @@ pub(crate) use pages::{Pages, make_present};
 #[cfg(feature = "cli")]
 pub(crate) use raw::{RawArgument, RawArray, RawHandle};
 #[cfg(test)]
-pub(crate) use region::ARRAYS;
+pub(crate) use region::{ARRAYS, CONTROL};
 pub(crate) use region::{Region, Shareable};

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Size of a huge page, and the alignment of the mapping.
 pub(crate) const HUGE: usize = 2 << 20;
 /// Offset of the control block.
-pub(super) const CONTROL: usize = 4096;
+pub(crate) const CONTROL: usize = 4096;
 /// Offset of the first block of arrays.
 pub(crate) const ARRAYS: usize = 4 << 20;
 pub(super) const GUARD: usize = 4096;

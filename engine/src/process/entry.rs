@@ -55,8 +55,8 @@ impl Handover {
 
 static REGION: OnceLock<&'static Region> = OnceLock::new();
 
-#[cfg(feature = "cli")]
 /// The region, in a worker: for tasks that were passed handles of arrays.
+#[cfg(any(test, feature = "cli"))]
 pub(crate) fn worker_region() -> Option<&'static Region> {
     REGION.get().copied()
 }

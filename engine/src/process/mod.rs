@@ -14,7 +14,7 @@ mod spawn;
 
 pub(crate) use death::reap;
 pub(crate) use descriptors::make_room as make_room_for_descriptors;
-#[cfg(feature = "cli")]
+#[cfg(any(test, feature = "cli"))]
 pub(crate) use entry::worker_region;
 pub(crate) use entry::{
     Handover, is_worker, refuse_inherited_handover, refuse_privileges_of_the_file,

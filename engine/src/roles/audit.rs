@@ -18,6 +18,8 @@ pub(crate) struct Auditor {
     looked: Option<Instant>,
     standstill: Option<Standstill>,
     strange_holder: Option<i32>,
+    /// Tasks that are leased by who sleeps: queue, task, worker.
+    slept_over: Vec<(usize, u64, usize)>,
 }
 
 /// What the supervisor knows of its workers.
@@ -41,6 +43,7 @@ impl Auditor {
         once.or_else(|| self.standstill(core, workers))
             .or_else(|| self.holder(core, workers))
             .or_else(|| core.damaged_queue())
+            .or_else(|| self.leases(core))
     }
 
     fn standstill(&mut self, core: &Core, workers: &Workers<'_>) -> Option<Damage> {
@@ -51,6 +54,17 @@ impl Auditor {
         let met = (!is_over).then(|| control.board().standstill(lives)).flatten();
         let before = std::mem::replace(&mut self.standstill, met);
         self.standstill.as_ref().filter(|met| before.as_ref() == Some(met)).map(|met| met.damage)
+    }
+
+    /// Whether a task is leased by a worker that does not know of it, and sleeps.
+    fn leases(&mut self, core: &Core) -> Option<Damage> {
+        let board = core.control().board();
+        let sleeper = |rank: &usize| *rank < core.workers && board.is_asleep(*rank);
+        let leases = core.leases().into_iter();
+        let met: Vec<_> = leases.filter(|(_, _, rank)| sleeper(rank)).collect();
+        let before = std::mem::replace(&mut self.slept_over, met);
+        let again = self.slept_over.iter().any(|lease| before.contains(lease));
+        again.then_some(Damage::Queue)
     }
 
     /// Whether the cell's lock is held by nobody that there is.

@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn a_worker_dies_of_its_end_or_of_what_came_before_it() {
         let handle = Handle::new(2).unwrap();
-        let killed = || Cause::Signal { number: 9, name: "SIGKILL".into(), address: None, fault: None };
+        let killed =
+            || Cause::Signal { number: 9, name: "SIGKILL".into(), address: None, fault: None };
         let deaths = [
             (true, killed(), Cause::Disturbed),
             (true, Cause::Exit { status: 3 }, Cause::Exit { status: 3 }),

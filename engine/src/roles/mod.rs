@@ -20,6 +20,8 @@ mod supervisor;
 mod task_queue;
 mod tasks;
 mod watch;
+#[cfg(test)]
+mod wild_writes;
 mod worker;
 
 pub use builder::{Builder, Wait};

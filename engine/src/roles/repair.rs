@@ -11,7 +11,11 @@ use std::sync::atomic::AtomicU64;
 
 /// Puts the cell right; only while nobody is at work.
 pub(super) fn repair_cell(core: &Core) -> Result<(), Damage> {
-    let lock = RobustLock::over(&core.control().lock).map_err(|_| Damage::Lock)?;
+    let bytes = &core.control().block.lock;
+    if bytes.kind() != core.lock_kind {
+        return Err(Damage::Lock);
+    }
+    let lock = RobustLock::over(bytes).map_err(|_| Damage::Lock)?;
     let mut repairer = Repairer { core, lock };
     cell::lock_and_repair(&mut repairer)?;
     repairer.unlock();

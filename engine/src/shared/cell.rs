@@ -15,7 +15,7 @@
 //! clear the cell between steps.
 
 use super::damage::{Damage, seal};
-use super::protocol::{Atomics, Board, CrashPoint, Hardware, Outcome, Surroundings, Word64};
+use super::protocol::{Atomics, Board, CrashPoint, Hardware, Held, Outcome, Surroundings, Word64};
 use crate::memory::{Permit, Shareable};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -113,6 +113,10 @@ impl<A: Atomics> Record<A> {
         &chunks[..(self.len.load(Relaxed) as usize).min(chunks.len())]
     }
 
+    fn is_sealed(&self) -> bool {
+        self.seal.load(Relaxed) == self.sealed()
+    }
+
     fn sealed(&self) -> u64 {
         let head = [&self.contents_before, &self.serial, &self.len];
         seal(head.into_iter().chain(self.list()).map(|word| word.load(Relaxed)))
@@ -137,7 +141,7 @@ pub(crate) fn lock_and_repair<A: Atomics, H: CellRepairer<A>>(host: &mut H) -> R
     }
     let record = host.record();
     let state = record.state.load(Acquire);
-    if state != NONE && record.seal.load(Relaxed) != record.sealed() {
+    if state != NONE && !record.is_sealed() {
         return Err(host.damaged(Damage::Cell));
     }
     match state {
@@ -173,8 +177,10 @@ impl<A: Atomics> Board<'_, A> {
         host: &mut H,
         rank: usize,
         serial: u64,
+        held: &mut Held,
     ) -> Result<u64, H::Died> {
         lock_and_repair(host)?;
+        self.check_pending(rank, *held).map_err(|what| host.damaged(what))?;
         let permit = Permit::granted_by_protocol();
         host.keep_pre_image(&permit);
         let record = host.record();
@@ -200,6 +206,10 @@ impl<A: Atomics> Board<'_, A> {
         };
         let outcome = host.merge(&permit, first);
         host.at(CrashPoint::Merged)?;
+        // Merging is user code: what the marks are made of may have been written over meanwhile.
+        if !host.record().is_sealed() {
+            return Err(host.damaged(Damage::Cell));
+        }
         if outcome == Outcome::Done {
             host.record().set_contents(serial);
         } else {
@@ -213,8 +223,9 @@ impl<A: Atomics> Board<'_, A> {
         host.record().state.store(COMMITTED, Release);
         A::fence_compiler();
         host.at(CrashPoint::Committed)?;
-        for chunk in self.pending(rank) {
-            if let Some(mark) = host.cell_mark(chunk) {
+        for place in 0..len as usize {
+            let chunk = host.record().chunks.as_ref()[place].load(Relaxed);
+            if let Some(mark) = host.cell_mark(chunk as usize) {
                 mark.store(serial, Release);
             }
             host.at(CrashPoint::CellMarked)?;
@@ -223,8 +234,8 @@ impl<A: Atomics> Board<'_, A> {
         A::fence_compiler();
         host.at(CrashPoint::RecordCleared)?;
         host.unlock();
-        let settled = self.pending_weight(rank);
         self.clear_pending(rank);
+        let settled = std::mem::take(held).weight;
         host.at(CrashPoint::Released)?;
         Ok(settled)
     }

@@ -227,8 +227,10 @@ impl<A: Atomics> Queue<A> {
 
     fn end_wish(&self, sequence: u64, phase: Phase) {
         let state = self.state(sequence);
-        debug_assert!(state.phase == Phase::Wants && state.sequence == sequence);
-        self.set(sequence, phase, state.owner);
+        // What is something else by now was written over: that is for the audit.
+        if state.phase == Phase::Wants && state.sequence == sequence {
+            self.set(sequence, phase, state.owner);
+        }
     }
 
     /// The items that a reaped worker had leased. The coordinator gives each back or fails it.
@@ -238,6 +240,12 @@ impl<A: Atomics> Queue<A> {
             .filter(|state| state.owner == rank)
             .map(|state| state.sequence)
             .collect()
+    }
+
+    /// The items that are leased, and to whom.
+    pub(crate) fn leased(&self) -> impl Iterator<Item = (u64, usize)> {
+        let leased = self.states().filter(|s| matches!(s.phase, Phase::Leased | Phase::Wants));
+        leased.map(|state| (state.sequence, state.owner))
     }
 
     /// A dead worker's lease returns to the queue; under the coordinator's lock.
@@ -306,8 +314,15 @@ impl<A: Atomics> Queue<A> {
         self.set(sequence, Phase::Free, 0);
     }
 
+    /// The states of all slots, but for those that speak of another slot's item: they were written
+    /// over.
     fn states(&self) -> impl Iterator<Item = State> {
-        self.slots.as_ref().iter().map(|slot| State::unpack(slot.0.state.load(Acquire)))
+        let slots = self.slots.as_ref();
+        let states = slots.iter().map(|slot| State::unpack(slot.0.state.load(Acquire)));
+        let of_place = |(place, state): &(usize, State)| {
+            state.sequence % self.slots.as_ref().len() as u64 == *place as u64
+        };
+        states.enumerate().filter(of_place).map(|(_, state)| state)
     }
 
     fn state(&self, sequence: u64) -> State {

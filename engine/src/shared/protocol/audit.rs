@@ -33,8 +33,8 @@ impl<A: Atomics> Board<'_, A> {
         let issue = self.epoch();
         let states: Vec<State> = self.posts.iter().map(Post::look).collect();
         let ranks = || states.iter().enumerate().filter(|(rank, _)| lives(*rank));
-        let sleeps = |rank: usize| self.posts[rank].asleep.load(Acquire) != 0;
-        let dreams = ranks().any(|(rank, state)| state.busy_with().is_some() && sleeps(rank));
+        let dreams =
+            ranks().any(|(rank, state)| state.busy_with().is_some() && self.is_asleep(rank));
         let at_work = ranks().any(|(_, state)| state.busy_with() == Some(issue));
         let tag = Claim::tag::<A>(issue);
         let is_left = |post: &Post<A>| {

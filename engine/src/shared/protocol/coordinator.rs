@@ -99,7 +99,11 @@ impl<A: Atomics> Board<'_, A> {
         if undo != VOID && !self.is_serial(undo, serial) {
             return Some(Damage::Undo);
         }
-        let blamed = Note(post.note.load(Acquire)).read(serial);
+        let note = Note(post.note.load(Acquire));
+        if !note.is_possible(self.oldest, serial) {
+            return Some(Damage::State);
+        }
+        let blamed = note.read(serial);
         let of_undo = Some(Blame::Chunk(post.undo_chunk.load(Relaxed) as usize));
         if undo == serial && blamed != of_undo {
             return Some(Damage::Undo);

@@ -19,4 +19,5 @@ pub(crate) use audit::Standstill;
 pub(crate) use coordinator::Culprit;
 pub use crash_point::CrashPoint;
 pub(crate) use words::{Board, Heart, Post};
+pub(super) use worker::Held;
 pub(crate) use worker::{Host, Outcome, Step, Surroundings, Turn};

@@ -127,6 +127,11 @@ impl<'a, A: Atomics> Board<'a, A> {
         A::fence_seq_cst();
     }
 
+    /// Whether worker `rank` says that it may be asleep.
+    pub(crate) fn is_asleep(&self, rank: usize) -> bool {
+        self.posts[rank].asleep.load(Acquire) != 0
+    }
+
     /// Whether anybody may be asleep. A dead sleeper counts until it is buried: too many wakes are
     /// harmless, one too few is a deadlock.
     pub(crate) fn anybody_asleep(&self) -> bool {
@@ -170,7 +175,7 @@ impl Count {
     /// What a chunk weighs in a count.
     #[inline]
     pub(super) fn weight(chunk: usize) -> u64 {
-        (Count::PECULIAR + chunk as u64) << Count::CHUNKS_BITS | 1
+        Count::PECULIAR.wrapping_add(chunk as u64) << Count::CHUNKS_BITS | 1
     }
 
     /// The weight of the chunks `0..chunks`.
@@ -263,6 +268,13 @@ impl Note {
             Blame::Fold => (3, 0),
         };
         Note(kind << 61 | chunk << Note::SERIAL_BITS | serial & Note::SERIAL_MASK)
+    }
+
+    /// Whether it can have been written by a worker, in a step from `oldest` to `current`.
+    pub(super) fn is_possible(self, oldest: u64, current: u64) -> bool {
+        let age = current.wrapping_sub(self.0) & Note::SERIAL_MASK;
+        let is_kind = (1..=3).contains(&(self.0 >> 61));
+        self.0 == Note::NOTHING.0 || is_kind && age <= current - oldest
     }
 
     /// What it says about the step with this serial.

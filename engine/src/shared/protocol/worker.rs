@@ -31,6 +31,15 @@ pub(crate) enum Outcome {
     Failed,
 }
 
+/// What a worker's private accumulator holds, as the worker itself knows it: its list of pending
+/// chunks, which the coordinator reads, may be written over.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(in crate::shared) struct Held {
+    pub(in crate::shared) chunks: usize,
+    /// What they weigh in the count.
+    pub(in crate::shared) weight: u64,
+}
+
 /// What became of a worker's turn at an issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -86,12 +95,13 @@ impl<A: Atomics> Board<'_, A> {
             return Ok(Turn::Late);
         }
         let mut step = None;
+        let mut held = Held::default();
         while let Some(chunk) = self.claim(host, rank, issue)? {
             let step = *step.get_or_insert_with(|| host.bind(issue));
             let settled = if host.mark(chunk).load(Acquire) == step.serial {
                 Count::weight(chunk)
             } else if step.cell {
-                self.accumulate(host, rank, step, chunk)?
+                self.accumulate(host, rank, step, chunk, &mut held)?
             } else {
                 self.settle(host, rank, step, chunk)?
             };
@@ -100,9 +110,9 @@ impl<A: Atomics> Board<'_, A> {
             }
         }
         if let Some(step) = step
-            && post.pending_len.load(Relaxed) > 0
+            && held.chunks > 0
         {
-            let settled = self.commit(host, rank, step.serial)?;
+            let settled = self.commit(host, rank, step.serial, &mut held)?;
             if self.count(host, settled)? {
                 return self.lead(host, rank, issue, step);
             }
@@ -150,9 +160,9 @@ impl<A: Atomics> Board<'_, A> {
         rank: usize,
         step: Step,
         chunk: usize,
+        held: &mut Held,
     ) -> Result<u64, H::Died> {
         let post = &self.posts[rank];
-        let held = post.pending_len.load(Relaxed) as usize;
         self.note(rank, Note::new(Blame::Chunk(chunk), step.serial));
         host.at(CrashPoint::Noted)?;
         let outcome = self.run_or_fail(host, step, chunk);
@@ -163,22 +173,21 @@ impl<A: Atomics> Board<'_, A> {
             self.note(rank, Note::NOTHING);
             host.at(CrashPoint::NoteCleared)?;
         }
-        let Some(pending) = post.pending.as_ref().get(held) else {
-            return Err(host.damaged(Damage::Pending));
-        };
-        pending.store(chunk as u64, Relaxed);
-        post.pending_len.store(held as u64 + 1, Release);
+        post.pending.as_ref()[held.chunks].store(chunk as u64, Relaxed);
+        held.chunks += 1;
+        held.weight = held.weight.wrapping_add(Count::weight(chunk));
+        post.pending_len.store(held.chunks as u64, Release);
         if outcome == Outcome::Failed {
             // The accumulator is tainted: throw it away; the step has failed as a whole.
             host.discard();
+            self.check_pending(rank, *held).map_err(|what| host.damaged(what))?;
             self.pending(rank).for_each(|c| host.mark(c).store(step.serial, Release));
-            let settled = self.pending_weight(rank);
             post.pending_len.store(0, Relaxed);
-            return Ok(settled);
+            return Ok(std::mem::take(held).weight);
         }
-        let full = held + 1 == post.pending.as_ref().len();
+        let full = held.chunks == post.pending.as_ref().len();
         if full || step.careful || host.commit_is_due() {
-            return self.commit(host, rank, step.serial);
+            return self.commit(host, rank, step.serial, held);
         }
         Ok(0)
     }
@@ -210,9 +219,11 @@ impl<A: Atomics> Board<'_, A> {
         self.note(rank, Note::NOTHING);
     }
 
-    /// What the pending chunks weigh in the count.
-    pub(in crate::shared) fn pending_weight(&self, rank: usize) -> u64 {
-        self.pending(rank).map(Count::weight).fold(0, u64::wrapping_add)
+    /// Whether the list of pending chunks is what this worker has written.
+    pub(in crate::shared) fn check_pending(&self, rank: usize, held: Held) -> Result<(), Damage> {
+        let weight = self.pending(rank).map(Count::weight).fold(0, u64::wrapping_add);
+        let listed = Held { chunks: self.pending(rank).count(), weight };
+        if listed == held { Ok(()) } else { Err(Damage::Pending) }
     }
 
     pub(in crate::shared) fn clear_pending(&self, rank: usize) {
