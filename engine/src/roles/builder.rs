@@ -4,6 +4,7 @@ use super::coordinator::{Core, Counters, Running, SPINS_SHARED};
 use super::engine::Engine;
 use super::handle::Handle;
 use super::launch::Launchpad;
+use super::recovery::Recoveries;
 use super::supervisor::Supervisor;
 use crate::compute::{Control, WORKERS_MAX};
 use crate::error::{Error, Result};
@@ -129,6 +130,7 @@ impl Builder {
             wishes_answered: AtomicU64::new(0),
             counters: Counters::default(),
             buried: Mutex::default(),
+            recoveries: Mutex::new(Recoveries::new(workers)),
             spins: if workers < machine.cpus.len() { spins } else { spins.min(SPINS_SHARED) },
             cpus,
         });

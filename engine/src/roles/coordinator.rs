@@ -1,6 +1,7 @@
 //! What the coordinator's threads share: the launching threads, and the supervisor.
 
 use super::open_queue::OpenQueue;
+use super::recovery::Recoveries;
 use crate::compute::{Areas, Control, Issued, Program, QUEUES};
 use crate::error::{DeathRecord, Error, Result};
 use crate::machine::futex;
@@ -31,6 +32,7 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// The latest deaths, for whoever wants to tell of each.
     pub(crate) buried: Mutex<VecDeque<Buried>>,
+    pub(super) recoveries: Mutex<Recoveries>,
     /// Turns that a waiting thread spins before it sleeps.
     pub(crate) spins: u32,
     /// The CPU of each worker, if they are pinned.

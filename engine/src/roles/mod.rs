@@ -10,6 +10,7 @@ mod launch;
 mod open_queue;
 #[cfg(feature = "cli")]
 mod raw;
+mod recovery;
 mod repair;
 mod supervisor;
 mod task_queue;

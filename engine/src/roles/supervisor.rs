@@ -17,9 +17,16 @@ use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-/// Starts of a worker that may fail, or end before the worker is ready, one after the other. Some
-/// patience, as whoever kills workers may hit starting ones as well.
-const FAILED_STARTS_MAX: u32 = 16;
+/// What starts of a worker that fail, or end before the worker is ready, may weigh together, one
+/// after the other. Whoever kills workers from outside hits starting ones as well, and more often than
+/// not where they start slowly: much patience with that, little with starts that end by themselves.
+const FAILED_STARTS_MAX: u32 = 1024;
+
+/// The weight of a start that SIGKILL ended.
+pub(super) const KILLED_START: u32 = 1;
+
+/// The weight of any other failed start.
+pub(super) const FAILED_START: u32 = 64;
 
 /// Deaths that no chunk can be blamed for, within one step: beyond these (and the attempts of all
 /// workers) something else is wrong, and going on would be endless.
@@ -50,7 +57,7 @@ pub(crate) struct Supervisor {
 #[derive(Debug, Default)]
 pub(crate) struct Post {
     child: Option<Child>,
-    /// Since a worker of this rank was last ready.
+    /// What the failed starts weigh since a worker of this rank was last ready.
     pub(super) failed_starts: u32,
 }
 
@@ -169,20 +176,22 @@ impl Supervisor {
         let child = self.posts[rank].child.as_mut()?;
         let mut death = process::reap(rank, child, &self.core.control().faults[rank])?;
         self.posts[rank].child = None;
-        self.handle.let_go(rank, &mut death.cause);
+        let at_ns = self.handle.let_go(rank, &mut death.cause);
+        self.core.note_time_of_death(rank, at_ns);
         Some(death)
     }
 
-    /// Starts a replacement; gives the rank up after too many failed starts.
+    /// Starts a replacement; gives the rank up when too many starts have failed.
     fn replace(&mut self, rank: usize) {
         let mut reason = String::from("workers end as soon as they start");
         while self.posts[rank].failed_starts < FAILED_STARTS_MAX {
-            self.posts[rank].failed_starts += 1;
             match self.start(rank) {
                 Ok(()) => return,
                 Err(error) => reason = error.to_string(),
             }
-            std::thread::sleep(Duration::from_millis(self.posts[rank].failed_starts.into()));
+            let failed_starts = &mut self.posts[rank].failed_starts;
+            *failed_starts += FAILED_START;
+            std::thread::sleep(Duration::from_millis((*failed_starts / FAILED_START).into()));
         }
         if self.nobody_is_left() {
             self.given_up = Some(reason);

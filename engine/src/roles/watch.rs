@@ -43,5 +43,6 @@ impl Engine {
             Disturbance::Stop => self.handle.signal(rank, Signal::SIGSTOP),
             Disturbance::Continue => self.handle.signal(rank, Signal::SIGCONT),
         }
+        .is_some()
     }
 }

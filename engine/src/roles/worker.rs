@@ -4,7 +4,7 @@ use crate::compute::{
     Control, Ending, Failure, Frame, Issued, Loaded, Named, Private, Serve, guarded,
     install_panic_hook,
 };
-use crate::machine::futex;
+use crate::machine::{clock, futex};
 use crate::memory::{Permit, Region};
 use crate::process::{Handover, entry, fault};
 use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
@@ -41,6 +41,7 @@ fn main(handover: Handover, region: &'static Region) {
         private: Private::default(),
         rested: false,
     };
+    control.ready_ns[handover.rank].store(clock::monotonic_ns(), Ordering::Relaxed);
     worker.live(board, handover.parent);
 }
 
