@@ -3,6 +3,7 @@
 mod arrays;
 mod builder;
 mod burial;
+mod chaos;
 mod coordinator;
 mod engine;
 mod handle;
@@ -19,6 +20,9 @@ mod watch;
 mod worker;
 
 pub use builder::{Builder, Pin, Wait};
+#[cfg(feature = "cli")]
+pub(crate) use chaos::{Action, Inflicted};
+pub use chaos::{Chaos, ChaosGuard, ChaosTally};
 #[cfg(feature = "cli")]
 pub(crate) use coordinator::{About, Buried};
 pub use coordinator::{Progress, Stats};

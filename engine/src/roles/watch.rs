@@ -1,6 +1,7 @@
 //! Looking at an engine from other threads while it works, and disturbing it.
 
 use super::engine::Engine;
+use super::handle::Handle;
 use crate::error::Cause;
 use nix::sys::signal::Signal;
 
@@ -14,6 +15,18 @@ pub enum Disturbance {
     Stop,
     /// It goes on after a stop (SIGCONT).
     Continue,
+}
+
+impl Handle {
+    /// Does this to the worker of a rank. Gives its process id; none if there is no such worker, or it
+    /// is about to end already.
+    pub(super) fn disturb(&self, rank: usize, disturbance: Disturbance) -> Option<i32> {
+        match disturbance {
+            Disturbance::Kill => self.end(rank, Cause::Disturbed),
+            Disturbance::Stop => self.signal(rank, Signal::SIGSTOP),
+            Disturbance::Continue => self.signal(rank, Signal::SIGCONT),
+        }
+    }
 }
 
 impl Engine {
@@ -38,11 +51,6 @@ impl Engine {
         if self.core.refuse_other_processes().is_err() {
             return false;
         }
-        match disturbance {
-            Disturbance::Kill => self.handle.end(rank, Cause::Disturbed),
-            Disturbance::Stop => self.handle.signal(rank, Signal::SIGSTOP),
-            Disturbance::Continue => self.handle.signal(rank, Signal::SIGCONT),
-        }
-        .is_some()
+        self.handle.disturb(rank, disturbance).is_some()
     }
 }
