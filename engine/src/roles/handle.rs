@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) stop: AtomicBool,
-    /// The supervisor waits without looking for wishes, as no task is out.
+    /// The supervisor waits without an end, as nothing is out that it has to look at.
     pub(crate) sleeps: AtomicBool,
     pub(crate) event: EventFd,
     /// By rank; none where no process is.
@@ -25,6 +25,7 @@ pub(crate) struct Handle {
 /// A worker process, and why it was ended, if somebody has.
 #[derive(Debug)]
 struct Held {
+    pid: i32,
     process: Pidfd,
     ended: Option<Cause>,
 }
@@ -44,9 +45,10 @@ impl Handle {
         let _ = self.event.write(1);
     }
 
-    /// A task has been put: from now on somebody may ask for room. The supervisor says that it sleeps,
-    /// then looks for tasks; this looks at that after the task is there.
-    pub(crate) fn wake_for_task(&self) {
+    /// A task has been put, or a plan with a deadline issued: from now on there is something to look at.
+    /// The supervisor says that it sleeps, then looks for work; this looks at that after the work is
+    /// there.
+    pub(crate) fn wake_for_work(&self) {
         fence(Ordering::SeqCst);
         if self.sleeps.load(Ordering::Relaxed) {
             self.wake();
@@ -76,6 +78,11 @@ impl Handle {
         })
     }
 
+    /// The process of each rank.
+    pub(super) fn pids(&self) -> Vec<Option<i32>> {
+        self.lock().iter().map(|held| held.as_ref().map(|held| held.pid)).collect()
+    }
+
     /// Starts the worker of a rank. Nobody who looks meanwhile finds a process that is not held.
     pub(super) fn start(
         &self,
@@ -84,7 +91,7 @@ impl Handle {
     ) -> Result<Child> {
         let mut held = self.lock();
         let child = spawn()?;
-        held[rank] = Some(Held { process: child.pidfd.clone(), ended: None });
+        held[rank] = Some(Held { pid: child.pid, process: child.pidfd.clone(), ended: None });
         Ok(child)
     }
 
@@ -109,8 +116,9 @@ mod tests {
 
     fn sleeper(handle: &Handle) -> Child {
         let child = Command::new("sleep").arg("1000").spawn().unwrap();
-        let process = Pidfd::open(child.id() as i32).unwrap();
-        handle.lock()[0] = Some(Held { process, ended: None });
+        let pid = child.id() as i32;
+        let process = Pidfd::open(pid).unwrap();
+        handle.lock()[0] = Some(Held { pid, process, ended: None });
         child
     }
 

@@ -4,10 +4,12 @@ mod arrays;
 mod builder;
 mod burial;
 mod coordinator;
+mod deadlines;
 mod engine;
 mod handle;
 mod launch;
 mod open_queue;
+mod pace;
 #[cfg(feature = "cli")]
 mod raw;
 mod repair;
@@ -24,4 +26,4 @@ pub use coordinator::{Progress, Stats};
 pub use engine::Engine;
 pub use task_queue::TaskQueue;
 pub use tasks::{TaskResults, Tasks, Unordered};
-pub use watch::Disturbance;
+pub use watch::{Activity, Disturbance, WorkerActivity};

@@ -26,7 +26,7 @@ const FAILED_STARTS_MAX: u32 = 16;
 const UNBLAMED_MAX: u64 = 1000;
 
 /// How long all workers of an engine may take to start.
-const START_MAX: Duration = Duration::from_secs(60);
+pub(super) const START_MAX: Duration = Duration::from_secs(60);
 
 /// A replacement that starts within this time takes part in what is left of the step before that is
 /// issued again: so whatever killed its predecessor is tried last.
@@ -42,6 +42,8 @@ pub(crate) struct Supervisor {
     pub(crate) posts: Vec<Post>,
     /// A death has happened and the step has not been issued again yet.
     pub(crate) recovering: Option<Instant>,
+    /// When it was last looked for workers that hang; none while nothing has a deadline.
+    pub(crate) looked: Option<Instant>,
     /// Why nothing can go on.
     pub(crate) given_up: Option<String>,
 }
@@ -65,6 +67,7 @@ impl Supervisor {
                 while self.given_up.is_none() && !self.handle.stop.load(Ordering::Acquire) {
                     self.watch(self.timeout());
                     self.core.answer_wishes();
+                    self.end_the_hung();
                     self.recover();
                 }
             });
@@ -138,9 +141,10 @@ impl Supervisor {
     fn timeout(&self) -> Option<Duration> {
         self.handle.sleeps.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let looks = self.tasks_are_out();
-        self.handle.sleeps.store(!looks, Ordering::Relaxed);
-        self.recovering.map(patience).or_else(|| looks.then_some(WISHES_WAIT))
+        let wishes = self.tasks_are_out().then_some(WISHES_WAIT);
+        let looks = [wishes, self.look_period()].into_iter().flatten().min();
+        self.handle.sleeps.store(looks.is_none(), Ordering::Relaxed);
+        self.recovering.map(patience).or(looks)
     }
 
     /// Whether some worker may ask for room.
@@ -170,6 +174,7 @@ impl Supervisor {
         let mut death = process::reap(rank, child, &self.core.control().faults[rank])?;
         self.posts[rank].child = None;
         self.handle.let_go(rank, &mut death.cause);
+        self.core.paces.forget(rank);
         Some(death)
     }
 

@@ -1,0 +1,96 @@
+//! How long each worker has been at the same thing, as far as somebody has looked.
+
+use super::coordinator::Core;
+use crate::shared::protocol::Pulse;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// By rank; none before the first look at a worker.
+#[derive(Debug)]
+pub(crate) struct Paces(Mutex<Vec<Option<Pace>>>);
+
+/// What a worker is at, and since when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    pub(super) look: Look,
+    /// When it was first seen so.
+    pub(super) since: Instant,
+    /// For how long of that it is held against the worker; none before the supervisor has seen it.
+    pub(super) still: Option<Duration>,
+}
+
+/// A worker, seen from outside; equal to an earlier look if it has not got on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(super) pulse: Pulse,
+    pub(super) task: Option<TaskLook>,
+}
+
+/// A task that a worker has leased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskLook {
+    pub(super) queue: usize,
+    pub(super) sequence: u64,
+    /// Its result waits for room, which is for the coordinator to give.
+    pub(super) waits: bool,
+}
+
+impl Paces {
+    pub(super) fn new(workers: usize) -> Paces {
+        Paces(Mutex::new(vec![None; workers]))
+    }
+
+    /// The worker of this rank is no more.
+    pub(super) fn forget(&self, rank: usize) {
+        self.lock()[rank] = None;
+    }
+
+    /// What this worker has been at until now is not held against it.
+    pub(super) fn excuse(&self, rank: usize) {
+        if let Some(pace) = &mut self.lock()[rank] {
+            pace.still = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<Pace>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    /// Looks at all workers. For the supervisor `passed` is what is held against those that have not
+    /// got on since its last look.
+    pub(super) fn look_at_workers(&self, passed: Option<Duration>) -> Vec<Pace> {
+        let board = self.control().board();
+        let tasks = self.leased_tasks();
+        let now = Instant::now();
+        let mut paces = self.paces.lock();
+        let look_again = |(rank, pace): (usize, &mut Option<Pace>)| {
+            let look = Look { pulse: board.pulse(rank), task: tasks[rank] };
+            let same = pace.filter(|pace| pace.look == look);
+            let mut next = same.unwrap_or(Pace { look, since: now, still: None });
+            if let Some(passed) = passed {
+                next.still = Some(next.still.map_or(Duration::ZERO, |still| still + passed));
+            }
+            *pace.insert(next)
+        };
+        paces.iter_mut().enumerate().map(look_again).collect()
+    }
+
+    /// By rank, the task that a worker has leased.
+    fn leased_tasks(&self) -> Vec<Option<TaskLook>> {
+        let mut tasks = vec![None; self.workers];
+        let control = self.control();
+        let open = control.open_queues.load(std::sync::atomic::Ordering::Acquire);
+        for (queue, words) in control.queues.iter().enumerate() {
+            if open >> queue & 1 == 1 {
+                for (rank, sequence, waits) in words.leased() {
+                    if let Some(task) = tasks.get_mut(rank) {
+                        *task = Some(TaskLook { queue, sequence, waits });
+                    }
+                }
+            }
+        }
+        tasks
+    }
+}
