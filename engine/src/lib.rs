@@ -59,6 +59,6 @@ pub use error::{
 pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{
-    Builder, Chaos, ChaosGuard, ChaosTally, Disturbance, Engine, Pin, Progress, Stats, TaskQueue,
-    TaskResults, Tasks, Unordered, Wait,
+    Activity, Builder, Chaos, ChaosGuard, ChaosTally, Disturbance, Engine, Pin, Progress, Stats,
+    TaskQueue, TaskResults, Tasks, Unordered, Wait, WorkerActivity,
 };

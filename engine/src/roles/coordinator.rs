@@ -1,9 +1,10 @@
 //! What the coordinator's threads share: the launching threads, and the supervisor.
 
 use super::open_queue::OpenQueue;
+use super::pace::Paces;
 use super::recovery::Recoveries;
 use crate::compute::{Areas, Control, Issued, Program, QUEUES};
-use crate::error::{DeathRecord, Error, Result};
+use crate::error::{ChunkPlace, DeathRecord, Error, Result};
 use crate::machine::futex;
 use crate::memory::{Memory, Region};
 use crate::shared::protocol::{Point, Surroundings};
@@ -26,6 +27,10 @@ pub(crate) struct Core {
     /// Attempts that a chunk or a task gets.
     pub(crate) attempts_max: u32,
     pub(crate) running: Mutex<Running>,
+    /// Of what is launched from now on; in nanoseconds, 0 for none.
+    pub(super) deadline_ns: AtomicU64,
+    /// How long each worker has been at the same thing.
+    pub(super) paces: Paces,
     pub(crate) queues: Mutex<[Option<OpenQueue>; QUEUES]>,
     /// The wishes for room that have been answered.
     pub(crate) wishes_answered: AtomicU64,
@@ -46,6 +51,7 @@ pub(crate) struct Running {
     pub(crate) first_serial: u64,
     pub(crate) program: Arc<Program>,
     pub(crate) names: Vec<&'static str>,
+    pub(crate) deadline: Option<Duration>,
     /// Deaths by step serial and chunk.
     pub(crate) deaths: HashMap<(u64, usize), Vec<DeathRecord>>,
     /// Deaths in folds and conditions, by step serial.
@@ -224,6 +230,13 @@ impl Core {
 }
 
 impl Running {
+    /// The indices of a chunk of a step of the plan.
+    pub(crate) fn place(&self, step: Option<usize>, chunk: usize) -> ChunkPlace {
+        let range = step.map(|step| self.program.steps[step].partition.range(chunk));
+        let range = range.unwrap_or(chunk..chunk + 1);
+        ChunkPlace { chunk, start: range.start, end: range.end }
+    }
+
     /// Areas of the plan, for burying the dead.
     pub(crate) fn areas(&self) -> Areas {
         self.program.areas

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) stop: AtomicBool,
-    /// The supervisor waits without looking for wishes, as no task is out.
+    /// The supervisor waits without an end, as nothing is out that it has to look at.
     pub(crate) sleeps: AtomicBool,
     pub(crate) event: EventFd,
     /// By rank; none where no process is.
@@ -54,9 +54,10 @@ impl Handle {
         let _ = self.event.write(1);
     }
 
-    /// A task has been put: from now on somebody may ask for room. The supervisor says that it sleeps,
-    /// then looks for tasks; this looks at that after the task is there.
-    pub(crate) fn wake_for_task(&self) {
+    /// A task has been put, or a plan with a deadline issued: from now on there is something to look at.
+    /// The supervisor says that it sleeps, then looks for work; this looks at that after the work is
+    /// there.
+    pub(crate) fn wake_for_work(&self) {
         fence(Ordering::SeqCst);
         if self.sleeps.load(Ordering::Relaxed) {
             self.wake();
@@ -79,6 +80,11 @@ impl Handle {
         let held = held.get(rank)?.as_ref()?;
         held.process.send(signal);
         Some(held.pid)
+    }
+
+    /// The process of each rank.
+    pub(super) fn pids(&self) -> Vec<Option<i32>> {
+        self.lock().iter().map(|held| held.as_ref().map(|held| held.pid)).collect()
     }
 
     /// Starts the worker of a rank. Nobody who looks meanwhile finds a process that is not held.

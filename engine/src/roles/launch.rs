@@ -1,11 +1,12 @@
 //! Launching a plan and waiting for its end.
 
 use super::coordinator::{Core, Publisher, Running};
+use super::handle::Handle;
 use crate::compute::{
     Areas, Ending, Failure, Frame, IMAGE_WORDS, Issued, Kind, Next, Plan, Program, State,
     slot_stride,
 };
-use crate::error::{ChunkPlace, Error, Panic, Poisoned, PoisonedChunk, Result};
+use crate::error::{Error, Panic, Poisoned, PoisonedChunk, Result};
 use crate::memory::{Block, Memory, Region, kept_bytes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,12 @@ pub(crate) struct Launchpad {
 
 impl Launchpad {
     /// Runs a plan to its end; gives the state with its scalars and roles.
-    pub(crate) fn run(&mut self, core: &Core, plan: &mut Plan<'_>) -> Result<State> {
+    pub(crate) fn run(
+        &mut self,
+        core: &Core,
+        handle: &Handle,
+        plan: &mut Plan<'_>,
+    ) -> Result<State> {
         core.refuse_other_processes()?;
         plan.program.areas = self.areas(core, &plan.program)?;
         let scratch = plan.program.scratch_bytes;
@@ -55,6 +61,7 @@ impl Launchpad {
                 remedy: "use fewer or smaller scalars, or several plans",
             });
         }
+        let deadline = core.deadline();
         let mut running = core.lock_running();
         if let Some(reason) = &running.no_workers {
             return Err(Error::NoWorkers { reason: reason.clone() });
@@ -64,6 +71,7 @@ impl Launchpad {
             first_serial: serial,
             program: Arc::clone(&program),
             names: plan.names.clone(),
+            deadline,
             ..Running::default()
         };
         drop(running);
@@ -71,6 +79,9 @@ impl Launchpad {
         Region::store_words(&control.image, &image);
         frame.write(control.frame(issue + 1));
         let Ok(()) = control.board().issue(&mut Publisher(control), chunks);
+        if deadline.is_some() {
+            handle.wake_for_work();
+        }
         let end = core.wait_until(|| end_of(core, plan_number));
         let frame = end?;
         plan.write_back(&frame.state.order);
@@ -185,11 +196,7 @@ impl Running {
             Some(crate::compute::Op::Step(step)) => (self.names[*step].into(), Some(*step)),
             _ => ("a condition of the plan".into(), None),
         };
-        let place = |chunk: usize| {
-            let range = step.map(|step| self.program.steps[step].partition.range(chunk));
-            let range = range.unwrap_or(chunk..chunk + 1);
-            ChunkPlace { chunk, start: range.start, end: range.end }
-        };
+        let place = |chunk| self.place(step, chunk);
         if ending == Ending::GivenUp {
             let (count, last) = self.unblamed.get(&serial).cloned().unwrap_or_default();
             return Error::GivenUp { kernel, deaths: count, last: last.map(Box::new) };

@@ -5,10 +5,12 @@ mod builder;
 mod burial;
 mod chaos;
 mod coordinator;
+mod deadlines;
 mod engine;
 mod handle;
 mod launch;
 mod open_queue;
+mod pace;
 #[cfg(feature = "cli")]
 mod raw;
 mod recovery;
@@ -29,4 +31,4 @@ pub use coordinator::{Progress, Stats};
 pub use engine::Engine;
 pub use task_queue::TaskQueue;
 pub use tasks::{TaskResults, Tasks, Unordered};
-pub use watch::Disturbance;
+pub use watch::{Activity, Disturbance, WorkerActivity};

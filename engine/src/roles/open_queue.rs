@@ -13,10 +13,14 @@ use crate::shared::protocol::Hardware;
 use crate::shared::queue::Queue;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Of one open queue, by the tasks' sequence numbers.
 #[derive(Debug, Default)]
 pub(crate) struct OpenQueue {
+    /// The function that its tasks run.
+    pub(super) name: &'static str,
+    pub(super) deadline: Option<Duration>,
     pub(crate) deaths: HashMap<u64, Vec<DeathRecord>>,
     /// Memory of results that their slots do not hold.
     pub(crate) rooms: HashMap<u64, Block>,

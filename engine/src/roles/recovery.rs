@@ -4,8 +4,8 @@
 use super::coordinator::Core;
 use super::engine::Engine;
 use std::collections::VecDeque;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Recoveries that are kept until somebody takes them.
@@ -32,6 +32,13 @@ impl Recoveries {
         ready_ns.store(0, Ordering::Relaxed);
     }
 
+    /// The worker of a rank is stopped on purpose. If it was not ready yet, it says nothing of how
+    /// long a start takes.
+    fn stopped(&mut self, rank: usize, ready_ns: &AtomicU64) {
+        self.look(rank, ready_ns);
+        self.empty_since_ns[rank] = None;
+    }
+
     /// Whether the replacement has been ready meanwhile.
     fn look(&mut self, rank: usize, ready_ns: &AtomicU64) {
         let ready_ns = ready_ns.load(Ordering::Relaxed);
@@ -46,15 +53,23 @@ impl Recoveries {
 
 impl Core {
     pub(super) fn note_time_of_death(&self, rank: usize, at_ns: u64) {
-        let mut recoveries = self.recoveries.lock().unwrap_or_else(PoisonError::into_inner);
-        recoveries.died(rank, at_ns, &self.control().ready_ns[rank]);
+        self.lock_recoveries().died(rank, at_ns, &self.control().ready_ns[rank]);
+    }
+
+    /// Chaos is about to stop the worker of a rank.
+    pub(super) fn note_stop(&self, rank: usize) {
+        self.lock_recoveries().stopped(rank, &self.control().ready_ns[rank]);
+    }
+
+    fn lock_recoveries(&self) -> MutexGuard<'_, Recoveries> {
+        self.recoveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Engine {
     /// How long it took from a worker's death until its replacement was ready to work, for each death
-    /// since the last call, the oldest first; at most the latest 16,384. A replacement that died
-    /// before it was ready is not among them; its own is.
+    /// since the last call, the oldest first; at most the latest 16,384. Deaths whose replacements
+    /// died, or were stopped by [`chaos`](Engine::chaos), before they were ready are left out.
     ///
     /// The death is the moment of the kill where [`disturb`](Engine::disturb),
     /// [`chaos`](Engine::chaos) or the engine itself ended the worker, else the moment at which the
@@ -74,7 +89,7 @@ impl Engine {
         if self.core.refuse_other_processes().is_err() {
             return vec![];
         }
-        let mut recoveries = self.core.recoveries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recoveries = self.core.lock_recoveries();
         let words = self.core.control().ready_ns.iter().enumerate();
         words.take(self.workers()).for_each(|(rank, ready_ns)| recoveries.look(rank, ready_ns));
         std::mem::take(&mut recoveries.latest).into_iter().rev().collect()
@@ -99,6 +114,11 @@ mod tests {
         recoveries.look(0, &ready_ns);
         recoveries.look(0, &ready_ns);
         assert_eq!(recoveries.latest, [40, 30].map(Duration::from_nanos));
+        recoveries.died(0, 400, &ready_ns);
+        recoveries.stopped(0, &ready_ns);
+        ready_ns.store(900, Ordering::Relaxed);
+        recoveries.look(0, &ready_ns);
+        assert_eq!(recoveries.latest.len(), 2, "it was stopped while it started");
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) const FAILED_START: u32 = 64;
 const UNBLAMED_MAX: u64 = 1000;
 
 /// How long all workers of an engine may take to start.
-const START_MAX: Duration = Duration::from_secs(60);
+pub(super) const START_MAX: Duration = Duration::from_secs(60);
 
 /// A replacement that starts within this time takes part in what is left of the step before that is
 /// issued again: so whatever killed its predecessor is tried last.
@@ -49,6 +49,8 @@ pub(crate) struct Supervisor {
     pub(crate) posts: Vec<Post>,
     /// A death has happened and the step has not been issued again yet.
     pub(crate) recovering: Option<Instant>,
+    /// When it was last looked for workers that hang; none while nothing has a deadline.
+    pub(crate) looked: Option<Instant>,
     /// Why nothing can go on.
     pub(crate) given_up: Option<String>,
 }
@@ -72,6 +74,7 @@ impl Supervisor {
                 while self.given_up.is_none() && !self.handle.stop.load(Ordering::Acquire) {
                     self.watch(self.timeout());
                     self.core.answer_wishes();
+                    self.end_the_hung();
                     self.recover();
                 }
             });
@@ -145,9 +148,10 @@ impl Supervisor {
     fn timeout(&self) -> Option<Duration> {
         self.handle.sleeps.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let looks = self.tasks_are_out();
-        self.handle.sleeps.store(!looks, Ordering::Relaxed);
-        self.recovering.map(patience).or_else(|| looks.then_some(WISHES_WAIT))
+        let wishes = self.tasks_are_out().then_some(WISHES_WAIT);
+        let looks = [wishes, self.look_period()].into_iter().flatten().min();
+        self.handle.sleeps.store(looks.is_none(), Ordering::Relaxed);
+        self.recovering.map(patience).or(looks)
     }
 
     /// Whether some worker may ask for room.
@@ -178,6 +182,7 @@ impl Supervisor {
         self.posts[rank].child = None;
         let at_ns = self.handle.let_go(rank, &mut death.cause);
         self.core.note_time_of_death(rank, at_ns);
+        self.core.paces.forget(rank);
         Some(death)
     }
 

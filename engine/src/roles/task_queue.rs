@@ -147,7 +147,7 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
         });
         let sequence = sequence.expect("has_free_slot was asked");
         self.waiting.insert(sequence, own);
-        self.engine.handle.wake_for_task();
+        self.engine.handle.wake_for_work();
         if core.control().board().anybody_asleep() {
             core.control().ring();
         }

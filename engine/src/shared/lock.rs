@@ -70,6 +70,14 @@ impl LockBytes {
         disowned
     }
 
+    /// The thread that owns the lock; for looking at, it moves.
+    pub(crate) fn owner(&self) -> Option<i32> {
+        // SAFETY: as in `disown`.
+        let word = unsafe { AtomicU32::from_ptr(self.mutex.get().cast()) };
+        let tid = (word.load(Ordering::Relaxed) & libc::FUTEX_TID_MASK) as i32;
+        (tid != 0).then_some(tid)
+    }
+
     fn raw(&self) -> *mut libc::pthread_mutex_t {
         self.mutex.get().cast()
     }

@@ -139,8 +139,8 @@ impl Drop for ChaosGuard {
 impl Engine {
     /// Kills, stops and slows workers at random times, from now until the guard is dropped, to try
     /// whether results stay the same. Deaths that it causes are held against no chunk and no task,
-    /// whatever the number of attempts; they are counted in [`stats`](Engine::stats). No worker is left
-    /// stopped.
+    /// whatever the number of attempts; they are counted in [`stats`](Engine::stats). Nor are stops held
+    /// against them by a deadline. No worker is left stopped.
     ///
     /// ```
     /// # fn main() -> gristmill::Result<()> {
@@ -177,12 +177,13 @@ impl Engine {
             let reason = format!("{kills} kills per second; it may be 0.001 to 1000");
             return Err(Error::Refused { kernel, reason });
         }
-        let workers = self.workers();
-        let agenda = Agenda::new(Schedule::new(chaos.seed, chaos.kills_per_second, workers));
-        let (tally, handle) = (Arc::default(), Arc::clone(&self.handle));
+        let schedule = Schedule::new(chaos.seed, chaos.kills_per_second, self.workers());
+        let agenda = Agenda::new(schedule);
+        let (core, handle) = (Arc::clone(&self.core), Arc::clone(&self.handle));
+        let tally = Arc::default();
         let (ended, is_ended) = mpsc::channel();
         let counted = Arc::clone(&tally);
-        let run = move || inflict::inflict(agenda, (&handle, workers), &counted, &is_ended, tell);
+        let run = move || inflict::inflict(agenda, (&core, &handle), &counted, &is_ended, tell);
         let thread = std::thread::Builder::new().name("gristmill chaos".into()).stack_size(STACK);
         let thread = thread.spawn(run).map_err(|e| Error::system("starting a thread", e))?;
         Ok(ChaosGuard { tally, ended: Some(ended), thread: Some(thread) })

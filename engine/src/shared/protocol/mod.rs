@@ -9,10 +9,12 @@ mod claim;
 mod coordinator;
 #[cfg(test)]
 mod model;
+mod pulse;
 mod words;
 mod worker;
 
 pub(crate) use atomics::{Atomics, Hardware, Line, QUEUE_SLOTS, Word64};
 pub(crate) use coordinator::Culprit;
-pub(crate) use words::{Board, Heart, Post};
+pub(crate) use pulse::Pulse;
+pub(crate) use words::{Blame, Board, Heart, Post};
 pub(crate) use worker::{Host, Outcome, Point, Step, Surroundings, Turn};
