@@ -166,7 +166,7 @@ impl Builder {
             wishes_answered: AtomicU64::new(0),
             counters: Counters::default(),
             buried: Mutex::default(),
-            recoveries: Mutex::new(Recoveries::new(workers)),
+            recoveries: Recoveries::new(workers),
             spins: if workers < machine.cpus.len() { spins } else { spins.min(SPINS_SHARED) },
             cpus,
         });

@@ -37,7 +37,8 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// The latest deaths, for whoever wants to tell of each.
     pub(crate) buried: Mutex<VecDeque<Buried>>,
-    pub(super) recoveries: Mutex<Recoveries>,
+    /// How long the places of dead workers were empty.
+    pub(super) recoveries: Recoveries,
     /// Turns that a waiting thread spins before it sleeps.
     pub(crate) spins: u32,
     /// The CPU of each worker, if they are pinned.

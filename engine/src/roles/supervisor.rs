@@ -181,7 +181,7 @@ impl Supervisor {
         let mut death = process::reap(rank, child, &self.core.control().faults[rank])?;
         self.posts[rank].child = None;
         let at_ns = self.handle.let_go(rank, &mut death.cause);
-        self.core.note_time_of_death(rank, at_ns);
+        self.core.recoveries.died(rank, at_ns, &self.core.control().ready_ns[rank]);
         self.core.paces.forget(rank);
         Some(death)
     }

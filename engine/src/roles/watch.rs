@@ -122,6 +122,31 @@ impl Engine {
         paces.enumerate().map(tell).collect()
     }
 
+    /// How long it took from a worker's death until its replacement was ready to work, for each death
+    /// since the last call, the oldest first; at most the latest 16,384. Deaths whose replacements
+    /// died, or were stopped by [`chaos`](Engine::chaos), before they were ready are left out.
+    ///
+    /// The death is the moment of the kill where [`disturb`](Engine::disturb),
+    /// [`chaos`](Engine::chaos) or the engine itself ended the worker, else the moment at which the
+    /// engine noticed it.
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// use gristmill::{Disturbance, Engine};
+    ///
+    /// let engine = Engine::builder().workers(1).build()?;
+    /// engine.disturb(0, Disturbance::Kill);
+    /// engine.sum(&engine.filled(1000, 1.0)?)?; // by the replacement, as there is nobody else
+    /// println!("it was there after {:?}", engine.take_recoveries()[0]);
+    /// # Ok(()) }
+    /// ```
+    pub fn take_recoveries(&self) -> Vec<Duration> {
+        if self.core.refuse_other_processes().is_err() {
+            return vec![];
+        }
+        self.core.recoveries.take(&self.core.control().ready_ns)
+    }
+
     /// Does something to the worker of a rank, to try what happens then; for another thread to
     /// call while the engine works. Results must stay the same. A death that comes of it is counted
     /// in [`stats`](Engine::stats) and held against no chunk and no task. A stopped worker goes on

@@ -46,7 +46,7 @@ pub(super) fn inflict(
             late = now - at;
         }
         if disturbance == Disturbance::Stop {
-            core.note_stop(rank);
+            core.recoveries.stopped(rank, &core.control().ready_ns[rank]);
         }
         // A stopped worker is held until it has been told to go on.
         core.paces.hold(rank, disturbance == Disturbance::Stop);
