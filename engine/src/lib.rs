@@ -62,8 +62,9 @@ pub use fault_place::{Fault, FaultAccess, FaultElement, FaultPlace};
 pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{
-    Builder, CrashReport, Disturbance, Engine, ParsePinError, Pin, Progress, Stats, TaskQueue,
-    TaskResults, Tasks, Unordered, Wait,
+    Activity, Builder, Chaos, ChaosGuard, ChaosTally, CrashReport, Disturbance, Engine,
+    ParsePinError, Pin, Progress, Stats, TaskQueue, TaskResults, Tasks, Unordered, Wait,
+    WorkerActivity,
 };
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;

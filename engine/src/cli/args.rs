@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::roles::Pin;
+use crate::roles::{Chaos, Pin};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 /// Workers at most.
@@ -26,6 +26,7 @@ Examples:
   gristmill run data/jobs/terrain.toml
   gristmill run my.toml --workers 4 --out /scratch/results
   gristmill run my.toml --json | python3 -m json.tool
+  gristmill run my.toml --chaos 7:20        under attack: some 20 workers are killed each second
 
 Results are the same to the last bit for any number of workers. Files of an earlier, finished \
 run that have the names of new ones are removed when the job begins to compute; a run that was cut \
@@ -98,7 +99,7 @@ pub(crate) enum Command {
 }
 
 /// `gristmill run`
-#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+#[derive(Debug, Clone, PartialEq, ClapArgs)]
 pub(crate) struct RunArgs {
     /// The job file
     #[arg(value_name = "JOB.toml")]
@@ -121,6 +122,10 @@ pub(crate) struct RunArgs {
     /// Slower, by some system calls per chunk
     #[arg(long)]
     pub(crate) fence: bool,
+    /// Kill, stop and slow workers at random times, to try whether results stay the same; deaths
+    /// that it causes count as no attempt [kills per second: 5, if not given]
+    #[arg(long, value_name = "SEED[:KILLS_PER_SECOND]", value_parser = super::chaos::parse)]
+    pub(crate) chaos: Option<Chaos>,
     /// Print the report (report.json) on standard output, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,6 +3,7 @@
 //! Each command is a file of its own; here they are told apart, and mistakes are shown.
 
 mod args;
+mod chaos;
 mod info;
 mod init;
 mod interrupts;

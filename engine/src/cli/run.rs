@@ -1,6 +1,7 @@
 //! `gristmill run` and `gristmill check`.
 
 use super::args::{CheckArgs, ExitStatus, RunArgs};
+use super::chaos;
 use super::interrupts::Interrupts;
 use super::{described, print, say, show_mistakes, width};
 use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry, counted};
@@ -102,9 +103,15 @@ fn run_in(
     signals.cancel_on_signal(&engine, progress.clone())?;
     let lines = progress.clone();
     crate::process::send_lines_to(move |line| lines.note(line));
+    let chaos = args.chaos.map(|chaos| {
+        chaos::Underway::begin(chaos, &engine, progress, args.quiet).map_err(|e| e.to_string())
+    });
+    let chaos = chaos.transpose()?;
     let ended = batch::run(job, registry, &engine, &folder, progress, &signals.interrupted);
     signals.end();
-    let Ended { report, failures, notes } = ended?;
+    let chaos = chaos.map(|chaos| chaos.end(progress));
+    let Ended { mut report, failures, notes } = ended?;
+    report.chaos = chaos;
     failures.iter().for_each(|failure| say(failure));
     let json = report.to_json().map_err(|e| e.to_string())?;
     let mut file = folder.create(&OutputPath::report()).map_err(|e| described(&e))?;

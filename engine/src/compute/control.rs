@@ -63,6 +63,8 @@ pub(crate) struct ControlBlock {
     pub(crate) failures: [FailurePage; WORKERS_MAX],
     /// What each worker noted of the fault that it died of.
     pub(crate) faults: [FaultWords; WORKERS_MAX],
+    /// When each worker was ready to work, by the monotonic clock in nanoseconds; 0 before.
+    pub(crate) ready_ns: [AtomicU64; WORKERS_MAX],
     after_faults: AtomicU64,
     posts: [Post<Hardware>; WORKERS_MAX],
     pub(crate) crash: CrashWords,

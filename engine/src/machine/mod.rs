@@ -15,6 +15,7 @@ mod topology;
 mod tree;
 mod workers;
 
+pub(crate) mod clock;
 pub(crate) mod futex;
 pub(crate) mod pin;
 

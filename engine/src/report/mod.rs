@@ -17,7 +17,7 @@ pub(crate) use hash::sha256;
 pub(crate) use picture::draw;
 pub(crate) use progress::{Progress, StepBar};
 pub(crate) use report::{
-    Attempt, Machine, OutputReport, Poisoned, Report, SCHEMA, Status, StepReport,
+    Attempt, ChaosReport, Machine, OutputReport, Poisoned, Report, SCHEMA, Status, StepReport,
 };
 pub(crate) use scalar::{Ordered, Scalar};
 pub(crate) use table::{Look, bytes, listing, scalars, steps};

@@ -30,6 +30,10 @@ pub(crate) struct Report {
     pub(crate) retries: u64,
     /// Workers that died in the whole run, also while they wrote files.
     pub(crate) deaths: u64,
+    /// What was done to workers on purpose. Such deaths and the retries that they brought are not
+    /// counted above; times are those of a disturbed run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) chaos: Option<ChaosReport>,
     /// Numbers by step, by array, by name. A step that works on no array has its own name for the
     /// array's.
     pub(crate) scalars: Ordered<Ordered<Ordered<Scalar>>>,
@@ -49,6 +53,21 @@ pub(crate) enum Status {
     Failed,
     /// Stopped by SIGINT or SIGTERM.
     Interrupted,
+}
+
+/// What `--chaos` did.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ChaosReport {
+    /// What it was drawn from.
+    pub(crate) seed: u64,
+    /// As many as were asked for.
+    pub(crate) kills_per_second: f64,
+    /// Workers killed.
+    pub(crate) kills: u64,
+    /// Workers stopped for a while.
+    pub(crate) stops: u64,
+    /// Workers slowed for a while.
+    pub(crate) slowed: u64,
 }
 
 /// The machine, as far as it explains the figures.
@@ -187,6 +206,13 @@ pub(crate) mod tests {
             }],
             retries: 1,
             deaths: 0,
+            chaos: Some(ChaosReport {
+                seed: 7,
+                kills_per_second: 5.0,
+                kills: 2,
+                stops: 1,
+                slowed: 0,
+            }),
             scalars: Ordered(vec![("summary".into(), slope_then_aspect)]),
             outputs: vec![OutputReport { path: "slope.npy".into(), sha256: "ab".into() }],
             poisoned: vec![],
@@ -210,6 +236,12 @@ pub(crate) mod tests {
             "bytes_per_s",
             "retries",
             "deaths",
+            "chaos",
+            "seed",
+            "kills_per_second",
+            "kills",
+            "stops",
+            "slowed",
             "scalars",
             "outputs",
             "path",
@@ -226,6 +258,8 @@ pub(crate) mod tests {
         assert!(json.find("\"slope\": {").unwrap() < json.find("\"aspect\": {").unwrap());
         assert!(json.contains("\"mean\": \"NaN\"") && !json.contains("null"), "{json}");
         assert_eq!(json, example().to_json().unwrap());
+        let calm = Report { chaos: None, ..example() };
+        assert!(!calm.to_json().unwrap().contains("chaos"));
     }
 
     #[test]

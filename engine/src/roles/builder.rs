@@ -5,7 +5,9 @@ use super::coordinator::{Core, Counters, Running, SPINS_SHARED};
 use super::engine::Engine;
 use super::handle::Handle;
 use super::launch::Launchpad;
+use super::pace::Paces;
 use super::placement::Pin;
+use super::recoveries::Recoveries;
 use super::supervisor::Supervisor;
 use crate::compute::{Control, Start, WORKERS_MAX};
 use crate::error::{Error, Result};
@@ -15,6 +17,7 @@ use crate::process;
 use crate::shared::crash::CrashPlan;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 /// How workers and the coordinator wait for each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,6 +50,7 @@ pub struct Builder {
     workers: Option<usize>,
     capacity: Option<u64>,
     attempts: Option<u32>,
+    deadline: Option<Duration>,
     pin: Pin,
     wait: Wait,
     crashes: Option<CrashPlan>,
@@ -71,6 +75,37 @@ impl Builder {
     /// How often a chunk or task may kill its worker before it is set aside; 3 by default.
     pub fn attempts(mut self, attempts: u32) -> Builder {
         self.attempts = Some(attempts);
+        self
+    }
+
+    /// How long one attempt at a chunk or task may take, and each fold, condition and merge; by
+    /// default as long as it likes. It is measured from outside, in steps of a sixteenth (at least
+    /// 1 ms, at most 1 s), and an attempt is ended after that time, never before. Then it counts as
+    /// any other death: the chunk is tried again, and set aside after its last attempt. Time in which
+    /// the whole program was stopped does not count. A worker that is stopped by SIGSTOP gets
+    /// nowhere either, and is ended likewise.
+    ///
+    /// ```
+    /// use gristmill::{Engine, Error};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> gristmill::Result<()> {
+    /// let deadline = Duration::from_millis(50);
+    /// let engine = Engine::builder().workers(2).attempts(2).deadline(deadline).build()?;
+    /// let x = engine.from_fn(1000, |i| i as f64)?;
+    /// let mut y = engine.zeros(1000)?;
+    /// let run = engine.map(&x, &mut y, |v: f64| {
+    ///     while std::hint::black_box(v) == 123.0 {}
+    ///     2.0 * v
+    /// });
+    /// let Err(Error::Poisoned(poisoned)) = run else { panic!("{run:?}") };
+    /// let place = poisoned.chunks[0].place;
+    /// assert!(poisoned.chunks.len() == 1 && (place.start..place.end).contains(&123));
+    /// assert_eq!(y[124.max(place.end)], 2.0 * 124.max(place.end) as f64); // all others are done
+    /// # Ok(()) }
+    /// ```
+    pub fn deadline(mut self, deadline: Duration) -> Builder {
+        self.deadline = Some(deadline);
         self
     }
 
@@ -183,13 +218,17 @@ impl Builder {
             forks: process::forks::count(),
             attempts_max: self.attempts.unwrap_or(3),
             running: Mutex::new(Running::default()),
+            deadline_ns: AtomicU64::default(),
+            paces: Paces::new(workers),
             queues: Mutex::default(),
             wishes_answered: AtomicU64::new(0),
             counters: Counters::default(),
             buried: Mutex::default(),
+            recoveries: Recoveries::new(workers),
             spins: if workers < machine.cpus.len() { spins } else { spins.min(SPINS_SHARED) },
             cpus,
         });
+        core.set_deadline(self.deadline);
         let handle = Arc::new(Handle::new(workers)?);
         let supervisor = Supervisor {
             core: Arc::clone(&core),
@@ -197,6 +236,7 @@ impl Builder {
             nonce,
             posts: vec![],
             recovering: None,
+            looked: None,
             given_up: None,
             auditor: Auditor::default(),
         };
@@ -228,6 +268,14 @@ impl Builder {
                 asked: workers as u64,
                 limit: WORKERS_MAX as u64,
                 remedy: "ask for at least 1, or leave it out for one per CPU",
+            });
+        }
+        if self.deadline.is_some_and(|deadline| deadline.is_zero()) {
+            return Err(Error::Limit {
+                what: "the deadline in nanoseconds",
+                asked: 0,
+                limit: u64::MAX,
+                remedy: "give chunks some time, or leave it out",
             });
         }
         if self.attempts == Some(0) {

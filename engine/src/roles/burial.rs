@@ -1,8 +1,8 @@
 //! Burying a reaped worker: its words are set right, and what it was about gets the blame.
 
 use super::coordinator::{About, Buried, Running};
-use super::supervisor::Supervisor;
-use crate::error::DeathRecord;
+use super::supervisor::{FAILED_START, KILLED_START, Supervisor};
+use crate::error::{Cause, DeathRecord};
 use crate::memory::Permit;
 use crate::shared::damage::Damage;
 use crate::shared::protocol::{CrashPoint, Culprit};
@@ -12,9 +12,13 @@ impl Supervisor {
     /// Sets right what a reaped worker left, and blames what it was about.
     pub(super) fn bury(&mut self, rank: usize, death: &DeathRecord) {
         let control = self.core.control();
-        if control.board().is_announced(rank) || !death.cause.is_an_attempt() {
-            self.posts[rank].failed_starts = 0;
-        }
+        let failed_starts = &mut self.posts[rank].failed_starts;
+        *failed_starts = match &death.cause {
+            _ if control.board().is_announced(rank) => 0,
+            cause if !cause.is_an_attempt() => 0,
+            Cause::Signal { number: libc::SIGKILL, .. } => *failed_starts + KILLED_START,
+            _ => *failed_starts + FAILED_START,
+        };
         control.lock.disown(death.pid);
         let (_, Some(frame)) = control.current() else {
             return self.damaged(Some(Damage::Frame));

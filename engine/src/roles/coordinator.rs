@@ -1,8 +1,10 @@
 //! What the coordinator's threads share: the launching threads, and the supervisor.
 
 use super::open_queue::OpenQueue;
+use super::pace::Paces;
+use super::recoveries::Recoveries;
 use crate::compute::{AccessSpec, Areas, Control, Issued, Program, QUEUES, Start};
-use crate::error::{DeathRecord, Error, Result};
+use crate::error::{ChunkPlace, DeathRecord, Error, Result};
 use crate::machine::futex;
 use crate::memory::{Memory, Region};
 use crate::shared::damage::Damage;
@@ -29,6 +31,10 @@ pub(crate) struct Core {
     /// Attempts that a chunk or a task gets.
     pub(crate) attempts_max: u32,
     pub(crate) running: Mutex<Running>,
+    /// Of what is launched from now on; in nanoseconds, 0 for none.
+    pub(super) deadline_ns: AtomicU64,
+    /// How long each worker has been at the same thing.
+    pub(super) paces: Paces,
     pub(crate) queues: Mutex<[Option<OpenQueue>; QUEUES]>,
     /// The wishes for room that have been answered.
     pub(crate) wishes_answered: AtomicU64,
@@ -37,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) found_damaged: AtomicU64,
     /// The latest deaths, for whoever wants to tell of each.
     pub(crate) buried: Mutex<VecDeque<Buried>>,
+    /// How long the places of dead workers were empty.
+    pub(super) recoveries: Recoveries,
     /// Turns that a waiting thread spins before it sleeps.
     pub(crate) spins: u32,
     /// The CPU of each worker, if they are pinned.
@@ -51,6 +59,7 @@ pub(crate) struct Running {
     pub(crate) program: Arc<Program>,
     pub(crate) names: Vec<&'static str>,
     pub(crate) accesses: Vec<&'static [AccessSpec]>,
+    pub(crate) deadline: Option<Duration>,
     /// Deaths by step serial and chunk.
     pub(crate) deaths: HashMap<(u64, usize), Vec<DeathRecord>>,
     /// Deaths in folds and conditions, by step serial.
@@ -255,6 +264,13 @@ impl Running {
                 Error::Damaged { kernel, what: what.to_string() }
             }
         })
+    }
+
+    /// The indices of a chunk of a step of the plan.
+    pub(crate) fn place(&self, step: Option<usize>, chunk: usize) -> ChunkPlace {
+        let range = step.map(|step| self.program.steps[step].partition.range(chunk));
+        let range = range.unwrap_or(chunk..chunk + 1);
+        ChunkPlace { chunk, start: range.start, end: range.end }
     }
 
     /// Areas of the plan, for burying the dead.

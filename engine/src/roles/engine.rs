@@ -169,7 +169,7 @@ impl Engine {
             });
         }
         let mut launchpad = self.launchpad.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = launchpad.run(&self.core, plan)?;
+        let state = launchpad.run(&self.core, &self.handle, plan)?;
         drop(launchpad);
         let value = result.read(&|scalar| plan.scalar(&state, scalar));
         value.ok_or_else(|| Error::Refused {

@@ -5,6 +5,7 @@
 //! death's cause if that process did die of SIGKILL: one that crashed meanwhile died of its crash.
 
 use crate::error::{Cause, Error, Result};
+use crate::machine::clock;
 use crate::process::{Child, Pidfd};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::Signal;
@@ -15,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) stop: AtomicBool,
-    /// The supervisor waits without looking for wishes, as no task is out.
+    /// The supervisor waits without an end, as nothing is out that it has to look at.
     pub(crate) sleeps: AtomicBool,
     pub(crate) event: EventFd,
     /// By rank; none where no process is.
@@ -25,8 +26,17 @@ pub(crate) struct Handle {
 /// A worker process, and why it was ended, if somebody has.
 #[derive(Debug)]
 struct Held {
+    pid: i32,
     process: Pidfd,
-    ended: Option<Cause>,
+    ended: Option<End>,
+}
+
+/// Why and when a worker was ended.
+#[derive(Debug)]
+struct End {
+    cause: Cause,
+    /// Just before the kill, by the monotonic clock.
+    at_ns: u64,
 }
 
 impl Handle {
@@ -44,36 +54,37 @@ impl Handle {
         let _ = self.event.write(1);
     }
 
-    /// A task has been put: from now on somebody may ask for room. The supervisor says that it sleeps,
-    /// then looks for tasks; this looks at that after the task is there.
-    pub(crate) fn wake_for_task(&self) {
+    /// A task has been put, or a plan with a deadline issued: from now on there is something to look at.
+    /// The supervisor says that it sleeps, then looks for work; this looks at that after the work is
+    /// there.
+    pub(crate) fn wake_for_work(&self) {
         fence(Ordering::SeqCst);
         if self.sleeps.load(Ordering::Relaxed) {
             self.wake();
         }
     }
 
-    /// Ends the worker of a rank, with what shall be the cause of its death; false if there is none,
-    /// or somebody else has ended it already.
-    pub(crate) fn end(&self, rank: usize, cause: Cause) -> bool {
+    /// Ends the worker of a rank, with what shall be the cause of its death. Gives its process id;
+    /// none if there is none, or somebody else has ended it already.
+    pub(crate) fn end(&self, rank: usize, cause: Cause) -> Option<i32> {
         let mut held = self.lock();
-        let Some(held) = held.get_mut(rank).and_then(Option::as_mut) else { return false };
-        if held.ended.is_some() {
-            return false;
-        }
-        held.ended = Some(cause);
+        let held = held.get_mut(rank)?.as_mut().filter(|held| held.ended.is_none())?;
+        held.ended = Some(End { cause, at_ns: clock::monotonic_ns() });
         held.process.send(Signal::SIGKILL);
-        true
+        Some(held.pid)
     }
 
-    /// Sends a signal to the worker of a rank; false if there is none.
-    pub(crate) fn signal(&self, rank: usize, signal: Signal) -> bool {
+    /// Sends a signal to the worker of a rank. Gives its process id, if there is one.
+    pub(crate) fn signal(&self, rank: usize, signal: Signal) -> Option<i32> {
         let held = self.lock();
-        let held = held.get(rank).and_then(Option::as_ref);
-        held.is_some_and(|held| {
-            held.process.send(signal);
-            true
-        })
+        let held = held.get(rank)?.as_ref()?;
+        held.process.send(signal);
+        Some(held.pid)
+    }
+
+    /// The process of each rank.
+    pub(super) fn pids(&self) -> Vec<Option<i32>> {
+        self.lock().iter().map(|held| held.as_ref().map(|held| held.pid)).collect()
     }
 
     /// Starts the worker of a rank. Nobody who looks meanwhile finds a process that is not held.
@@ -84,16 +95,20 @@ impl Handle {
     ) -> Result<Child> {
         let mut held = self.lock();
         let child = spawn()?;
-        held[rank] = Some(Held { process: child.pidfd.clone(), ended: None });
+        held[rank] = Some(Held { pid: child.pid, process: child.pidfd.clone(), ended: None });
         Ok(child)
     }
 
     /// The worker of a rank has been reaped. `cause` is how it ended, and becomes why if it was ended
-    /// by [`end`](Handle::end).
-    pub(super) fn let_go(&self, rank: usize, cause: &mut Cause) {
+    /// by [`end`](Handle::end). Gives the time of its end by the monotonic clock, as far as is known.
+    pub(super) fn let_go(&self, rank: usize, cause: &mut Cause) -> u64 {
         let ended = self.lock()[rank].take().and_then(|held| held.ended);
-        if let (Cause::Signal { number: libc::SIGKILL, .. }, Some(reason)) = (&*cause, ended) {
-            *cause = reason;
+        match (&*cause, ended) {
+            (Cause::Signal { number: libc::SIGKILL, .. }, Some(end)) => {
+                *cause = end.cause;
+                end.at_ns
+            }
+            _ => clock::monotonic_ns(),
         }
     }
 
@@ -109,8 +124,9 @@ mod tests {
 
     fn sleeper(handle: &Handle) -> Child {
         let child = Command::new("sleep").arg("1000").spawn().unwrap();
-        let process = Pidfd::open(child.id() as i32).unwrap();
-        handle.lock()[0] = Some(Held { process, ended: None });
+        let pid = child.id() as i32;
+        let process = Pidfd::open(pid).unwrap();
+        handle.lock()[0] = Some(Held { pid, process, ended: None });
         child
     }
 
@@ -127,10 +143,10 @@ mod tests {
         for (is_ended, cause, why) in deaths {
             let mut child = sleeper(&handle);
             if is_ended {
-                assert!(handle.end(0, Cause::Disturbed));
-                assert!(!handle.end(0, Cause::Unknown), "the first reason counts");
+                assert_eq!(handle.end(0, Cause::Disturbed), Some(child.id() as i32));
+                assert_eq!(handle.end(0, Cause::Unknown), None, "the first reason counts");
             } else {
-                assert!(handle.signal(0, Signal::SIGKILL));
+                assert_eq!(handle.signal(0, Signal::SIGKILL), Some(child.id() as i32));
             }
             let status = child.wait().unwrap();
             assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
@@ -138,7 +154,7 @@ mod tests {
             handle.let_go(0, &mut cause);
             assert_eq!(cause, why);
         }
-        assert!(!handle.end(0, Cause::Disturbed), "nobody is there");
-        assert!(!handle.signal(9, Signal::SIGKILL), "there is no such rank");
+        assert_eq!(handle.end(0, Cause::Disturbed), None, "nobody is there");
+        assert_eq!(handle.signal(9, Signal::SIGKILL), None, "there is no such rank");
     }
 }

@@ -1,11 +1,12 @@
 //! Launching a plan and waiting for its end.
 
 use super::coordinator::{Core, Publisher, Running};
+use super::handle::Handle;
 use crate::compute::{
     Areas, Ending, Failure, Frame, IMAGE_WORDS, Issued, Kind, Next, Plan, Program, State,
     slot_stride,
 };
-use crate::error::{ChunkPlace, Error, Panic, Poisoned, PoisonedChunk, Result};
+use crate::error::{Error, Panic, Poisoned, PoisonedChunk, Result};
 use crate::memory::{Block, Memory, Region, kept_bytes};
 use crate::shared::damage::{Damage, seal};
 use std::sync::Arc;
@@ -28,7 +29,12 @@ pub(crate) struct Launchpad {
 
 impl Launchpad {
     /// Runs a plan to its end; gives the state with its scalars and roles.
-    pub(crate) fn run(&mut self, core: &Core, plan: &mut Plan<'_>) -> Result<State> {
+    pub(crate) fn run(
+        &mut self,
+        core: &Core,
+        handle: &Handle,
+        plan: &mut Plan<'_>,
+    ) -> Result<State> {
         core.refuse_other_processes()?;
         plan.program.areas = self.areas(core, &plan.program)?;
         let scratch = plan.program.scratch_bytes;
@@ -69,6 +75,7 @@ impl Launchpad {
                 remedy: "use fewer or smaller scalars, or several plans",
             });
         }
+        let deadline = core.deadline();
         let mut running = core.lock_running();
         if let Some(error) = running.ended() {
             return Err(error);
@@ -79,6 +86,7 @@ impl Launchpad {
             program: Arc::clone(&program),
             names: plan.names.clone(),
             accesses: plan.accesses.clone(),
+            deadline,
             ..Running::default()
         };
         drop(running);
@@ -86,6 +94,9 @@ impl Launchpad {
         Region::store_words(&control.image, &image);
         frame.write(control.frame(issue + 1), issue + 1);
         let Ok(()) = control.board().issue(&mut Publisher(control), chunks);
+        if deadline.is_some() {
+            handle.wake_for_work();
+        }
         let frame = core.wait_until(|| end_of(core, number))?;
         self.ended = number;
         if let Some(what) = control.damage() {
@@ -202,11 +213,7 @@ impl Running {
             Some(crate::compute::Op::Step(step)) => (self.names[*step].into(), Some(*step)),
             _ => ("a condition of the plan".into(), None),
         };
-        let place = |chunk: usize| {
-            let range = step.map(|step| self.program.steps[step].partition.range(chunk));
-            let range = range.unwrap_or(chunk..chunk + 1);
-            ChunkPlace { chunk, start: range.start, end: range.end }
-        };
+        let place = |chunk| self.place(step, chunk);
         if ending == Ending::GivenUp {
             let (count, last) = self.unblamed.get(&serial).cloned().unwrap_or_default();
             return Error::GivenUp { kernel, deaths: count, last: last.map(Box::new) };

@@ -4,16 +4,20 @@ mod arrays;
 mod audit;
 mod builder;
 mod burial;
+mod chaos;
 mod coordinator;
 mod crashes;
+mod deadlines;
 mod engine;
 mod fault_place;
 mod handle;
 mod launch;
 mod open_queue;
+mod pace;
 mod placement;
 #[cfg(feature = "cli")]
 mod raw;
+mod recoveries;
 mod recovery;
 mod repair;
 mod supervisor;
@@ -26,6 +30,9 @@ mod worker;
 
 pub use builder::{Builder, Wait};
 #[cfg(feature = "cli")]
+pub(crate) use chaos::{Action, Inflicted};
+pub use chaos::{Chaos, ChaosGuard, ChaosTally};
+#[cfg(feature = "cli")]
 pub(crate) use coordinator::{About, Buried};
 pub use coordinator::{Progress, Stats};
 pub use crashes::CrashReport;
@@ -33,4 +40,4 @@ pub use engine::Engine;
 pub use placement::{ParsePinError, Pin};
 pub use task_queue::TaskQueue;
 pub use tasks::{TaskResults, Tasks, Unordered};
-pub use watch::Disturbance;
+pub use watch::{Activity, Disturbance, WorkerActivity};

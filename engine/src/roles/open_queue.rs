@@ -14,12 +14,16 @@ use crate::shared::protocol::Hardware;
 use crate::shared::queue::Queue;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Of one open queue, by the tasks' sequence numbers.
 #[derive(Debug, Default)]
 pub(crate) struct OpenQueue {
     /// The table of the task function.
     table: u64,
+    /// The function that its tasks run.
+    pub(super) name: &'static str,
+    pub(super) deadline: Option<Duration>,
     pub(crate) deaths: HashMap<u64, Vec<DeathRecord>>,
     /// Memory of results that their slots do not hold.
     pub(crate) rooms: HashMap<u64, Block>,
@@ -30,9 +34,9 @@ pub(crate) struct OpenQueue {
 }
 
 impl OpenQueue {
-    /// A new queue of tasks that run the function of this table.
-    pub(crate) fn of(table: u64) -> OpenQueue {
-        OpenQueue { table, ..OpenQueue::default() }
+    /// A new queue of tasks that run the function of this table and name.
+    pub(crate) fn of(table: u64, name: &'static str, deadline: Option<Duration>) -> OpenQueue {
+        OpenQueue { table, name, deadline, ..OpenQueue::default() }
     }
 }
 
@@ -59,8 +63,8 @@ impl Core {
         let queues = self.lock_queues();
         let open = queues.iter().enumerate().filter(|(_, open)| open.is_some());
         let words = open.map(|(at, _)| (at, &self.control().block.queues[at]));
-        let leases =
-            words.flat_map(|(at, words)| words.leased().map(move |(task, rank)| (at, task, rank)));
+        let leases = words
+            .flat_map(|(at, words)| words.leased().map(move |(rank, task, _)| (at, task, rank)));
         leases.collect()
     }
 

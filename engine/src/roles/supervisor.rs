@@ -21,16 +21,23 @@ use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-/// Starts of a worker that may fail, or end before the worker is ready, one after the other. Some
-/// patience, as whoever kills workers may hit starting ones as well.
-const FAILED_STARTS_MAX: u32 = 16;
+/// What starts of a worker that fail, or end before the worker is ready, may weigh together, one
+/// after the other. Whoever kills workers from outside hits starting ones as well, and more often than
+/// not where they start slowly: much patience with that, little with starts that end by themselves.
+const FAILED_STARTS_MAX: u32 = 1024;
+
+/// The weight of a start that SIGKILL ended.
+pub(super) const KILLED_START: u32 = 1;
+
+/// The weight of any other failed start.
+pub(super) const FAILED_START: u32 = 64;
 
 /// Deaths that no chunk can be blamed for, within one step: beyond these (and the attempts of all
 /// workers) something else is wrong, and going on would be endless.
 const UNBLAMED_MAX: u64 = 1000;
 
 /// How long all workers of an engine may take to start.
-const START_MAX: Duration = Duration::from_secs(60);
+pub(super) const START_MAX: Duration = Duration::from_secs(60);
 
 /// A replacement that starts within this time takes part in what is left of the step before that is
 /// issued again: so whatever killed its predecessor is tried last.
@@ -46,6 +53,8 @@ pub(crate) struct Supervisor {
     pub(crate) posts: Vec<Post>,
     /// A death has happened and the step has not been issued again yet.
     pub(crate) recovering: Option<Instant>,
+    /// When it was last looked for workers that hang; none while nothing has a deadline.
+    pub(crate) looked: Option<Instant>,
     /// Why nothing can go on.
     pub(crate) given_up: Option<End>,
     pub(crate) auditor: Auditor,
@@ -55,7 +64,7 @@ pub(crate) struct Supervisor {
 #[derive(Debug, Default)]
 pub(crate) struct Post {
     child: Option<Child>,
-    /// Since a worker of this rank was last ready.
+    /// What the failed starts weigh since a worker of this rank was last ready.
     pub(super) failed_starts: u32,
 }
 
@@ -70,6 +79,7 @@ impl Supervisor {
                 while self.given_up.is_none() && !self.handle.stop.load(Ordering::Acquire) {
                     self.watch(self.timeout());
                     self.core.answer_wishes();
+                    self.end_the_hung();
                     self.recover();
                     self.audit();
                 }
@@ -145,10 +155,10 @@ impl Supervisor {
     fn timeout(&self) -> Option<Duration> {
         self.handle.sleeps.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let looks = self.tasks_are_out();
-        self.handle.sleeps.store(!looks, Ordering::Relaxed);
-        let wait = self.recovering.map(patience).or_else(|| looks.then_some(WISHES_WAIT));
-        Some(wait.unwrap_or(AUDIT_EVERY))
+        let wishes = self.tasks_are_out().then_some(WISHES_WAIT);
+        let looks = [wishes, self.look_period()].into_iter().flatten().min();
+        self.handle.sleeps.store(looks.is_none(), Ordering::Relaxed);
+        Some(self.recovering.map(patience).or(looks).unwrap_or(AUDIT_EVERY))
     }
 
     /// Whether some worker may ask for room.
@@ -181,20 +191,23 @@ impl Supervisor {
         let mut death = process::reap(rank, child, faults)?;
         self.damaged(faults.damage());
         self.posts[rank].child = None;
-        self.handle.let_go(rank, &mut death.cause);
+        let at_ns = self.handle.let_go(rank, &mut death.cause);
+        self.core.recoveries.died(rank, at_ns, &self.core.control().ready_ns[rank]);
+        self.core.paces.forget(rank);
         Some(death)
     }
 
-    /// Starts a replacement; gives the rank up after too many failed starts.
+    /// Starts a replacement; gives the rank up when too many starts have failed.
     fn replace(&mut self, rank: usize) {
         let mut reason = String::from("workers end as soon as they start");
         while self.posts[rank].failed_starts < FAILED_STARTS_MAX {
-            self.posts[rank].failed_starts += 1;
             match self.start(rank) {
                 Ok(()) => return self.at(CrashPoint::Replaced),
                 Err(error) => reason = error.to_string(),
             }
-            std::thread::sleep(Duration::from_millis(self.posts[rank].failed_starts.into()));
+            let failed_starts = &mut self.posts[rank].failed_starts;
+            *failed_starts += FAILED_START;
+            std::thread::sleep(Duration::from_millis((*failed_starts / FAILED_START).into()));
         }
         if self.nobody_is_left() {
             self.given_up = Some(End::NoWorkers(reason));

@@ -9,17 +9,19 @@ use crate::shared::queue::SLOTS;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Where irregular work begins: [`Engine::tasks`].
 #[derive(Debug)]
 pub struct Tasks<'e> {
     engine: &'e Engine,
     bound: usize,
+    deadline: Option<Duration>,
 }
 
 impl<'e> Tasks<'e> {
     pub(super) fn new(engine: &'e Engine) -> Tasks<'e> {
-        Tasks { engine, bound: SLOTS }
+        Tasks { engine, bound: SLOTS, deadline: engine.deadline() }
     }
 
     /// At most this many tasks wait, run, or hold an untaken result in the queue at once: 1 to 256,
@@ -27,6 +29,13 @@ impl<'e> Tasks<'e> {
     /// memory until it is taken.
     pub fn bound(mut self, tasks: usize) -> Tasks<'e> {
         self.bound = tasks.clamp(1, SLOTS);
+        self
+    }
+
+    /// How long one attempt at a task may take; by default what
+    /// [`Builder::deadline`](crate::Builder::deadline) says of chunks.
+    pub fn deadline(mut self, deadline: Option<Duration>) -> Tasks<'e> {
+        self.deadline = deadline;
         self
     }
 
@@ -118,7 +127,7 @@ impl<'e> Tasks<'e> {
             limit: QUEUES as u64,
             remedy: "finish or drop one first",
         })?;
-        open[index] = Some(OpenQueue::of(offset));
+        open[index] = Some(OpenQueue::of(offset, table.name(), self.deadline));
         let control = core.control();
         control.queues[index].reset();
         control.queue_tables[index].store(offset, Ordering::Release);

@@ -1,8 +1,62 @@
 //! Looking at an engine from other threads while it works, and disturbing it.
 
+use super::coordinator::Core;
 use super::engine::Engine;
-use crate::error::Cause;
+use super::handle::Handle;
+use super::pace::Pace;
+use crate::compute::Issued;
+use crate::error::{Cause, ChunkPlace};
+use crate::shared::protocol::Blame;
 use nix::sys::signal::Signal;
+use std::time::Duration;
+
+/// What one worker is about: see [`Engine::activities`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerActivity {
+    /// The worker's rank.
+    pub rank: usize,
+    /// Its process id; none while there is none.
+    pub pid: Option<i32>,
+    /// What it is about.
+    pub activity: Activity,
+    /// For how long it has been seen at that. Nothing is known from before somebody looked: this
+    /// method, or the supervisor for a deadline.
+    pub since: Duration,
+}
+
+/// What a worker may be about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activity {
+    /// It has not come as far as the protocol yet.
+    Starting,
+    /// It waits for work.
+    Idle,
+    /// It takes part in a step, between two chunks.
+    Claiming,
+    /// It runs a chunk.
+    Chunk {
+        /// The kernel.
+        kernel: &'static str,
+        /// Which chunk.
+        place: ChunkPlace,
+    },
+    /// It merges what it has accumulated.
+    Merge {
+        /// The kernel.
+        kernel: &'static str,
+    },
+    /// It folds the results of a step, or evaluates a condition.
+    Fold,
+    /// It runs a task.
+    Task {
+        /// The function.
+        task: &'static str,
+        /// The task's number in its queue, from 0.
+        index: u64,
+    },
+}
 
 /// What may happen to a worker, done on purpose: see [`Engine::disturb`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +70,83 @@ pub enum Disturbance {
     Continue,
 }
 
+impl Handle {
+    /// Does this to the worker of a rank. Gives its process id; none if there is no such worker, or it
+    /// is about to end already.
+    pub(super) fn disturb(&self, rank: usize, disturbance: Disturbance) -> Option<i32> {
+        match disturbance {
+            Disturbance::Kill => self.end(rank, Cause::Disturbed),
+            Disturbance::Stop => self.signal(rank, Signal::SIGSTOP),
+            Disturbance::Continue => self.signal(rank, Signal::SIGCONT),
+        }
+    }
+}
+
 impl Engine {
+    /// The deadline of what is launched from now on, and of task queues that are opened from now on:
+    /// see [`Builder::deadline`](crate::Builder::deadline), which sets the first.
+    pub fn set_deadline(&self, deadline: Option<Duration>) {
+        self.core.set_deadline(deadline);
+    }
+
+    /// The deadline of what is launched now.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.core.deadline()
+    }
+
+    /// What each worker is about, and for how long; by rank. For another thread to ask, now and
+    /// then: a chunk that hangs is the one that has been there for long.
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// use gristmill::{Activity, Engine};
+    ///
+    /// let engine = Engine::builder().workers(2).build()?;
+    /// for worker in engine.activities() {
+    ///     println!("worker {}: {:?} for {:?}", worker.rank, worker.activity, worker.since);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn activities(&self) -> Vec<WorkerActivity> {
+        if self.core.refuse_other_processes().is_err() {
+            return vec![];
+        }
+        let pids = self.handle.pids();
+        let paces = self.core.look_at_workers(None).into_iter();
+        let tell = |(rank, pace): (usize, Pace)| WorkerActivity {
+            rank,
+            pid: pids[rank],
+            activity: activity(&self.core, &pace),
+            since: pace.since.elapsed(),
+        };
+        paces.enumerate().map(tell).collect()
+    }
+
+    /// How long it took from a worker's death until its replacement was ready to work, for each death
+    /// since the last call, the oldest first; at most the latest 16,384. Deaths whose replacements
+    /// died, or were stopped by [`chaos`](Engine::chaos), before they were ready are left out.
+    ///
+    /// The death is the moment of the kill where [`disturb`](Engine::disturb),
+    /// [`chaos`](Engine::chaos) or the engine itself ended the worker, else the moment at which the
+    /// engine noticed it.
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// use gristmill::{Disturbance, Engine};
+    ///
+    /// let engine = Engine::builder().workers(1).build()?;
+    /// engine.disturb(0, Disturbance::Kill);
+    /// engine.sum(&engine.filled(1000, 1.0)?)?; // by the replacement, as there is nobody else
+    /// println!("it was there after {:?}", engine.take_recoveries()[0]);
+    /// # Ok(()) }
+    /// ```
+    pub fn take_recoveries(&self) -> Vec<Duration> {
+        if self.core.refuse_other_processes().is_err() {
+            return vec![];
+        }
+        self.core.recoveries.take(&self.core.control().ready_ns)
+    }
+
     /// Does something to the worker of a rank, to try what happens then; for another thread to
     /// call while the engine works. Results must stay the same. A death that comes of it is counted
     /// in [`stats`](Engine::stats) and held against no chunk and no task. A stopped worker goes on
@@ -38,10 +168,36 @@ impl Engine {
         if self.core.refuse_other_processes().is_err() {
             return false;
         }
-        match disturbance {
-            Disturbance::Kill => self.handle.end(rank, Cause::Disturbed),
-            Disturbance::Stop => self.handle.signal(rank, Signal::SIGSTOP),
-            Disturbance::Continue => self.handle.signal(rank, Signal::SIGCONT),
+        self.handle.disturb(rank, disturbance).is_some()
+    }
+}
+
+fn activity(core: &Core, pace: &Pace) -> Activity {
+    let pulse = &pace.look.pulse;
+    if let Some(task) = pace.look.task
+        && let Some(open) = &core.lock_queues()[task.queue]
+    {
+        return Activity::Task { task: open.name, index: task.sequence };
+    }
+    if !pulse.is_announced() {
+        return Activity::Starting;
+    }
+    if pulse.busy_with().is_none() {
+        return Activity::Idle;
+    }
+    let Some(frame) = core.control().current().1 else { return Activity::Claiming };
+    let running = core.lock_running();
+    let step = match frame.issued {
+        Issued::Step(step) if frame.plan == running.plan => Some(step),
+        _ => None,
+    };
+    match (pulse.blame(frame.serial), step) {
+        (Some(Blame::Chunk(chunk)), Some(step)) => {
+            let (kernel, place) = (running.names[step], running.place(Some(step), chunk));
+            Activity::Chunk { kernel, place }
         }
+        (Some(Blame::Merge), Some(step)) => Activity::Merge { kernel: running.names[step] },
+        (Some(Blame::Fold | Blame::Chunk(_)), _) => Activity::Fold,
+        _ => Activity::Claiming,
     }
 }

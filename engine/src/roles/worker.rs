@@ -5,7 +5,7 @@ use crate::compute::{
     guarded, install_panic_hook,
 };
 use crate::error::Error;
-use crate::machine::futex;
+use crate::machine::{clock, futex};
 use crate::memory::{Permit, Region};
 use crate::process::shield::{self, shielded};
 use crate::process::{Handover, entry, fault};
@@ -63,6 +63,7 @@ fn start<C: Crashes>(handover: Handover, region: &'static Region, control: Contr
         crashes: PhantomData,
     };
     C::at(CrashPoint::Ready);
+    control.block.ready_ns[handover.rank].store(clock::monotonic_ns(), Ordering::Relaxed);
     worker.live(control.board(), handover.parent);
 }
 

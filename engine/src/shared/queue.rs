@@ -233,19 +233,16 @@ impl<A: Atomics> Queue<A> {
         }
     }
 
-    /// The items that a reaped worker had leased. The coordinator gives each back or fails it.
-    pub(crate) fn leases_of(&self, rank: usize) -> Vec<u64> {
+    /// The items at which workers are: each with its worker, and whether it waits for room.
+    pub(crate) fn leased(&self) -> impl Iterator<Item = (usize, u64, bool)> {
         self.states()
             .filter(|state| matches!(state.phase, Phase::Leased | Phase::Wants))
-            .filter(|state| state.owner == rank)
-            .map(|state| state.sequence)
-            .collect()
+            .map(|state| (state.owner, state.sequence, state.phase == Phase::Wants))
     }
 
-    /// The items that are leased, and to whom.
-    pub(crate) fn leased(&self) -> impl Iterator<Item = (u64, usize)> {
-        let leased = self.states().filter(|s| matches!(s.phase, Phase::Leased | Phase::Wants));
-        leased.map(|state| (state.sequence, state.owner))
+    /// The items that a reaped worker had leased. The coordinator gives each back or fails it.
+    pub(crate) fn leases_of(&self, rank: usize) -> Vec<u64> {
+        self.leased().filter(|(owner, ..)| *owner == rank).map(|(_, task, _)| task).collect()
     }
 
     /// A dead worker's lease returns to the queue; under the coordinator's lock.

@@ -1,5 +1,5 @@
 //! Deaths of workers while a job runs: told as they happen, and counted to the step or to the files
-//! that they were about.
+//! that they were about. Who was killed on purpose is nothing to tell of here.
 
 use crate::report::Progress;
 use crate::roles::{About, Buried, Engine};
@@ -22,7 +22,8 @@ pub(crate) struct Deaths {
 impl Deaths {
     /// Tells of the deaths since the last call, and counts them; `step` is the one that runs.
     pub(crate) fn tell(&self, engine: &Engine, step: Option<&str>, progress: &Progress) {
-        for buried in engine.take_deaths() {
+        let deaths = engine.take_deaths().into_iter();
+        for buried in deaths.filter(|buried| buried.death.cause.is_an_attempt()) {
             let mut tolls = self.tolls.lock().unwrap_or_else(PoisonError::into_inner);
             let [all, of_step] = &mut *tolls;
             for toll in [Some(all), (buried.about != About::Task).then_some(of_step)] {

@@ -74,6 +74,7 @@ pub(crate) fn run(
         steps: run.steps,
         retries: toll.retries,
         deaths: toll.deaths,
+        chaos: None,
         scalars: run.scalars,
         outputs,
         poisoned: run.poisoned,

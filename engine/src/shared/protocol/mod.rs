@@ -11,6 +11,7 @@ mod coordinator;
 mod crash_point;
 #[cfg(test)]
 mod model;
+mod pulse;
 mod words;
 mod worker;
 
@@ -18,6 +19,7 @@ pub(crate) use atomics::{Atomics, Hardware, Line, QUEUE_SLOTS, Word64};
 pub(crate) use audit::Standstill;
 pub(crate) use coordinator::Culprit;
 pub use crash_point::CrashPoint;
-pub(crate) use words::{Board, Heart, Post};
+pub(crate) use pulse::Pulse;
+pub(crate) use words::{Blame, Board, Heart, Post};
 pub(super) use worker::Held;
 pub(crate) use worker::{Host, Outcome, Step, Surroundings, Turn};

@@ -253,7 +253,7 @@ pub(crate) enum Blame {
 }
 
 /// A note word: kind, chunk, and the low bits of the serial, so that one store says it all.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Note(pub(super) u64);
 
 impl Note {
@@ -282,6 +282,18 @@ impl Note {
         if self.0 & Note::SERIAL_MASK != serial & Note::SERIAL_MASK {
             return None;
         }
+        self.blame()
+    }
+
+    /// The chunk that it names, of whichever step.
+    pub(super) fn chunk(self) -> Option<usize> {
+        match self.blame() {
+            Some(Blame::Chunk(chunk)) => Some(chunk),
+            _ => None,
+        }
+    }
+
+    fn blame(self) -> Option<Blame> {
         match self.0 >> 61 {
             1 => Some(Blame::Chunk((self.0 >> Note::SERIAL_BITS & RANGE_MASK) as usize)),
             2 => Some(Blame::Merge),

@@ -1,0 +1,140 @@
+//! Deadlines: workers that have not got on for too long are ended, whatever they are about. Their
+//! chunks and tasks are blamed as for any other death.
+//!
+//! The supervisor looks at the workers' words now and then, as long as something runs that has a
+//! deadline. Claiming, folding and merging are covered as well as chunks; not so who waits for what
+//! another must do first: the cell's lock (its owner hangs), room for a result (the coordinator gives
+//! it), an old issue to be left (who is busy with that one hangs).
+
+use super::coordinator::Core;
+use super::open_queue::OpenQueue;
+use super::pace::Pace;
+use super::supervisor::{START_MAX, Supervisor};
+use crate::compute::Issued;
+use crate::error::Cause;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Looks within the time of a deadline.
+const LOOKS: u32 = 16;
+const PERIOD_MIN: Duration = Duration::from_millis(1);
+const PERIOD_MAX: Duration = Duration::from_secs(1);
+
+impl Core {
+    /// The deadline of what is launched from now on.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let nanos = self.deadline_ns.load(Ordering::Relaxed);
+        (nanos != 0).then(|| Duration::from_nanos(nanos))
+    }
+
+    pub(super) fn set_deadline(&self, deadline: Option<Duration>) {
+        let nanos = deadline.map_or(0, |deadline| deadline.as_nanos().clamp(1, u64::MAX.into()));
+        self.deadline_ns.store(nanos as u64, Ordering::Relaxed);
+    }
+}
+
+/// The deadlines that are in force.
+struct Deadlines {
+    /// Of the plan that runs.
+    plan: Option<Duration>,
+    /// Of each queue's tasks.
+    tasks: Vec<Option<Duration>>,
+    /// The least of the queues in which tasks wait for a worker.
+    waiting: Option<Duration>,
+}
+
+impl Deadlines {
+    fn now(core: &Core) -> Deadlines {
+        let control = core.control();
+        let rests = |issued| matches!(issued, Issued::Rest(_));
+        let runs = control.current().1.is_some_and(|frame| !rests(frame.issued));
+        let plan = core.lock_running().deadline.filter(|_| runs);
+        let queues = core.lock_queues();
+        let queues = || queues.iter().zip(&control.queues);
+        let deadline = |open: &Option<OpenQueue>| open.as_ref().and_then(|open| open.deadline);
+        let tasks = queues().map(|(open, words)| deadline(open).filter(|_| words.is_at_work()));
+        let waiting =
+            queues().filter_map(|(open, words)| deadline(open).filter(|_| words.has_work()));
+        Deadlines { plan, tasks: tasks.collect(), waiting: waiting.min() }
+    }
+
+    fn least(&self) -> Option<Duration> {
+        self.tasks.iter().flatten().copied().chain(self.plan).min()
+    }
+}
+
+impl Supervisor {
+    /// How often to look, as long as anything that has a deadline is out.
+    pub(super) fn look_period(&self) -> Option<Duration> {
+        let may_have = self.core.deadline().is_some()
+            || self.core.lock_running().deadline.is_some()
+            || self.core.control().open_queues.load(Ordering::Relaxed) != 0;
+        let least = may_have.then(|| Deadlines::now(&self.core).least()).flatten()?;
+        Some((least / LOOKS).clamp(PERIOD_MIN, PERIOD_MAX))
+    }
+
+    /// Ends the workers that are over their deadlines.
+    pub(super) fn end_the_hung(&mut self) {
+        let Some(period) = self.look_period() else {
+            self.looked = None;
+            return;
+        };
+        let now = Instant::now();
+        let gap = self.looked.map(|before| now - before);
+        if gap.is_some_and(|gap| gap < period) {
+            return;
+        }
+        self.looked = Some(now);
+        // While this thread did not run, the workers may not have run either: all were stopped, or
+        // the machine was.
+        let passed = gap.unwrap_or_default().min(2 * period);
+        let deadlines = Deadlines::now(&self.core);
+        let pids = self.handle.pids();
+        let mut hung = vec![];
+        for (rank, pace) in self.core.look_at_workers(Some(passed)).into_iter().enumerate() {
+            let still = pace.still.unwrap_or_default();
+            match self.limit_of(rank, &pace, &deadlines, &pids) {
+                Some(limit) if still > limit => {
+                    let cause = Cause::Deadline { limit, ran: still };
+                    hung.push((rank, pace.look.pulse.busy_with(), cause));
+                }
+                Some(_) => {}
+                None => self.core.paces.excuse(rank),
+            }
+        }
+        // Whoever publishes waits for those who are busy with an old issue.
+        let oldest = hung.iter().filter_map(|(_, issue, _)| *issue).min();
+        for (rank, issue, cause) in hung {
+            if issue.is_none() || issue == oldest {
+                self.handle.end(rank, cause);
+            } else {
+                self.core.paces.excuse(rank);
+            }
+        }
+    }
+
+    /// The deadline of what a worker is at, if it has one and it is for this worker to get on.
+    fn limit_of(
+        &self,
+        rank: usize,
+        pace: &Pace,
+        deadlines: &Deadlines,
+        pids: &[Option<i32>],
+    ) -> Option<Duration> {
+        let (pulse, control) = (&pace.look.pulse, self.core.control());
+        let board = control.board();
+        if let Some(task) = pace.look.task {
+            return deadlines.tasks[task.queue].filter(|_| !task.waits);
+        }
+        if let Some(limit) = deadlines.plan.filter(|_| pulse.busy_with().is_some()) {
+            let owner = control.lock.holder().filter(|_| board.may_be_merging(rank));
+            let waits =
+                owner.is_some_and(|owner| pids[rank] != Some(owner) && pids.contains(&Some(owner)));
+            return (!waits).then_some(limit);
+        }
+        // It does nothing, or has not left a plan that is over; then it should take part, if there is anything to do.
+        let unclaimed = deadlines.plan.filter(|_| board.has_unclaimed(rank));
+        let limit = unclaimed.into_iter().chain(deadlines.waiting).min();
+        limit.map(|limit| if pulse.is_announced() { limit } else { limit.max(START_MAX) })
+    }
+}

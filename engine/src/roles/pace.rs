@@ -1,0 +1,146 @@
+//! How long each worker has been at the same thing, as far as somebody has looked. Time in which chaos
+//! holds it is not held against it.
+
+use super::coordinator::Core;
+use crate::shared::protocol::Pulse;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// By rank; none before the first look at a worker.
+#[derive(Debug)]
+pub(crate) struct Paces(Mutex<Vec<Option<Pace>>>, Mutex<Vec<Held>>);
+
+/// How long chaos has held the workers of a rank.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    before: Duration,
+    since: Option<Instant>,
+}
+
+impl Held {
+    fn total(self) -> Duration {
+        self.before + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+/// What a worker is at, and since when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    pub(super) look: Look,
+    /// When it was first seen so.
+    pub(super) since: Instant,
+    /// For how long of that it is held against the worker; none before the supervisor has seen it.
+    pub(super) still: Option<Duration>,
+    /// How long chaos had held the workers of this rank when the supervisor last looked.
+    held: Duration,
+}
+
+/// A worker, seen from outside; equal to an earlier look if it has not got on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(super) pulse: Pulse,
+    pub(super) task: Option<TaskLook>,
+}
+
+/// A task that a worker has leased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskLook {
+    pub(super) queue: usize,
+    pub(super) sequence: u64,
+    /// Its result waits for room, which is for the coordinator to give.
+    pub(super) waits: bool,
+}
+
+impl Paces {
+    pub(super) fn new(workers: usize) -> Paces {
+        Paces(Mutex::new(vec![None; workers]), Mutex::new(vec![Held::default(); workers]))
+    }
+
+    /// The worker of this rank is no more.
+    pub(super) fn forget(&self, rank: usize) {
+        self.lock()[rank] = None;
+    }
+
+    /// What this worker has been at until now is not held against it.
+    pub(super) fn excuse(&self, rank: usize) {
+        if let Some(pace) = &mut self.lock()[rank] {
+            pace.still = None;
+        }
+    }
+
+    /// Chaos holds the worker of this rank from now on, or lets it go on.
+    pub(super) fn hold(&self, rank: usize, holds: bool) {
+        let held = &mut self.1.lock().unwrap_or_else(PoisonError::into_inner)[rank];
+        held.before = held.total();
+        held.since = holds.then(Instant::now);
+    }
+
+    fn held(&self) -> Vec<Duration> {
+        let held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        held.iter().map(|held| held.total()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<Pace>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    /// Looks at all workers. For the supervisor `passed` is what is held against those that have not
+    /// got on since its last look.
+    pub(super) fn look_at_workers(&self, passed: Option<Duration>) -> Vec<Pace> {
+        let board = self.control().board();
+        let tasks = self.leased_tasks();
+        let now = Instant::now();
+        let (mut paces, held) = (self.paces.lock(), self.paces.held());
+        let look_again = |(rank, pace): (usize, &mut Option<Pace>)| {
+            let look = Look { pulse: board.pulse(rank), task: tasks[rank] };
+            let same = pace.filter(|pace| pace.look == look);
+            let held = held[rank];
+            let mut next = same.unwrap_or(Pace { look, since: now, still: None, held });
+            if let Some(passed) = passed {
+                let own = passed.saturating_sub(held - next.held);
+                next.still = Some(next.still.map_or(Duration::ZERO, |still| still + own));
+                next.held = held;
+            }
+            *pace.insert(next)
+        };
+        paces.iter_mut().enumerate().map(look_again).collect()
+    }
+
+    /// By rank, the task that a worker has leased.
+    fn leased_tasks(&self) -> Vec<Option<TaskLook>> {
+        let mut tasks = vec![None; self.workers];
+        let control = self.control();
+        let open = control.open_queues.load(std::sync::atomic::Ordering::Acquire);
+        for (queue, words) in control.queues.iter().enumerate() {
+            if open >> queue & 1 == 1 {
+                for (rank, sequence, waits) in words.leased() {
+                    if let Some(task) = tasks.get_mut(rank) {
+                        *task = Some(TaskLook { queue, sequence, waits });
+                    }
+                }
+            }
+        }
+        tasks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rank_is_held_for_as_long_as_chaos_holds_it() {
+        let paces = Paces::new(2);
+        paces.hold(1, true);
+        let before = paces.held();
+        while paces.held()[1] == before[1] {
+            std::hint::spin_loop();
+        }
+        paces.hold(1, false);
+        let after = paces.held();
+        paces.hold(1, false);
+        assert_eq!((paces.held(), after[0]), (after, Duration::ZERO));
+    }
+}

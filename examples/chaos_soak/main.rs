@@ -1,0 +1,161 @@
+//! Kills workers continuously under all kernels, compares every bit with an undisturbed run, and says
+//! how long it took until replacements were at work.
+//!
+//! ```text
+//! cargo run --release --example chaos_soak -- --seconds 300 --kills-per-second 60 --seed 1 --workers 2
+//! ```
+//!
+//! It ends with status 1 at the first wrong bit, or when one kernel takes longer than a minute.
+
+mod cases;
+
+use gristmill::{Chaos, ChaosTally, Engine};
+use std::process::ExitCode;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// Whatever is killed meanwhile: undisturbed, each kernel takes some milliseconds.
+const HANG: Duration = Duration::from_secs(60);
+
+struct Options {
+    seconds: u64,
+    kills_per_second: f64,
+    seed: u64,
+    workers: usize,
+}
+
+impl Options {
+    fn from_command_line() -> Result<Options, String> {
+        let mut options = Options { seconds: 5, kills_per_second: 60.0, seed: 1, workers: 2 };
+        let mut words = std::env::args().skip(1);
+        while let Some(name) = words.next() {
+            let value = words.next().ok_or(format!("{name} needs a value"))?;
+            let wrong = |error: &dyn std::fmt::Display| format!("{name} {value}: {error}");
+            match name.as_str() {
+                "--seconds" => options.seconds = value.parse().map_err(|e| wrong(&e))?,
+                "--kills-per-second" => {
+                    options.kills_per_second = value.parse().map_err(|e| wrong(&e))?;
+                }
+                "--seed" => options.seed = value.parse().map_err(|e| wrong(&e))?,
+                "--workers" => options.workers = value.parse().map_err(|e| wrong(&e))?,
+                _ => return Err(format!("{name} is none of its options")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// What has been seen so far.
+#[derive(Default)]
+struct Seen {
+    launches: u64,
+    bytes_compared: u64,
+    /// What took longest, launches and comparison together.
+    slowest: (Duration, &'static str),
+    /// From deaths to replacements at work, sorted.
+    recoveries: Vec<Duration>,
+}
+
+impl Seen {
+    fn look_at(&mut self, engine: &Engine) {
+        self.launches = engine.stats().launches;
+        self.recoveries.extend(engine.take_recoveries());
+        self.recoveries.sort_unstable();
+    }
+
+    /// The time that this part of the recoveries did not exceed, in milliseconds.
+    fn recovery_ms(&self, part: f64) -> f64 {
+        let last = self.recoveries.len().saturating_sub(1) as f64;
+        let time = self.recoveries.get((last * part) as usize).copied().unwrap_or_default();
+        time.as_secs_f64() * 1e3
+    }
+
+    fn print(&self, seconds: u64, tally: ChaosTally) {
+        let [half, most, all] = [0.5, 0.99, 1.0].map(|part| self.recovery_ms(part));
+        let (kills, launches) = (tally.kills, self.launches);
+        let mib = self.bytes_compared >> 20;
+        println!("{seconds:5} {kills:7} {launches:9} {mib:9} {half:11.2} {most:7.2} {all:8.2}");
+    }
+}
+
+/// Ends the program when it is told of nothing new for too long.
+fn watchdog() -> Sender<&'static str> {
+    let (sender, names) = channel();
+    std::thread::spawn(move || {
+        let mut at = "the start";
+        loop {
+            match names.recv_timeout(HANG) {
+                Ok(name) => at = name,
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    eprintln!("chaos_soak: {at} has been running for {HANG:?}");
+                    std::process::exit(1);
+                }
+            }
+        }
+    });
+    sender
+}
+
+fn soak(options: &Options) -> Result<(), String> {
+    let said = |error: gristmill::Error| error.to_string();
+    let cases = cases::all();
+    // By another number of workers, whom nobody disturbs.
+    let calm = Engine::builder().workers(1).build().map_err(said)?;
+    let data = cases::Data::new(&calm).map_err(said)?;
+    let expected: gristmill::Result<Vec<_>> =
+        cases.iter().map(|case| (case.run)(&calm, &data)).collect();
+    let expected = expected.map_err(said)?;
+    drop((calm, data));
+
+    let engine = Engine::builder().workers(options.workers).attempts(1).build().map_err(said)?;
+    let data = cases::Data::new(&engine).map_err(said)?;
+    let (mut seen, mut printed, watchdog) = (Seen::default(), 0, watchdog());
+    println!("    s   kills  launches  MiB same  median, ms    99 %  slowest");
+    let started = Instant::now();
+    let chaos = Chaos::new(options.seed).kills_per_second(options.kills_per_second);
+    let chaos = engine.chaos(chaos).map_err(said)?;
+    while printed < options.seconds {
+        for (case, expected) in cases.iter().zip(&expected) {
+            let begun = Instant::now();
+            let _ = watchdog.send(case.name);
+            let bits = (case.run)(&engine, &data).map_err(|e| format!("{}: {e}", case.name))?;
+            if bits != *expected {
+                return Err(format!("{}: bits differ", case.name));
+            }
+            seen.bytes_compared += 8 * bits.len() as u64;
+            seen.slowest = seen.slowest.max((begun.elapsed(), case.name));
+            if started.elapsed().as_secs() > printed {
+                printed = started.elapsed().as_secs();
+                seen.look_at(&engine);
+                seen.print(printed, chaos.tally());
+            }
+        }
+    }
+    let tally = chaos.end();
+    // When there is a result, somebody is there again; the last replacement may still be starting.
+    (cases[0].run)(&engine, &data).map_err(said)?;
+    seen.look_at(&engine);
+    println!("\n{tally}; no wrong bit in {} MiB", seen.bytes_compared >> 20);
+    println!("slowest kernel: {} in {:?}", seen.slowest.1, seen.slowest.0);
+    println!(
+        "from death to a replacement at work: median {:.2} ms, 99 % within {:.2} ms, slowest {:.2} \
+         ms; {} measured, {} more died while they started",
+        seen.recovery_ms(0.5),
+        seen.recovery_ms(0.99),
+        seen.recovery_ms(1.0),
+        seen.recoveries.len(),
+        engine.stats().deaths.saturating_sub(seen.recoveries.len() as u64),
+    );
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match Options::from_command_line().and_then(|options| soak(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("chaos_soak: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
