@@ -238,6 +238,8 @@ pub struct PoisonedChunk {
 pub struct Poisoned {
     /// The kernel.
     pub kernel: String,
+    /// Steps of the launch that had been done before this one, in loops counted each time.
+    pub steps_before: u64,
     /// The chunks, lowest first.
     pub chunks: Vec<PoisonedChunk>,
 }

@@ -19,6 +19,8 @@ mod tasks;
 mod watch;
 mod worker;
 
+#[cfg(feature = "cli")]
+pub(crate) use arrays::OWN_WORK_MIN;
 pub use builder::{Builder, Pin, Wait};
 #[cfg(feature = "cli")]
 pub(crate) use coordinator::{About, Buried};

@@ -12,4 +12,5 @@ mod signals;
 mod started;
 mod steps;
 mod surroundings;
+mod top;
 mod words;
