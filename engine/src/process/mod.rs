@@ -17,7 +17,7 @@ pub(crate) use descriptors::make_room as make_room_for_descriptors;
 #[cfg(any(test, feature = "cli"))]
 pub(crate) use entry::worker_region;
 pub(crate) use entry::{
-    Handover, is_worker, refuse_inherited_handover, refuse_privileges_of_the_file,
+    Handover, Limits, is_worker, refuse_inherited_handover, refuse_privileges_of_the_file,
 };
 pub(crate) use image::{offset_in_executable, reference_at};
 pub(crate) use pidfd::Pidfd;

@@ -28,6 +28,8 @@ mod watch;
 mod wild_writes;
 mod worker;
 
+#[cfg(feature = "cli")]
+pub(crate) use arrays::OWN_WORK_MIN;
 pub use builder::{Builder, Wait};
 #[cfg(feature = "cli")]
 pub(crate) use chaos::{Action, Inflicted};

@@ -14,4 +14,5 @@ mod signals;
 mod started;
 mod steps;
 mod surroundings;
+mod top;
 mod words;

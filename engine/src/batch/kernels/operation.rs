@@ -4,6 +4,7 @@ use super::arguments::name_arguments;
 use super::catalogue::{ArrayMeta, At, InputInfo, KernelInfo, Prepared, Refusal, ResultKind};
 use super::filled::{filled, naming};
 use super::job_kernel::{JobKernel, chunks};
+use super::partial::partial;
 use super::underway::Underway;
 use crate::compute::{AccessSpec, Args, Kind, Output, Shapes};
 use crate::error::{Error, Result};
@@ -213,8 +214,14 @@ impl<K: JobKernel> Operation for Typed<K> {
             });
         }
         let value = underway.during(1, || engine.run_raw(&kernel, &arguments));
-        let value = value.map_err(|error| name_arguments(error, &Self::argument_names()))?;
         drop(arguments);
+        let value = value.map_err(|error| name_arguments(error, &Self::argument_names()));
+        let value = value.inspect_err(|error| {
+            if let (Error::Poisoned(poisoned), Some(spec)) = (error, Self::result()) {
+                let partial = result.take().and_then(|array| partial(array, spec, poisoned));
+                partial.into_iter().for_each(|partial| underway.keep_partial(partial));
+            }
+        })?;
         let numbers = K::numbers(&value)?.into_iter().map(|(name, n)| (name.into(), n.into()));
         Ok(Made { result, numbers: numbers.collect() })
     }
