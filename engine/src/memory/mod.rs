@@ -7,6 +7,7 @@ mod element_type;
 mod kept;
 mod npy;
 pub(crate) mod npy_file;
+mod npy_layout;
 mod npy_literal;
 mod pages;
 #[cfg(feature = "cli")]
@@ -20,8 +21,8 @@ pub(crate) use element_type::ElementType;
 pub(crate) use kept::{Permit, kept_bytes};
 #[cfg(all(test, feature = "cli"))]
 pub(crate) use npy::NpyError;
-#[cfg(feature = "cli")]
 pub(crate) use npy::NpyHeader;
+pub(crate) use npy_layout::{Encoding, Order};
 pub(crate) use pages::{Pages, make_present};
 #[cfg(feature = "cli")]
 pub(crate) use raw::{RawArgument, RawArray, RawHandle};

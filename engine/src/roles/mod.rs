@@ -5,6 +5,7 @@ mod builder;
 mod coordinator;
 mod engine;
 mod launch;
+mod npy;
 mod open_queue;
 #[cfg(feature = "cli")]
 mod raw;
