@@ -145,4 +145,25 @@ mod tests {
             assert!(len < LAUNCH_MIN || engine.stats().launches > before);
         }
     }
+
+    #[test]
+    fn a_file_that_is_cut_after_its_header_was_read_is_an_error_with_both_lengths() {
+        let engine = Engine::builder().workers(2).build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        for shape in [(10, 3), (100_000, 3)] {
+            let array = engine.zeros::<f64, _>(shape).unwrap();
+            array.save_npy(&path).unwrap();
+            let (file, header) = NpyHeader::open(&path).unwrap();
+            let whole = file.metadata().unwrap().len();
+            std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(200).unwrap();
+            for order in [Order::C, Order::Fortran] {
+                let header = NpyHeader { order, ..header.clone() };
+                let error = engine.read_npy(&path, &file, &header).unwrap_err().to_string();
+                let said =
+                    format!("became shorter while it was read: {whole} bytes were there, 200");
+                assert!(error.contains(&said), "{error}");
+            }
+        }
+    }
 }
