@@ -6,6 +6,7 @@ mod deaths;
 mod folder;
 mod main_job;
 mod mistakes;
+mod npy_files;
 mod output;
 mod place;
 mod signals;
