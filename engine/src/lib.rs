@@ -31,6 +31,10 @@ mod batch;
 pub mod cli;
 mod compute;
 mod error;
+#[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+#[doc(hidden)]
+#[allow(missing_docs, reason = "of no use but to the fuzzer")]
+pub mod fuzzing;
 #[cfg_attr(
     all(not(feature = "cli"), not(test)),
     expect(dead_code, reason = "`gristmill info` shows more of the machine than the engine uses")

@@ -27,7 +27,7 @@ pub(crate) use check::diagnose::{JobErrors, counted, unknown};
 pub(crate) use check::input::{nearest_file, shape_in_jobs};
 pub(crate) use check::job::FORMAT;
 pub(crate) use check::value::is_name;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use check::whole::check_text;
 pub(crate) use check::whole::{CheckError, check_file};
 pub(crate) use kernels::catalogue::{ArrayMeta, Catalogue, KernelInfo, NamedMeta, ResultKind};
@@ -39,6 +39,8 @@ pub use kernels::registry::Registry;
 pub(crate) use output::folder::OutputFolder;
 #[cfg(test)]
 pub(crate) use output::folder_error::FolderError;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use output::marker::parse as parse_marker;
 pub(crate) use output::output_path::OutputPath;
 #[cfg(test)]
 pub(crate) use output::whole_file::WholeFile;

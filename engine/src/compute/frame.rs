@@ -81,6 +81,15 @@ pub(crate) struct State {
     pub(crate) scalars: Vec<u8>,
 }
 
+#[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+impl FrameWords {
+    /// A frame that begins with these words.
+    pub(crate) fn of(words: &[u64]) -> FrameWords {
+        let word = |at| AtomicU64::new(words.get(at).copied().unwrap_or(0));
+        FrameWords(std::array::from_fn(word))
+    }
+}
+
 impl Frame {
     /// The frame of an engine that has done nothing yet.
     pub(crate) fn at_rest() -> Frame {

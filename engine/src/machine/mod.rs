@@ -39,5 +39,7 @@ pub(crate) use memory::{Memory, MemoryReason};
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;
 pub(crate) use topology::Machine;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use topology::OtherCounts;
+#[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+pub(crate) use tree::Tree;

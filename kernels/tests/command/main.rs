@@ -2,6 +2,7 @@
 //!
 //! Nothing here is timed: waits have generous ends, and only say that something comes at all.
 
+mod corpus;
 mod deaths;
 mod folder;
 mod main_job;
