@@ -33,6 +33,10 @@ pub mod cli;
 mod compute;
 mod error;
 mod fault_place;
+#[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+#[doc(hidden)]
+#[allow(missing_docs, reason = "of no use but to the fuzzer")]
+pub mod fuzzing;
 #[cfg_attr(
     all(not(feature = "cli"), not(test)),
     expect(dead_code, reason = "`gristmill info` shows more of the machine than the engine uses")

@@ -24,11 +24,11 @@ pub(crate) use check::checked::CheckedJob;
 #[cfg(test)]
 pub(crate) use check::checked::Source;
 pub(crate) use check::diagnose::{JobErrors, counted, unknown};
-pub(crate) use check::input::nearest_file;
+pub(crate) use check::input::{nearest_file, shape_in_jobs};
 pub(crate) use check::job::FORMAT;
 pub(crate) use check::quantity::{bytes as byte_count, duration};
 pub(crate) use check::value::is_name;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use check::whole::check_text;
 pub(crate) use check::whole::{CheckError, check_file};
 pub(crate) use kernels::catalogue::{ArrayMeta, Catalogue, KernelInfo, NamedMeta, ResultKind};
@@ -40,6 +40,8 @@ pub use kernels::registry::Registry;
 pub(crate) use output::folder::OutputFolder;
 #[cfg(test)]
 pub(crate) use output::folder_error::FolderError;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use output::marker::parse as parse_marker;
 pub(crate) use output::output_path::OutputPath;
 #[cfg(test)]
 pub(crate) use output::whole_file::WholeFile;

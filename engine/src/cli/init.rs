@@ -3,7 +3,9 @@
 //! It is made from the array's header and from the kernels that there are, so every program's own
 //! kernels show up in it. It only makes text: opening the file and printing are the command's.
 
-use crate::batch::{ArrayMeta, Catalogue, FORMAT, KernelInfo, NamedMeta, ResultKind, is_name};
+use crate::batch::{
+    ArrayMeta, Catalogue, FORMAT, KernelInfo, NamedMeta, ResultKind, is_name, shape_in_jobs,
+};
 use crate::memory::{ElementType, NpyHeader};
 
 /// Steps that yield arrays, at most: enough to see how it goes.
@@ -16,7 +18,7 @@ pub(crate) fn starting_job(file: Option<(&str, &NpyHeader)>, catalogue: &dyn Cat
     let array = array_name(file.map_or("data.npy", |(path, _)| path), &kernels);
     let on_disk = file.map_or(ElementType::F64, |(_, header)| header.element);
     let meta = ArrayMeta {
-        shape: file.map_or(vec![1000, 1000], |(_, header)| header.shape.clone()),
+        shape: file.map_or(vec![1000, 1000], |(_, header)| shape_in_jobs(header)),
         element: if on_disk.is_complex() { on_disk } else { ElementType::F64 },
         cell: None,
     };
@@ -83,10 +85,12 @@ fn input_table(
     let mut text = format!("\n[inputs.{array}]");
     match file {
         Some((path, header)) => {
-            let shape = ArrayMeta { shape: header.shape.clone(), element: on_disk, cell: None };
+            let shape = ArrayMeta { shape: shape_in_jobs(header), element: on_disk, cell: None };
+            let layout = header.describe_layout();
+            let layout = layout.map_or(String::new(), |layout| format!(" (in the file: {layout})"));
             let path = toml::Value::String(path.to_string());
             text += &format!(
-                "  # {}\nfile = {path}  # absolute, or relative to this job file\n",
+                "  # {}{layout}\nfile = {path}  # absolute, or relative to this job file\n",
                 shape.describe()
             );
         }
@@ -216,7 +220,7 @@ mod tests {
     use crate::batch::tests::fixture::{Kernels, Place, npy};
 
     fn job_for(place: &Place, name: &str) -> String {
-        let header = NpyHeader::of_file(&place.path().join(name)).unwrap();
+        let (_, header) = NpyHeader::open(&place.path().join(name)).unwrap();
         starting_job(Some((name, &header)), &Kernels)
     }
 
@@ -258,7 +262,7 @@ mod tests {
     #[test]
     fn an_array_that_no_kernel_takes_is_said_to_be_one() {
         let place = Place::new();
-        let header = NpyHeader::of_file(&place.path().join("map.npy")).unwrap();
+        let (_, header) = NpyHeader::open(&place.path().join("map.npy")).unwrap();
         let text = starting_job(Some(("map.npy", &header)), &crate::batch::Registry::new());
         assert!(text.contains("# No kernel takes an array of 3 x 4 f64; `gristmill k"), "{text}");
     }

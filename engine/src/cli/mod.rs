@@ -46,8 +46,8 @@ fn init(args: &InitArgs, registry: &Registry) -> ExitStatus {
     let Some(file) = &args.file else {
         return print(&init::starting_job(None, registry));
     };
-    match NpyHeader::of_file(file) {
-        Ok(header) => {
+    match NpyHeader::open(file) {
+        Ok((_, header)) => {
             let path = std::path::absolute(file).unwrap_or_else(|_| file.clone());
             print(&init::starting_job(Some((&path.to_string_lossy(), &header)), registry))
         }

@@ -53,6 +53,20 @@ impl Failure {
     }
 }
 
+#[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+impl FailurePage {
+    /// A page that begins with these words.
+    pub(crate) fn of(words: &[u64]) -> FailurePage {
+        let word = |at: usize| AtomicU64::new(words.get(at).copied().unwrap_or(0));
+        FailurePage {
+            serial: word(0),
+            chunk: word(1),
+            bytes: word(2),
+            text: std::array::from_fn(|at| word(3 + at)),
+        }
+    }
+}
+
 /// In place of a chunk number, for what follows a step.
 const NO_CHUNK: u64 = u64::MAX;
 

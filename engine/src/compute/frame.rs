@@ -88,6 +88,24 @@ pub(crate) struct State {
     pub(crate) scalars: Vec<u8>,
 }
 
+#[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+impl FrameWords {
+    /// Nonsense that is sealed, as the frame of issue 0: without its seal no frame is looked at.
+    /// `words` are those of the head but for the seals and the issue, then those of the state.
+    pub(crate) fn sealed(words: &[u64]) -> FrameWords {
+        let word = |at: usize| words.get(at).copied().unwrap_or(0);
+        let mut all: Vec<u64> = vec![0, 0];
+        all.extend((0..HEAD - 4).map(word));
+        all.extend([0, word(HEAD - 4)]);
+        all.extend(words.iter().skip(HEAD - 3));
+        let end = HEAD.saturating_add(word(HEAD - 4) as usize).min(FRAME_WORDS);
+        all.resize(end.max(all.len()).min(FRAME_WORDS), 0);
+        all[0] = all[1..end].iter().fold(SEALED, |seal, &word| sealed_with(seal, word));
+        let word = |at| AtomicU64::new(all.get(at).copied().unwrap_or(0));
+        FrameWords(std::array::from_fn(word))
+    }
+}
+
 impl Frame {
     /// The frame of an engine that has done nothing yet.
     pub(crate) fn at_rest(serial: u64) -> Frame {

@@ -32,7 +32,11 @@ pub use chunk::Chunk;
 #[cfg(test)]
 pub(crate) use control::ControlBlock;
 pub(crate) use control::{Control, IMAGE_WORDS, QUEUES, Start, WORKERS_MAX};
+#[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+pub(crate) use failure::FailurePage;
 pub(crate) use failure::{Failure, guarded, install_panic_hook};
+#[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+pub(crate) use frame::FrameWords;
 pub(crate) use frame::{Ending, FRAME_WORDS, Frame, Issued, State};
 pub use kernel::{Kernel, Portable, Shapes, Value, Views};
 pub use lanes::{LANES, fold_lanes, in_lanes, pairs_in_lanes};

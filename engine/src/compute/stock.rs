@@ -6,7 +6,7 @@ use super::kernel::{Kernel, Portable, Shapes};
 use super::reduce::{Output, Reduce};
 use super::sum::Summand;
 use super::table::conjure;
-use crate::memory::{Element, make_present};
+use crate::memory::{Element, Encoding, make_present};
 use crate::shared::crash;
 use crate::shared::protocol::CrashPoint;
 use serde::{Deserialize, Serialize};
@@ -154,6 +154,7 @@ pub(crate) struct ReadFile {
     pub(crate) identity: (u64, u64),
     /// Where in the file the array begins.
     pub(crate) offset_bytes: u64,
+    pub(crate) encoding: Encoding,
 }
 
 impl ReadFile {
@@ -184,8 +185,9 @@ impl Kernel for ReadFile {
     }
 
     fn run(&self, chunk: Chunk, bytes: &mut [u8]) -> u32 {
-        let at = self.offset_bytes + chunk.start() as u64;
-        match self.open().and_then(|file| file.read_exact_at(bytes, at)) {
+        let at = self.offset_bytes + self.encoding.stored_bytes(chunk.start() as u64);
+        let read = |bytes: &mut [u8]| self.open()?.read_exact_at(bytes, at);
+        match self.encoding.fill(bytes, read) {
             Ok(()) => 0,
             Err(e) => e.raw_os_error().map_or(ReadFile::CUT_SHORT, |code| code as u32),
         }

@@ -41,5 +41,7 @@ pub(crate) use memory::{Memory, MemoryReason};
 pub(crate) use nodes::Node;
 pub(crate) use oom::{Killed, OomKills};
 pub(crate) use topology::Machine;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use topology::OtherCounts;
+#[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+pub(crate) use tree::Tree;

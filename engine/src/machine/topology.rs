@@ -81,7 +81,11 @@ impl Machine {
     /// The machine whose `proc` and `sys` lie below `root`, as a process with this affinity mask
     /// may use it.
     pub(crate) fn read(root: &Path, affinity: &[usize], counts: OtherCounts) -> Machine {
-        let tree = Tree::new(root);
+        Machine::of_tree(Tree::new(root), affinity, counts)
+    }
+
+    /// The same of a tree.
+    pub(crate) fn of_tree(tree: Tree, affinity: &[usize], counts: OtherCounts) -> Machine {
         let machine = Machine::read_for_start(&tree, affinity, counts);
         let allowed = machine.cpus.iter().map(|cpu| cpu.number).collect();
         Machine {

@@ -21,14 +21,29 @@ const NOTES_MAX: usize = 50;
 /// A directory that holds `proc` and `sys`, and what was odd about them.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    root: PathBuf,
+    source: Source,
     notes: RefCell<Vec<String>>,
+}
+
+/// Where the files of a tree are.
+#[derive(Debug)]
+enum Source {
+    /// In this directory.
+    Below(PathBuf),
+    #[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+    Given(std::collections::BTreeMap<String, String>),
 }
 
 impl Tree {
     /// The tree below `root`: "/" for this machine, a directory for a captured one.
     pub(crate) fn new(root: &Path) -> Tree {
-        Tree { root: root.to_path_buf(), notes: RefCell::default() }
+        Tree { source: Source::Below(root.to_path_buf()), notes: RefCell::default() }
+    }
+
+    /// A tree of files that are given, each with its path.
+    #[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+    pub(crate) fn of_files(files: std::collections::BTreeMap<String, String>) -> Tree {
+        Tree { source: Source::Given(files), notes: RefCell::default() }
     }
 
     /// The file's text without the white space around it; `None` if it is missing.
@@ -80,7 +95,15 @@ impl Tree {
     }
 
     fn read(&self, path: &str) -> std::io::Result<String> {
-        let file = File::open(self.root.join(path.trim_start_matches('/')))?;
+        let root = match &self.source {
+            Source::Below(root) => root,
+            #[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
+            Source::Given(files) => {
+                let text = files.get(path).ok_or(ErrorKind::NotFound)?;
+                return Ok(text.trim().to_owned());
+            }
+        };
+        let file = File::open(root.join(path.trim_start_matches('/')))?;
         // Nearly every file fits; growing would cost a system call at each step.
         let mut bytes = Vec::with_capacity(4096);
         file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;

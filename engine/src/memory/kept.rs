@@ -3,7 +3,7 @@
 //! A copy describes itself (how many ranges, where, how long), so whoever puts it back needs to
 //! know nothing of plans and kernels. Whether it is valid says a word elsewhere.
 
-use super::region::Region;
+use super::region::{ARRAYS, Region};
 use std::ops::Range;
 
 /// Proof that the step protocol gives its holder sole use of what it is about: a claimed chunk, the
@@ -53,8 +53,10 @@ impl Region {
         let mut from = block.start + 8 + 16 * count;
         for range in 0..count {
             let (Some(to), Some(len)) = (word(1 + 2 * range), word(2 + 2 * range)) else { return };
-            let inside = to.checked_add(len).is_some_and(|end| end <= self.capacity());
-            if !inside || len > block.end.saturating_sub(from) {
+            // Copies are of arrays: neither of the control block nor of the guard pages around it.
+            let inside =
+                to >= ARRAYS && to.checked_add(len).is_some_and(|end| end <= self.capacity());
+            if !inside || from.checked_add(len).is_none_or(|end| end > block.end) {
                 return;
             }
             self.copy(from, to, len);
@@ -73,7 +75,6 @@ impl Region {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::ARRAYS;
 
     #[test]
     fn what_was_kept_comes_back() {
@@ -102,6 +103,14 @@ mod tests {
         let block = ARRAYS..ARRAYS + 4096;
         Region::store_words(region.slice(block.start, 3), &[1, u64::MAX - 7, 64]);
         region.put_back(&Permit::granted_by_protocol(), block.clone());
+        for guard_page in [0, ARRAYS as u64 - 64] {
+            Region::store_words(region.slice(block.start, 3), &[1, guard_page, 64]);
+            region.put_back(&Permit::granted_by_protocol(), block.clone());
+        }
+        // The description alone reaches beyond the block, which ends with the region.
+        let last = (8 << 20) - 4096..8 << 20;
+        Region::store_words(region.slice(last.start, 3), &[256, ARRAYS as u64, 0]);
+        region.put_back(&Permit::granted_by_protocol(), last);
         Region::store_words(region.slice(block.start, 1), &[u64::MAX]);
         region.put_back(&Permit::granted_by_protocol(), block);
     }

@@ -8,6 +8,7 @@ mod fence;
 mod kept;
 mod npy;
 pub(crate) mod npy_file;
+mod npy_layout;
 mod npy_literal;
 mod pages;
 #[cfg(feature = "cli")]
@@ -22,8 +23,8 @@ pub(crate) use fence::PAGE;
 pub(crate) use kept::{Permit, kept_bytes};
 #[cfg(all(test, feature = "cli"))]
 pub(crate) use npy::NpyError;
-#[cfg(feature = "cli")]
 pub(crate) use npy::NpyHeader;
+pub(crate) use npy_layout::{Encoding, Order};
 pub(crate) use pages::{Pages, make_present};
 #[cfg(feature = "cli")]
 pub(crate) use raw::{RawArgument, RawArray, RawHandle};

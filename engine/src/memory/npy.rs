@@ -1,8 +1,8 @@
 //! The header of a `.npy` file: what array it holds, and where it begins.
 //!
-//! Only headers are read, with bounds on everything that they claim; the data are the engine's to
-//! map. What the engine cannot map (foreign byte order, Fortran order, objects, …) is refused with
-//! the line of Python that mends it.
+//! Nothing that a header claims is believed before it is checked against the file's length, and no
+//! more than [`HEADER_BYTES_MAX`] of it are read. What the engine has no elements for (objects,
+//! structures, texts, …) is refused with the line of Python that mends it.
 //!
 //! Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html, versions 1.0, 2.0 and
 //! 3.0.
@@ -13,6 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::element_type::ElementType;
+use super::npy_layout::{Encoding, Order};
 use super::npy_literal::{self, Entry, Literal};
 
 /// The longest header that is read. numpy writes about 120 bytes and reads at most 10,000 by
@@ -24,13 +25,17 @@ const DIMENSIONS_MAX: usize = 6;
 /// What a header says, checked against the file's length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NpyHeader {
-    /// The type of the elements, in the machine's byte order.
+    /// The type of the elements in memory.
     pub(crate) element: ElementType,
-    /// 1 to 6 dimensions, C order.
+    /// How they are encoded in the file.
+    pub(crate) encoding: Encoding,
+    /// Which of them lie side by side there.
+    pub(crate) order: Order,
+    /// 0 to 6 dimensions.
     pub(crate) shape: Vec<usize>,
     /// Where the data begin.
     pub(crate) data_offset_bytes: u64,
-    /// Bytes of the data.
+    /// Bytes of the data in the file.
     pub(crate) data_bytes: u64,
 }
 
@@ -38,14 +43,23 @@ pub(crate) struct NpyHeader {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct NpyError {
-    /// What is wrong, with the offset in the file where that helps.
+    /// What is wrong, and at which byte of the file.
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) help: String,
+    /// The byte again; none where no byte of the file is wrong.
+    pub(crate) offset: Option<u64>,
 }
 
-fn refuse<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, NpyError> {
-    Err(NpyError { message: message.into(), help: help.into() })
+impl NpyError {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> NpyError {
+        NpyError { message: message.into(), help: help.into(), offset: None }
+    }
+
+    fn at(offset: u64, message: impl std::fmt::Display, help: impl Into<String>) -> NpyError {
+        let message = format!("{message} (at byte {offset})");
+        NpyError { message, help: help.into(), offset: Some(offset) }
+    }
 }
 
 const SAVE_AGAIN: &str = "write it again with numpy.save(\"NAME.npy\", array)";
@@ -53,188 +67,219 @@ const SAVE_AGAIN: &str = "write it again with numpy.save(\"NAME.npy\", array)";
 impl NpyHeader {
     /// Opens a file and reads its header. A folder, a pipe or a device is refused without waiting
     /// for it.
-    pub(crate) fn of_file(path: &Path) -> Result<NpyHeader, NpyError> {
+    pub(crate) fn open(path: &Path) -> Result<(File, NpyHeader), NpyError> {
         let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
-        let (mut file, metadata) =
-            match opened.and_then(|file| file.metadata().map(|data| (file, data))) {
-                Ok(both) => both,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    return refuse(
-                        format!("there is no file {}", path.display()),
-                        "a file is named relative to the job file",
-                    );
-                }
-                Err(error) => {
-                    return refuse(
-                        format!("cannot open {}: {error}", path.display()),
-                        "see its permissions",
-                    );
-                }
-            };
+        let metadata = opened.and_then(|file| file.metadata().map(|data| (file, data)));
+        let (mut file, metadata) = metadata.map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => NpyError::new(
+                format!("there is no file {}", path.display()),
+                "a file is named relative to the job file",
+            ),
+            _ => NpyError::new(
+                format!("cannot open {}: {error}", path.display()),
+                "see its permissions",
+            ),
+        })?;
         if !metadata.is_file() {
-            return refuse(format!("{} is not a regular file", path.display()), "name a .npy file");
+            let message = format!("{} is not a regular file", path.display());
+            return Err(NpyError::new(message, "name a .npy file"));
         }
-        NpyHeader::read(&mut file as &mut File, metadata.len())
+        let header = NpyHeader::read(&mut file, metadata.len())?;
+        Ok((file, header))
     }
 
-    /// Reads the header at the start of `source`, whose whole length is `length_bytes`.
+    /// Reads the header at the start of `source`, whose whole length is `length_bytes`. Bytes behind
+    /// the array are left alone, as numpy leaves them: a file may hold several.
     pub(crate) fn read(source: &mut impl Read, length_bytes: u64) -> Result<NpyHeader, NpyError> {
         let (text, data_offset_bytes) = header_text(source, length_bytes)?;
-        let text_offset = data_offset_bytes as usize - text.len();
-        let entries = npy_literal::parse(&text).map_err(|error| NpyError {
-            message: format!(
-                "the header is damaged at byte {}: {}",
-                text_offset + error.at,
-                error.message
-            ),
-            help: SAVE_AGAIN.into(),
+        let start = data_offset_bytes - text.len() as u64;
+        let entries = npy_literal::parse(&text).map_err(|error| {
+            let message = format!("the header is damaged: {}", error.message);
+            NpyError::at(start + error.at as u64, message, SAVE_AGAIN)
         })?;
-        let (descr, fortran, shape) = three_entries(entries)?;
-        let element = element_type(&descr)?;
-        if fortran && shape.len() > 1 {
-            return refuse(
-                "the array is stored in Fortran order (columns first); C order (rows first) is read",
-                "in Python: numpy.save(\"NAME.npy\", numpy.ascontiguousarray(array))",
-            );
+        let [descr, fortran, shape] = three_entries(entries, start)?;
+        let (element, encoding) = element_type(&descr.value)
+            .map_err(|(message, help)| NpyError::at(start + descr.at as u64, message, help))?;
+        let (Literal::Bool(fortran), Literal::Integers(lengths)) = (fortran.value, shape.value)
+        else {
+            unreachable!("`three_entries` has looked at their types");
+        };
+        let at_shape = start + shape.at as u64;
+        if lengths.len() > DIMENSIONS_MAX {
+            let dimensions = lengths.len();
+            let message =
+                format!("the array has {dimensions} dimensions; up to {DIMENSIONS_MAX} are read");
+            let help = "in Python: array.reshape(...) before numpy.save";
+            return Err(NpyError::at(at_shape, message, help));
         }
-        if shape.is_empty() || shape.len() > DIMENSIONS_MAX {
-            return refuse(
-                format!("the array has {} dimensions; 1 to {DIMENSIONS_MAX} are read", shape.len()),
-                "in Python: array.reshape(...) before numpy.save",
+        let bytes = bytes_in_memory(&lengths, element).ok_or_else(|| {
+            let message = format!(
+                "the header declares an array of impossible size: {lengths:?} of {element}"
             );
-        }
-        let data_bytes = data_bytes(&shape, element)?;
+            NpyError::at(at_shape, message, SAVE_AGAIN)
+        })?;
+        let data_bytes = encoding.stored_bytes(bytes);
         let held_bytes = length_bytes - data_offset_bytes;
         if held_bytes < data_bytes {
-            return refuse(
-                format!(
-                    "the file is cut short: its header declares {data_bytes} bytes of data from byte \
-                     {data_offset_bytes} on, but only {held_bytes} follow"
-                ),
-                "copy or write it again",
+            let message = format!(
+                "the file is cut short: its header declares {data_bytes} bytes of data from byte \
+                 {data_offset_bytes} on, but only {held_bytes} follow"
             );
+            return Err(NpyError::at(length_bytes, message, "copy or write it again"));
         }
-        Ok(NpyHeader { element, shape, data_offset_bytes, data_bytes })
+        // Where one axis alone is longer than 1 there is only one order.
+        let order = match fortran && lengths.iter().filter(|&&length| length != 1).count() > 1 {
+            true => Order::Fortran,
+            false => Order::C,
+        };
+        Ok(NpyHeader { element, encoding, order, shape: lengths, data_offset_bytes, data_bytes })
+    }
+
+    /// Number of elements.
+    pub(crate) fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Bytes of the array in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.elements() * self.element.size_bytes()
+    }
+
+    /// How the file differs from an array in memory, if it does.
+    pub(crate) fn describe_layout(&self) -> Option<String> {
+        let encoding = match self.encoding {
+            Encoding::Native => None,
+            Encoding::Bool => Some("booleans"),
+            Encoding::Half { .. } => Some("half floats"),
+            Encoding::Swapped(_) => Some(FOREIGN_ORDER),
+        };
+        let order = (self.order == Order::Fortran).then_some("Fortran order");
+        let parts: Vec<&str> = encoding.into_iter().chain(order).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 }
 
+const FOREIGN_ORDER: &str =
+    if cfg!(target_endian = "little") { "big-endian" } else { "little-endian" };
+
 /// The header's text, and the offset of the byte after it.
 fn header_text(source: &mut impl Read, length_bytes: u64) -> Result<(Vec<u8>, u64), NpyError> {
-    let cut_short = || NpyError {
-        message: format!("the file ends inside the .npy header, at byte {length_bytes}"),
-        help: "copy or write it again".into(),
+    let cut_short = || {
+        let message = "the file ends inside the .npy header";
+        NpyError::at(length_bytes, message, "copy or write it again")
     };
-    let mut read = |bytes: &mut [u8]| match source.read_exact(bytes) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(cut_short()),
-        Err(error) => {
-            refuse(format!("cannot read the file: {error}"), "see the disk and its permissions")
-        }
+    let mut read = |bytes: &mut [u8]| {
+        source.read_exact(bytes).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => cut_short(),
+            _ => NpyError::new(
+                format!("cannot read the file: {error}"),
+                "see the disk and its permissions",
+            ),
+        })
     };
-    let mut start = [0; 8];
-    if length_bytes >= 8 {
-        read(&mut start)?;
+    const MAGIC: &[u8] = b"\x93NUMPY";
+    let mut start = vec![0; length_bytes.min(8) as usize];
+    read(&mut start)?;
+    let same = start.iter().zip(MAGIC).take_while(|(byte, magic)| byte == magic).count();
+    if length_bytes == 0 {
+        return Err(NpyError::at(0, "the file is empty", SAVE_AGAIN));
     }
-    if !start.starts_with(b"\x93NUMPY") {
-        return refuse(
-            "this is not a .npy file: it does not begin with the six bytes \\x93NUMPY",
-            SAVE_AGAIN,
-        );
+    if same < MAGIC.len().min(start.len()) {
+        let message = "this is not a .npy file: it does not begin with the six bytes \\x93NUMPY";
+        return Err(NpyError::at(same as u64, message, SAVE_AGAIN));
     }
     let mut size = [0; 4];
-    let size_bytes = match start[6..] {
+    let size_bytes = match start[same..] {
         [1, 0] => 2,
         [2 | 3, 0] => 4,
-        [major, minor, ..] => {
-            return refuse(
-                format!(
-                    "version {major}.{minor} of the .npy format (bytes 6 and 7) is not known; 1.0 to 3.0 are"
-                ),
-                SAVE_AGAIN,
-            );
+        [major, minor] => {
+            let message =
+                format!("version {major}.{minor} of the .npy format is not known; 1.0 to 3.0 are");
+            return Err(NpyError::at(6, message, SAVE_AGAIN));
         }
         _ => return Err(cut_short()),
     };
     read(&mut size[..size_bytes])?;
     let header_bytes = u32::from_le_bytes(size) as usize;
-    let data_offset = (8 + size_bytes + header_bytes) as u64;
     if header_bytes > HEADER_BYTES_MAX {
-        return refuse(
-            format!(
-                "the header claims {header_bytes} bytes (at byte 8); at most {HEADER_BYTES_MAX} are read"
-            ),
-            SAVE_AGAIN,
-        );
+        let message =
+            format!("the header claims {header_bytes} bytes; at most {HEADER_BYTES_MAX} are read");
+        return Err(NpyError::at(8, message, SAVE_AGAIN));
     }
+    let data_offset = (8 + size_bytes + header_bytes) as u64;
     if data_offset > length_bytes {
         return Err(cut_short());
     }
     let mut text = vec![0; header_bytes];
     read(&mut text)?;
+    // Every header has it; without it the length is wrong, and so is where the data begin.
+    if text.last() != Some(&b'\n') {
+        let message = "the header does not end with a newline, so its length is not what it claims";
+        return Err(NpyError::at(data_offset, message, SAVE_AGAIN));
+    }
     Ok((text, data_offset))
 }
 
-/// `descr`, `fortran_order` and `shape`, each there once and of its type.
-fn three_entries(entries: Vec<Entry>) -> Result<(Literal, bool, Vec<usize>), NpyError> {
-    let (mut descr, mut fortran, mut shape) = (None, None, None);
-    for Entry { key, value } in entries {
-        let first = match (key.as_str(), value) {
-            ("descr", value) => descr.replace(value).is_none(),
-            ("fortran_order", Literal::Bool(value)) => fortran.replace(value).is_none(),
-            ("shape", Literal::Integers(value)) => shape.replace(value).is_none(),
+/// `descr`, `fortran_order` and `shape`, each there once and of its type. `start` is where the
+/// header's text begins.
+fn three_entries(entries: Vec<Entry>, start: u64) -> Result<[Entry; 3], NpyError> {
+    let [mut descr, mut fortran, mut shape] = [None, None, None];
+    for entry in entries {
+        let at = |message: String| NpyError::at(start + entry.at as u64, message, SAVE_AGAIN);
+        let place = match (entry.key.as_str(), &entry.value) {
+            ("descr", _) => &mut descr,
+            ("fortran_order", Literal::Bool(_)) => &mut fortran,
+            ("shape", Literal::Integers(_)) => &mut shape,
             (key @ ("fortran_order" | "shape"), value) => {
-                return refuse(format!("the header's `{key}` is {}", value.describe()), SAVE_AGAIN);
+                return Err(at(format!("the header's `{key}` is {}", value.describe())));
             }
-            (key, _) => {
-                return refuse(format!("the header has an unknown entry `{key}`"), SAVE_AGAIN);
-            }
+            (key, _) => return Err(at(format!("the header has an unknown entry `{key}`"))),
         };
-        if !first {
-            return refuse(format!("the header has `{key}` twice"), SAVE_AGAIN);
+        if place.is_some() {
+            return Err(at(format!("the header has `{}` twice", entry.key)));
         }
+        *place = Some(entry);
     }
-    let missing = |name: &str| NpyError {
-        message: format!("the header has no `{name}`"),
-        help: SAVE_AGAIN.into(),
-    };
-    Ok((
+    let missing = |name| NpyError::at(start, format!("the header has no `{name}`"), SAVE_AGAIN);
+    Ok([
         descr.ok_or_else(|| missing("descr"))?,
         fortran.ok_or_else(|| missing("fortran_order"))?,
         shape.ok_or_else(|| missing("shape"))?,
-    ))
+    ])
 }
 
-fn data_bytes(shape: &[usize], element: ElementType) -> Result<u64, NpyError> {
-    let too_large = || NpyError {
-        message: format!("the header declares an array of impossible size: {shape:?} of {element}"),
-        help: SAVE_AGAIN.into(),
-    };
+fn bytes_in_memory(shape: &[usize], element: ElementType) -> Option<u64> {
     // Zeros must not hide an overflow of the others: strides are computed from all of them.
-    let nonzero = shape.iter().filter(|&&length| length != 0);
-    let elements = nonzero.copied().try_fold(1usize, usize::checked_mul).ok_or_else(too_large)?;
-    let bytes = elements.checked_mul(element.size_bytes()).ok_or_else(too_large)?;
-    if isize::try_from(bytes).is_err() {
-        return Err(too_large());
-    }
-    Ok(if shape.contains(&0) { 0 } else { bytes as u64 })
+    let mut nonzero = shape.iter().copied().filter(|&length| length != 0);
+    let bytes = nonzero.try_fold(element.size_bytes(), usize::checked_mul)?;
+    let bytes = isize::try_from(bytes).ok()?;
+    Some(if shape.contains(&0) { 0 } else { bytes as u64 })
 }
 
-fn element_type(descr: &Literal) -> Result<ElementType, NpyError> {
-    let Literal::Text(descr) = descr else {
-        return match descr {
-            Literal::Nested => refuse(
-                "the array is structured (several fields per element); plain numbers are read",
-                "in Python, save one field: numpy.save(\"NAME.npy\", array[\"FIELD\"])",
-            ),
-            other => refuse(format!("the header's `descr` is {}", other.describe()), SAVE_AGAIN),
-        };
+/// The type of the elements and their encoding, or why they are not read and what to do.
+fn element_type(descr: &Literal) -> Result<(ElementType, Encoding), (String, String)> {
+    let descr = match descr {
+        Literal::Text(descr) => descr,
+        Literal::Nested => {
+            return Err((
+                "the array is structured (several fields per element); plain numbers are read"
+                    .into(),
+                "in Python, save one field: numpy.save(\"NAME.npy\", array[\"FIELD\"])".into(),
+            ));
+        }
+        other => {
+            return Err((
+                format!("the header's `descr` is {}", other.describe()),
+                SAVE_AGAIN.into(),
+            ));
+        }
     };
-    let native = if cfg!(target_endian = "little") { '<' } else { '>' };
-    let (order, kind) = match descr.chars().next() {
-        Some(order @ ('<' | '>' | '|' | '=')) => (order, &descr[1..]),
-        _ => ('|', descr.as_str()),
-    };
-    let known = match kind {
+    let foreign = if cfg!(target_endian = "little") { '>' } else { '<' };
+    let kind = descr.strip_prefix(['<', '>', '|', '=']).unwrap_or(descr);
+    let swapped = descr.starts_with(foreign);
+    let element = match kind {
+        "b1" => return Ok((ElementType::U8, Encoding::Bool)),
+        "f2" => return Ok((ElementType::F32, Encoding::Half { swapped })),
         "f4" => ElementType::F32,
         "f8" => ElementType::F64,
         "i1" => ElementType::I8,
@@ -247,42 +292,35 @@ fn element_type(descr: &Literal) -> Result<ElementType, NpyError> {
         "u8" => ElementType::U64,
         "c8" => ElementType::C32,
         "c16" => ElementType::C64,
-        _ => return foreign_kind(descr, kind),
+        _ => return Err(foreign_kind(descr, kind)),
     };
-    if known.size_bytes() > 1 && order != native && order != '=' {
-        return refuse(
-            format!("the elements are stored in the other byte order ('{descr}')"),
-            convert(&format!("{native}{kind}")),
-        );
-    }
-    Ok(known)
+    let numbers = if element.is_complex() { 2 } else { 1 };
+    let width = element.size_bytes() / numbers;
+    let encoding = match swapped && width > 1 {
+        true => Encoding::Swapped(width as u8),
+        false => Encoding::Native,
+    };
+    Ok((element, encoding))
 }
 
-fn foreign_kind(descr: &str, kind: &str) -> Result<ElementType, NpyError> {
-    let (what, to) = match kind {
-        "b1" => ("booleans", "uint8"),
-        "f2" => ("half floats", "float32"),
-        "f16" | "f12" => ("long doubles", "float64"),
-        "c32" | "c24" => ("long complex numbers", "complex128"),
+fn foreign_kind(descr: &str, kind: &str) -> (String, String) {
+    let convert = |to| format!("in Python: numpy.save(\"NAME.npy\", array.astype(\"{to}\"))");
+    let (what, help) = match kind {
+        "f16" | "f12" => ("are long doubles, which are not read", convert("float64")),
+        "c32" | "c24" => ("are long complex numbers, which are not read", convert("complex128")),
         _ => match kind.chars().next() {
-            Some('O') => ("Python objects", "float64"),
-            Some('S' | 'U' | 'a') => ("texts", "float64"),
-            Some('M' | 'm') => ("dates or durations", "int64"),
+            Some('O') => {
+                let what = "are Python objects, stored as a pickle, and pickles are not executed";
+                (what, convert("float64"))
+            }
+            Some('S' | 'U' | 'a') => ("are texts, which are not read", convert("float64")),
+            Some('M' | 'm') => ("are dates or durations, which are not read", convert("int64")),
             Some('V') => {
-                let help = "in Python: numpy.save(\"NAME.npy\", array.view(\"uint8\"))";
-                return refuse(format!("the elements are raw bytes ('{descr}')"), help);
+                let help = "in Python: numpy.save(\"NAME.npy\", array.view(\"uint8\"))".into();
+                ("are raw bytes, which are not read", help)
             }
-            _ => {
-                return refuse(
-                    format!("the elements are of an unknown type ('{descr}')"),
-                    SAVE_AGAIN,
-                );
-            }
+            _ => ("are of an unknown type", SAVE_AGAIN.into()),
         },
     };
-    refuse(format!("the elements are {what} ('{descr}'), which are not read"), convert(to))
-}
-
-fn convert(to: &str) -> String {
-    format!("in Python: numpy.save(\"NAME.npy\", array.astype(\"{to}\"))")
+    (format!("the elements {what} ('{descr}')"), help)
 }

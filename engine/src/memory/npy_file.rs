@@ -17,31 +17,43 @@ fn failed(path: &Path, reason: impl ToString) -> Error {
     Error::File { path: path.display().to_string(), reason: reason.to_string() }
 }
 
-/// The shape of the array in a file, if it is one of elements `T` with as many axes as `D` has.
-pub(crate) fn shape_of<T: Element, D: Dimension>(path: &Path) -> Result<(NpyHeader, D)> {
-    let header = NpyHeader::of_file(path)
+/// Opens a file and reads its header, if it holds an array of elements `T` with as many axes as
+/// `D` has; gives its shape too.
+pub(crate) fn open<T: Element, D: Dimension>(path: &Path) -> Result<(File, NpyHeader, D)> {
+    let (file, header) = NpyHeader::open(path)
         .map_err(|error| failed(path, format!("{}; {}", error.message, error.help)))?;
     let wanted = std::any::type_name::<T>();
     if header.element.rust_name() != wanted {
         let held = header.element.name();
+        let held = match header.describe_layout() {
+            Some(layout) => format!("{layout}, which are read as {held}"),
+            None => held.into(),
+        };
+        let element = header.element.name();
         return Err(failed(
             path,
-            format!("it holds {held}, not {wanted}; ask for {held}, or convert the file"),
+            format!("it holds {held}, not {wanted}; ask for {element}, or convert the file"),
         ));
     }
-    let axes = header.shape.len();
-    if D::NDIM.is_some_and(|wanted| wanted != axes) {
-        let shape = &header.shape;
-        let reason = format!("its shape {shape:?} has {axes} axes, not {:?}", D::NDIM.unwrap_or(0));
+    let (axes, shape) = (header.shape.len(), &header.shape);
+    if let Some(wanted) = D::NDIM.filter(|&wanted| wanted != axes) {
+        let reason = format!(
+            "its shape {shape:?} has {axes} axes, not {wanted}; ask for ndarray::Ix{axes} or IxDyn"
+        );
         return Err(failed(path, reason));
     }
     let mut dim = D::zeros(axes);
-    dim.slice_mut().copy_from_slice(&header.shape);
-    Ok((header, dim))
+    dim.slice_mut().copy_from_slice(shape);
+    Ok((file, header, dim))
 }
 
-/// An error for a file whose elements could not be read; its header was read before.
-pub(crate) fn unread(path: &Path, header: &NpyHeader, file: &File, error: &io::Error) -> Error {
+/// An error for a file whose elements could not be read although its header promised them.
+pub(crate) fn unread(
+    path: &Path,
+    file: &File,
+    header: &NpyHeader,
+    error: &std::io::Error,
+) -> Error {
     if error.kind() != ErrorKind::UnexpectedEof {
         return failed(path, error);
     }

@@ -3,11 +3,18 @@
 //! It is not a Python parser: it knows texts, `True`, `False` and tuples of whole numbers, and
 //! skips over lists (the type of a structured array), which its caller refuses anyway.
 
+/// The most entries that are read: a header has three.
+const ENTRIES_MAX: usize = 8;
+/// The most numbers of a tuple that are read: numpy's arrays have up to 64 dimensions.
+const INTEGERS_MAX: usize = 64;
+
 /// One entry of the dictionary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) value: Literal,
+    /// The byte of the text where the value begins.
+    pub(crate) at: usize,
 }
 
 /// A value.
@@ -51,8 +58,13 @@ pub(crate) fn parse(text: &[u8]) -> Result<Vec<Entry>, LiteralError> {
         }
         let key = reader.text()?;
         reader.expect(b':')?;
+        reader.peek();
+        let at = reader.at;
         let value = reader.value()?;
-        entries.push(Entry { key, value });
+        if entries.len() == ENTRIES_MAX {
+            return Err(LiteralError { at, message: "there are too many entries".into() });
+        }
+        entries.push(Entry { key, value, at });
         if !reader.takes(b',') {
             reader.expect(b'}')?;
             break;
@@ -131,6 +143,9 @@ impl Reader<'_> {
         loop {
             if self.takes(b')') {
                 return Ok(values);
+            }
+            if values.len() == INTEGERS_MAX {
+                return Err(self.error(format!("a tuple of more than {INTEGERS_MAX} numbers")));
             }
             values.push(self.integer()?);
             if !self.takes(b',') {

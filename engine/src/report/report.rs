@@ -276,6 +276,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn numbers_keep_every_bit() {
+        let bits = (0..10_000u64).map(|at| at.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        for number in bits.map(f64::from_bits).filter(|number| number.is_finite()) {
+            let text = serde_json::to_string(&Scalar::Float(number)).unwrap();
+            let Scalar::Float(read) = serde_json::from_str(&text).unwrap() else {
+                panic!("{text}")
+            };
+            assert_eq!(read.to_bits(), number.to_bits(), "{text}");
+        }
+    }
+
+    #[test]
     fn throughput_is_always_a_number() {
         assert_eq!(StepReport::throughput(5, 0.0), 0.0);
         assert_eq!(StepReport::throughput(5, f64::NAN), 0.0);

@@ -12,6 +12,7 @@ mod engine;
 mod fault_place;
 mod handle;
 mod launch;
+mod npy;
 mod open_queue;
 mod pace;
 mod placement;

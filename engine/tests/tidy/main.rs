@@ -10,8 +10,16 @@ use sources::{code, functions, read, sources};
 const UNSAFE_FLOORS: std::ops::RangeInclusive<usize> = 1..=5;
 
 /// Where all Rust code of the repository is.
-const FOLDERS: [&str; 7] =
-    ["engine/src", "engine/tests", "kernels/src", "kernels/tests", "examples", "benches", "src"];
+const FOLDERS: [&str; 8] = [
+    "engine/src",
+    "engine/tests",
+    "engine/fuzz/targets",
+    "kernels/src",
+    "kernels/tests",
+    "examples",
+    "benches",
+    "src",
+];
 
 /// Lines of a file and of a function, columns of a line.
 const FILE_LINES_MAX: usize = 400;

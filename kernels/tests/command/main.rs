@@ -3,10 +3,12 @@
 //! Nothing here is timed: waits have generous ends, and only say that something comes at all.
 
 mod chaos;
+mod corpus;
 mod deaths;
 mod folder;
 mod main_job;
 mod mistakes;
+mod npy_files;
 mod output;
 mod pinning;
 mod place;

@@ -11,6 +11,8 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 
 /// Mistakes shown at most: a file that is no job file at all should not scroll away its first line.
 const SHOWN_MAX: usize = 100;
+/// Mistakes kept at most, from which the first are shown; of others it is only known how many.
+const KEPT_MAX: usize = 10_000;
 /// Labels that tell the eye which place is meant, and say nothing without it.
 const LABELS_ALONE: [&str; 3] = ["refused", "reserved", "here"];
 /// Names listed at most where one of them was expected: more do not help the eye.
@@ -90,12 +92,14 @@ impl JobErrors {
 pub(crate) struct Mistakes<'t> {
     text: &'t str,
     errors: Vec<JobError>,
+    /// How many there were beyond those.
+    beyond: usize,
 }
 
 impl<'t> Mistakes<'t> {
     /// No mistakes yet in this text.
     pub(crate) fn new(text: &'t str) -> Mistakes<'t> {
-        Mistakes { text, errors: Vec::new() }
+        Mistakes { text, errors: Vec::new(), beyond: 0 }
     }
 
     /// Notes a mistake: its place, what is wrong, what was expected there.
@@ -126,16 +130,20 @@ impl<'t> Mistakes<'t> {
         expected: String,
         help: Option<String>,
     ) {
+        if self.errors.len() == KEPT_MAX {
+            self.beyond += 1;
+            return;
+        }
         let start = floor_char_boundary(self.text, span.start);
         let end = floor_char_boundary(self.text, span.end).max(start);
-        let (line, column) = line_and_column(self.text, start);
         let span = SourceSpan::new(start.into(), end - start);
-        self.errors.push(JobError { message, expected, help, line, column, span });
+        // The line and the column are looked for once it is known that the mistake is shown.
+        self.errors.push(JobError { message, expected, help, line: 0, column: 0, span });
     }
 
     /// How many so far.
     pub(crate) fn count(&self) -> usize {
-        self.errors.len()
+        self.errors.len() + self.beyond
     }
 
     /// Nothing if there are none; otherwise all, in the order of the file.
@@ -146,8 +154,11 @@ impl<'t> Mistakes<'t> {
         // Stable: mistakes at one place keep the order in which they were found.
         self.errors.sort_by_key(|error| error.span.offset());
         self.errors.dedup();
-        let unshown = self.errors.len().saturating_sub(SHOWN_MAX);
+        let unshown = self.errors.len().saturating_sub(SHOWN_MAX) + self.beyond;
         self.errors.truncate(SHOWN_MAX);
+        for error in &mut self.errors {
+            (error.line, error.column) = line_and_column(self.text, error.span.offset());
+        }
         Err(JobErrors {
             path: path.to_string(),
             source: Arc::new(NamedSource::new(path, self.text.to_string())),
@@ -210,10 +221,17 @@ pub(crate) fn unknown<'n>(
     };
     let expected = match names.len() {
         0 => format!("there is no {what} to name here"),
-        1..=LISTED_MAX => format!("expected {}", one_of(&names)),
-        count => format!("expected one of {count} names"),
+        _ => expected_one_of(&names),
     };
     (message, expected)
+}
+
+/// "expected `a`, `b` or `c`", or how many names there are.
+pub(crate) fn expected_one_of(names: &[&str]) -> String {
+    match names.len() {
+        0..=LISTED_MAX => format!("expected {}", one_of(names)),
+        count => format!("expected one of {count} names"),
+    }
 }
 
 /// "1 step", "2 steps".

@@ -38,8 +38,8 @@ pub(crate) fn check(
     let before = mistakes.count();
     let file = input.file.as_ref()?;
     let path = base.join(file.get_ref());
-    let header = match NpyHeader::of_file(&path) {
-        Ok(header) => header,
+    let header = match NpyHeader::open(&path) {
+        Ok((_, header)) => header,
         Err(error) => {
             let near = nearest_file(&path).map_or(String::new(), |near| {
                 format!(
@@ -71,10 +71,11 @@ pub(crate) fn check(
     if input.cast.is_some() || input.understood {
         check_nodata(input, on_disk, element, mistakes);
     }
+    let shape = shape_in_jobs(&header);
     if let Some(cell) = &input.cell
-        && header.shape.len() != 2
+        && shape.len() != 2
     {
-        let dimensions = diagnose::counted(header.shape.len(), "dimension");
+        let dimensions = diagnose::counted(shape.len(), "dimension");
         let message = format!("`cell` is for maps, and this array has {dimensions}");
         mistakes.add(cell.span(), message, "expected a 2-D array, or no `cell`");
     }
@@ -83,15 +84,16 @@ pub(crate) fn check(
         name: input.name.get_ref().clone(),
         path,
         file: file.get_ref().clone(),
-        meta: ArrayMeta {
-            shape: header.shape.clone(),
-            element,
-            cell: input.cell.as_ref().map(|cell| *cell.get_ref()),
-        },
+        meta: ArrayMeta { shape, element, cell: input.cell.as_ref().map(|cell| *cell.get_ref()) },
         header,
         cast: (element != on_disk).then_some(element),
         nodata: input.nodata.as_ref().map(|nodata| *nodata.get_ref()),
     })
+}
+
+/// The shape of a file's array as jobs see it: a number by itself is an array of one.
+pub(crate) fn shape_in_jobs(header: &NpyHeader) -> Vec<usize> {
+    if header.shape.is_empty() { vec![1] } else { header.shape.clone() }
 }
 
 /// The file beside a missing one whose name is most like it.

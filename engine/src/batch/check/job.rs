@@ -10,6 +10,10 @@ use crate::memory::ElementType;
 /// The version of the format that this engine reads.
 pub(crate) const FORMAT: i64 = 1;
 
+/// Inputs, steps, and arrays named by one step, at most of each: far more than anybody writes, and so
+/// few that looking for what is like each of them takes no time.
+pub(crate) const PARTS_MAX: usize = 1000;
+
 /// Keys of a step that a later version of the format will know.
 pub(crate) const RESERVED_IN_STEP: [&str; 5] = ["expr", "until", "max_sweeps", "stream", "command"];
 /// Tables at the top that a later version of the format will know.

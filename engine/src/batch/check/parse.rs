@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnose::{self, Mistakes};
-use super::job::{FORMAT, In, Input, Job, RESERVED_AT_TOP, RESERVED_IN_STEP, Step};
+use super::job::{FORMAT, In, Input, Job, PARTS_MAX, RESERVED_AT_TOP, RESERVED_IN_STEP, Step};
 use super::quantity;
 use super::value::{self, Value};
 use crate::memory::ElementType;
@@ -142,11 +142,9 @@ fn unknown_key(
 
 fn inputs(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Vec<Input> {
     let tables = value::table("`inputs`", "tables such as `[inputs.elevation]`", value, mistakes);
-    tables
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(name, value)| input(name, value, mistakes))
-        .collect()
+    let tables = tables.unwrap_or_default();
+    few_enough(tables.len(), "the job has", "inputs", value.span(), mistakes);
+    tables.into_iter().take(PARTS_MAX).map(|(name, value)| input(name, value, mistakes)).collect()
 }
 
 fn input(name: Spanned<&str>, value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Input {
@@ -236,11 +234,23 @@ fn steps(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Vec<Step> {
     if tables.as_ref().is_some_and(Vec::is_empty) {
         mistakes.add(value.span(), "the job has no steps", "expected at least one `[steps.NAME]`");
     }
-    tables
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(name, value)| step(name, value, mistakes))
-        .collect()
+    let tables = tables.unwrap_or_default();
+    few_enough(tables.len(), "the job has", "steps", value.span(), mistakes);
+    tables.into_iter().take(PARTS_MAX).map(|(name, value)| step(name, value, mistakes)).collect()
+}
+
+/// Notes a mistake where there are too many of something; the rest of them are left out.
+fn few_enough(
+    count: usize,
+    whose: &str,
+    what: &str,
+    span: Range<usize>,
+    mistakes: &mut Mistakes<'_>,
+) {
+    if count > PARTS_MAX {
+        let message = format!("{whose} {count} {what}, the limit is {PARTS_MAX}");
+        mistakes.add_with_help(span, message, "too many", "write several jobs");
+    }
 }
 
 fn step(name: Spanned<&str>, value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Step {
@@ -293,10 +303,17 @@ fn worker_memory(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<u6
 fn arrays(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Spanned<In>> {
     let wanted = "an array's name, a table `{ x = \"a\", y = \"b\" }` or a list of names";
     let before = mistakes.count();
+    let count = match value.get_ref() {
+        DeValue::Table(table) => table.len(),
+        DeValue::Array(list) => list.len(),
+        _ => 1,
+    };
+    few_enough(count, "`in` names", "arrays", value.span(), mistakes);
     let read = match value.get_ref() {
         DeValue::Table(table) => In::Named(
             value::entries(table)
                 .into_iter()
+                .take(PARTS_MAX)
                 .filter_map(|(key, value)| {
                     let array = value::text("this", "an array's name in quotes", value, mistakes)?;
                     Some((Spanned::new(key.span(), key.get_ref().to_string()), array))
@@ -305,6 +322,7 @@ fn arrays(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Spanned<I
         ),
         DeValue::Array(list) => In::Each(
             list.iter()
+                .take(PARTS_MAX)
                 .filter_map(|each| value::text("this", "an array's name in quotes", each, mistakes))
                 .collect(),
         ),

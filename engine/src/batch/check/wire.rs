@@ -2,7 +2,7 @@
 //!
 //! Shapes and types are not looked at here; they are known only once the order of the steps is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use toml::Spanned;
@@ -134,7 +134,7 @@ impl<'j> Names<'j> {
             mistakes.add(
                 array.span(),
                 format!("step `{name}` has no array: the result of `{kernel}` is scalars"),
-                format!("expected {}", diagnose::one_of(&self.listed)),
+                diagnose::expected_one_of(&self.listed),
             );
         }
         Some(source)
@@ -142,8 +142,9 @@ impl<'j> Names<'j> {
 }
 
 fn note_repeated(list: &[Spanned<String>], mistakes: &mut Mistakes<'_>) {
-    for (at, array) in list.iter().enumerate() {
-        if list[..at].iter().any(|earlier| earlier.get_ref() == array.get_ref()) {
+    let mut earlier = HashSet::new();
+    for array in list {
+        if !earlier.insert(array.get_ref()) {
             let message = format!("`{}` is listed twice", array.get_ref());
             mistakes.add(array.span(), message, "its scalars would have one name");
         }

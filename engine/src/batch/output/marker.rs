@@ -78,7 +78,7 @@ pub(crate) fn read(folder: &Directory) -> Result<Option<Marker>, FolderError> {
     }
 }
 
-fn parse(text: &str) -> Result<Marker, String> {
+pub(crate) fn parse(text: &str) -> Result<Marker, String> {
     let mut marker = Marker::default();
     let whole_lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
     for (at, line) in whole_lines.enumerate() {

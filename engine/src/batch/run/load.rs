@@ -1,17 +1,11 @@
 //! Loads an input file as the array that the steps see: cast, with missing values as NaN.
-//!
-//! Files are read, not mapped: a file that somebody truncates meanwhile then ends as an error.
 
 use crate::batch::check::input::CheckedInput;
 use crate::error::{Error, Result};
-use crate::memory::{ElementType, RawArray, npy_file};
+use crate::memory::{ElementType, NpyHeader, RawArray, npy_file};
 use crate::roles::Engine;
 use num_complex::{Complex32, Complex64};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-
-/// Bytes that are read and converted at a time.
-const BLOCK: usize = 1 << 20;
+use std::os::unix::fs::FileExt;
 
 /// An element on its way from one type to another; integers keep every digit.
 #[derive(Debug, Clone, Copy)]
@@ -21,36 +15,40 @@ enum Value {
     Complex(Complex64),
 }
 
-/// Loads an input. The calling thread converts it.
+/// Loads an input. What takes a cast or a look at every value is done by the calling thread.
 pub(crate) fn load(engine: &Engine, input: &CheckedInput) -> Result<RawArray> {
     let failed = |reason: String| Error::File { path: input.path.display().to_string(), reason };
-    let to = input.meta.element;
-    let mut array = engine.zeros_raw(to.rust_name(), to.size_bytes(), &input.meta.shape)?;
-    let mut file = File::open(&input.path).map_err(|e| failed(e.to_string()))?;
-    file.seek(SeekFrom::Start(input.header.data_offset_bytes))
-        .map_err(|e| failed(e.to_string()))?;
-    let from = input.header.element;
-    let mut read = |block: &mut [u8]| {
-        let read = file.read_exact(block);
-        read.map_err(|e| npy_file::unread(&input.path, &input.header, &file, &e))
-    };
+    let (file, header) = NpyHeader::open(&input.path)
+        .map_err(|error| failed(format!("{}; {}", error.message, error.help)))?;
+    if header != input.header {
+        return Err(failed("it has changed since the job was checked; run the job again".into()));
+    }
+    let (from, to, shape) = (header.element, input.meta.element, &input.meta.shape);
     if from == to && input.nodata.is_none() {
-        array.bytes_mut().chunks_mut(BLOCK).try_for_each(&mut read)?;
-        return Ok(array);
+        let block = engine.read_npy(&input.path, &file, &header)?;
+        return Ok(RawArray::new(block, to.rust_name(), to.size_bytes(), shape));
     }
+    let mut array = engine.zeros_raw(to.rust_name(), to.size_bytes(), shape)?;
     let nodata = input.nodata.map(|nodata| in_type(from, nodata));
-    let elements = BLOCK / from.size_bytes();
-    let mut block = vec![0; elements * from.size_bytes()];
-    for target in array.bytes_mut().chunks_mut(elements * to.size_bytes()) {
-        let block = &mut block[..target.len() / to.size_bytes() * from.size_bytes()];
-        read(block)?;
-        let sources = block.chunks(from.size_bytes());
-        for (target, source) in target.chunks_mut(to.size_bytes()).zip(sources) {
+    let bytes = array.bytes_mut();
+    let convert = |elements: &[u8], first: usize, stride: usize| {
+        let places = (first..).step_by(stride);
+        for (source, place) in elements.chunks(from.size_bytes()).zip(places) {
+            let target = &mut bytes[place * to.size_bytes()..][..to.size_bytes()];
             let value = decode(from, source);
-            let missing = nodata.is_some_and(|nodata| is(value, nodata));
-            encode(to, if missing { Value::Real(f64::NAN) } else { value }, target);
+            if nodata.is_some_and(|nodata| is(value, nodata)) {
+                encode(to, Value::Real(f64::NAN), target);
+            } else if from == to {
+                // Not by way of a value, which would quieten a signalling NaN.
+                target.copy_from_slice(source);
+            } else {
+                encode(to, value, target);
+            }
         }
-    }
+    };
+    header
+        .read_runs(|bytes, at| file.read_exact_at(bytes, at), convert)
+        .map_err(|error| npy_file::unread(&input.path, &file, &header, &error))?;
     Ok(array)
 }
 
@@ -144,7 +142,7 @@ mod tests {
             load(&engine, &job.inputs[0]).unwrap();
             let path = place.path().join(file);
             let offset = path.metadata().unwrap().len() - declared;
-            File::options().write(true).open(&path).unwrap().set_len(offset + 7).unwrap();
+            std::fs::File::options().write(true).open(&path).unwrap().set_len(offset + 7).unwrap();
             let error = load(&engine, &job.inputs[0]).unwrap_err().to_string();
             let said =
                 format!("declares {declared} bytes of data from byte {offset} on, and 7 are");

@@ -251,3 +251,31 @@ fn casts_and_missing_values_must_be_possible() {
 fn a_registration_that_contradicts_itself_is_reported() {
     refused("[steps.lost]", &["1:8: kernel `lost` is not what the catalogue says it is"]);
 }
+
+#[test]
+fn a_job_of_too_many_parts_is_refused_with_both_numbers() {
+    let place = Place::new();
+    let start = "format = 1\nname = \"t\"\n";
+    let steps: String = (0..1001).map(|at| format!("[steps.s{at}]\nin = \"x\"\n")).collect();
+    let mistakes = place.mistakes(&format!("{start}{steps}"));
+    assert!(
+        mistakes.contains("3:2: the job has 1001 steps, the limit is 1000; too many"),
+        "{mistakes}"
+    );
+    let inputs: String = (0..1002).map(|at| format!("i{at}.file = \"x\"\n")).collect();
+    let mistakes = place.mistakes(&format!("{start}[inputs]\n{inputs}"));
+    assert!(mistakes.contains("the job has 1002 inputs, the limit is 1000"), "{mistakes}");
+    let names = "\"x\", ".repeat(1003);
+    let mistakes = place.mistakes_after_start(&format!("[steps.summary]\nin = [{names}]\n"));
+    assert!(mistakes.contains("2:6: `in` names 1003 arrays, the limit is 1000"), "{mistakes}");
+}
+
+#[test]
+fn of_countless_mistakes_the_first_are_shown_and_all_are_counted() {
+    let place = Place::new();
+    let lines: String = (0..20_000).map(|at| format!("k{at} = 1\n")).collect();
+    let errors = place.check(&lines).unwrap_err();
+    // The keys, and that format, name and steps are missing.
+    assert_eq!((errors.errors.len(), errors.unshown), (100, 20_003 - 100));
+    assert!(errors.to_string().contains("20003 mistakes"), "{errors}");
+}
