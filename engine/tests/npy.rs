@@ -73,7 +73,7 @@ fn a_number_by_itself_is_an_array_without_axes() {
     let number = engine.open_npy::<f64, Ix0>(by_numpy("0d")).unwrap();
     assert_eq!(number.view().into_scalar(), &2.5);
     assert_eq!(engine.sum(&number).unwrap(), 2.5);
-    let mut double = engine.zeros::<f64, _>(number.dim()).unwrap();
+    let mut double = engine.zeros::<f64, _>(()).unwrap();
     engine.map(&number, &mut double, |x: f64| 2.0 * x).unwrap();
     assert_eq!(double.as_slice(), [5.0]);
     let error = engine.open_npy::<f64, Ix1>(by_numpy("0d")).unwrap_err().to_string();

@@ -7,8 +7,9 @@ mod element_type;
 mod fence;
 mod kept;
 mod npy;
+mod npy_data;
+mod npy_encoding;
 pub(crate) mod npy_file;
-mod npy_layout;
 mod npy_literal;
 mod pages;
 #[cfg(feature = "cli")]
@@ -23,8 +24,8 @@ pub(crate) use fence::PAGE;
 pub(crate) use kept::{Permit, kept_bytes};
 #[cfg(all(test, feature = "cli"))]
 pub(crate) use npy::NpyError;
-pub(crate) use npy::NpyHeader;
-pub(crate) use npy_layout::{Encoding, Order};
+pub(crate) use npy::{NpyHeader, Order};
+pub(crate) use npy_encoding::Encoding;
 pub(crate) use pages::{Pages, make_present};
 #[cfg(feature = "cli")]
 pub(crate) use raw::{RawArgument, RawArray, RawHandle};

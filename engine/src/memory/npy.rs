@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::element_type::ElementType;
-use super::npy_layout::{Encoding, Order};
+use super::npy_encoding::Encoding;
 use super::npy_literal::{self, Entry, Literal};
 
 /// The longest header that is read. numpy writes about 120 bytes and reads at most 10,000 by
@@ -21,6 +21,15 @@ use super::npy_literal::{self, Entry, Literal};
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// The most dimensions that an array of the engine has.
 const DIMENSIONS_MAX: usize = 6;
+
+/// Which elements of the file lie side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Those of the last axis, as in memory.
+    C,
+    /// Those of the first axis.
+    Fortran,
+}
 
 /// What a header says, checked against the file's length.
 #[derive(Debug, Clone, PartialEq, Eq)]
