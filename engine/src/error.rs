@@ -1,7 +1,9 @@
 //! Floor 0: what can go wrong, as values that say what happened, where, and what to do.
 
+mod death;
+
+pub use death::{Cause, DeathRecord};
 use std::fmt;
-use std::time::Duration;
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -236,6 +238,8 @@ pub struct PoisonedChunk {
 pub struct Poisoned {
     /// The kernel.
     pub kernel: String,
+    /// Steps of the launch that had been done before this one, in loops counted each time.
+    pub steps_before: u64,
     /// The chunks, lowest first.
     pub chunks: Vec<PoisonedChunk>,
 }
@@ -263,109 +267,6 @@ fn count(chunks: &[PoisonedChunk]) -> String {
     match chunks.len() {
         1 => "1 chunk was".into(),
         n => format!("{n} chunks were"),
-    }
-}
-
-/// What is known of a worker that died.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DeathRecord {
-    /// The worker's rank.
-    pub rank: usize,
-    /// Its process id.
-    pub pid: i32,
-    /// How it ended.
-    pub cause: Cause,
-    /// The last lines of its standard error.
-    pub stderr_tail: String,
-}
-
-impl DeathRecord {
-    /// The last line of its output that says something: no frame of a backtrace, no hint at one.
-    fn last_words(&self) -> Option<&str> {
-        let says_nothing = |line: &str| {
-            let frame = line.split_once(':').is_some_and(|(n, _)| n.parse::<u32>().is_ok());
-            let starts = ["at ", "note:", "stack backtrace", "thread caused non-unwinding panic"];
-            frame
-                || line.is_empty()
-                || starts.iter().any(|start| line.starts_with(start))
-                || line.ends_with("panic in a function that cannot unwind")
-        };
-        self.stderr_tail.lines().map(str::trim).rfind(|line| !says_nothing(line))
-    }
-}
-
-impl fmt::Display for DeathRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "worker {} (pid {}) {}", self.rank, self.pid, self.cause)?;
-        if let Some(line) = self.last_words() {
-            write!(f, "; its last words: {line}")?;
-        }
-        Ok(())
-    }
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cause {
-    /// Killed by a signal.
-    Signal {
-        /// Its number.
-        number: i32,
-        /// Its name.
-        name: String,
-        /// The address that it could not touch, for SIGSEGV and SIGBUS.
-        address: Option<u64>,
-    },
-    /// A kernel used up the stack: too deep a recursion, or too large a local array.
-    StackOverflow {
-        /// The stack's limit (`ulimit -s`).
-        limit_bytes: u64,
-    },
-    /// It called exit.
-    Exit {
-        /// The exit status.
-        status: i32,
-    },
-    /// It was ended, as its chunk or task had not got on for longer than the deadline.
-    Deadline {
-        /// The deadline.
-        limit: Duration,
-        /// For how long it had not got on.
-        ran: Duration,
-    },
-    /// It was killed to try what happens then: [`Engine::disturb`](crate::Engine::disturb).
-    Disturbed,
-    /// It was reaped by somebody else, so nothing is known.
-    Unknown,
-}
-
-impl Cause {
-    /// Whether a death of this cause is held against what the worker was about.
-    pub(crate) fn is_an_attempt(&self) -> bool {
-        *self != Cause::Disturbed
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Cause::Signal { number, name, address } => {
-                write!(f, "was killed by {name} (signal {number})")?;
-                address.map_or(Ok(()), |address| write!(f, " at address {address:#x}"))
-            }
-            Cause::StackOverflow { limit_bytes } => {
-                write!(f, "overflowed its stack of {limit_bytes} bytes (`ulimit -s`)")
-            }
-            Cause::Exit { status } => write!(f, "exited with status {status}"),
-            Cause::Deadline { limit, ran } => {
-                let [limit, ran] = [limit, ran].map(Duration::as_secs_f64);
-                write!(f, "ran for {ran:.3} s and was ended, as the deadline is {limit} s")
-            }
-            Cause::Disturbed => write!(f, "was killed to try what happens then"),
-            Cause::Unknown => write!(f, "ended, and another part of the program reaped it"),
-        }
     }
 }
 

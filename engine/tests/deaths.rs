@@ -136,3 +136,18 @@ fn a_panic_that_cannot_unwind_leaves_its_message() {
     let death = death_of(panic_in_c, 0);
     assert!(death.to_string().ends_with("a callback failed with 17"), "{death}");
 }
+
+#[test]
+fn the_last_4_kib_of_standard_error_are_kept_byte_by_byte() {
+    fn chatty(_: u64) -> u64 {
+        let mut output: Vec<u8> = (0..2000u32).flat_map(|n| format!("{n} ").into_bytes()).collect();
+        output.extend([0xff, b'.']);
+        // SAFETY: a plain system call with a buffer of this length.
+        unsafe { libc::write(2, output.as_ptr().cast(), output.len()) };
+        std::process::abort()
+    }
+    let death = death_of(chatty, 0);
+    // One byte of the 4096 is told in four characters.
+    assert_eq!(death.stderr_tail.len(), 4096 + 3);
+    assert!(death.stderr_tail.ends_with("1998 1999 \\xff."), "{death:?}");
+}

@@ -27,6 +27,12 @@ impl Kernel for Eventful {
             "panic" if chunk.index() == 1 => panic!("no chunk like this"),
             "abort" if chunk.index() == 1 => std::process::abort(),
             "exit" if chunk.index() == 1 => std::process::exit(7),
+            "hang" if chunk.index() == 1 => loop {
+                std::hint::spin_loop();
+            },
+            "allocate" if chunk.index() == 1 => {
+                std::hint::black_box(vec![1u8; 10 << 30]);
+            }
             _ => {}
         }
     }
@@ -41,7 +47,11 @@ impl JobKernel for Eventful {
     const ARRAYS: &'static [&'static str] = &["x"];
 
     fn params() -> Vec<Param> {
-        vec![Param::choice("what", &["print", "panic", "abort", "exit"], "the event")]
+        vec![Param::choice(
+            "what",
+            &["print", "panic", "abort", "exit", "hang", "allocate"],
+            "the event",
+        )]
     }
 }
 
@@ -54,8 +64,10 @@ fn main() -> ExitCode {
     what_a_kernel_prints_goes_to_standard_error_even_when_quiet();
     a_kernel_that_panics_fails_the_job_with_its_place();
     a_chunk_that_kills_its_workers_is_given_up_and_named();
+    a_chunk_that_hangs_or_wants_too_much_is_given_up_and_named();
+    all_that_does_not_need_the_chunk_is_finished_and_kept();
     own_kernels_are_listed_among_the_others();
-    println!("own_program: 5 scenarios passed");
+    println!("own_program: 7 scenarios passed");
     ExitCode::SUCCESS
 }
 
@@ -75,12 +87,17 @@ impl Answer {
 
 /// Runs a job with a good step, then the event.
 fn run(what: &str, options: &[&str]) -> Answer {
+    run_with(what, "", options)
+}
+
+/// The same with more in the job file, after the event's own.
+fn run_with(what: &str, more: &str, options: &[&str]) -> Answer {
     let folder = tempfile::tempdir().unwrap();
     let terrain = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/terrain.npy");
     let job = format!(
         "format = 1\nname = \"own\"\n[inputs.e]\nfile = \"{terrain}\"\ncast = \"f64\"\n\
          [steps.copy]\nin = \"e\"\nsave = \"copy.npy\"\n\
-         [steps.eventful]\nin = \"copy\"\nparams = {{ what = \"{what}\" }}\nsave = \"own.npy\"\n"
+         [steps.eventful]\nin = \"copy\"\nparams = {{ what = \"{what}\" }}\nsave = \"own.npy\"\n{more}"
     );
     std::fs::write(folder.path().join("job.toml"), job).unwrap();
     let mut words = vec!["run", "job.toml", "--out", "o", "--workers", "2"];
@@ -162,6 +179,72 @@ fn a_chunk_that_kills_its_workers_is_given_up_and_named() {
         assert_eq!(notices("in chunk 1 of step `eventful`; the chunk is tried again"), 2);
         assert_eq!(notices("in chunk 1 of step `eventful`; the chunk is set aside"), 1);
         assert!(!answer.folder.path().join("o/own.npy").exists());
+    }
+}
+
+fn a_chunk_that_hangs_or_wants_too_much_is_given_up_and_named() {
+    let cause = |answer: &Answer| {
+        assert_eq!(answer.status, Some(1), "{}", answer.err);
+        let poisoned = &answer.report()["poisoned"][0];
+        assert_eq!((&poisoned["step"], &poisoned["chunk"]), (&"eventful".into(), &1.into()));
+        let attempts = poisoned["attempts"].as_array().unwrap();
+        assert_eq!(attempts.len(), 3);
+        attempts[2]["cause"].clone()
+    };
+    let by_job_file = run_with("hang", "deadline = \"300ms\"\n", &[]);
+    let by_command = run("hang", &["--deadline", "300ms"]);
+    for answer in [by_job_file, by_command] {
+        let cause = cause(&answer);
+        assert_eq!((&cause["kind"], &cause["limit_s"]), (&"deadline".into(), &0.3.into()));
+        assert!(cause["ran_s"].as_f64().unwrap() > 0.3, "{cause}");
+        assert_eq!(answer.report()["poisoned"][0]["deadline_s"], 0.3);
+        assert!(answer.err.contains("and was ended, as the deadline is 0.3 s"), "{}", answer.err);
+    }
+    let answer = run("allocate", &["--worker-memory", "256 MiB"]);
+    let expected = serde_json::json!({
+        "kind": "allocation_failed", "bytes": 10u64 << 30, "limit_bytes": 256 << 20
+    });
+    assert_eq!(cause(&answer), expected);
+    assert_eq!(answer.report()["worker_memory_bytes"], 256 << 20);
+}
+
+fn all_that_does_not_need_the_chunk_is_finished_and_kept() {
+    let more = "[steps.rest]\nkernel = \"summary\"\nin = [\"copy\", \"eventful\"]\n\
+                [steps.summary]\nin = [\"copy\"]\n";
+    let answer = run_with("abort", more, &[]);
+    assert_eq!(answer.status, Some(1), "{}", answer.err);
+    let left_out = "gristmill: step `rest` was left out: it reads `eventful`";
+    assert!(answer.err.contains(left_out), "{}", answer.err);
+    let report = answer.report();
+    let steps = report["steps"].as_array().unwrap().iter();
+    assert!(steps.map(|step| &step["name"]).eq(["copy", "eventful", "summary"]));
+    assert_eq!(report["scalars"]["summary"]["copy"]["count"], 344 * 403);
+    let outputs = report["outputs"].as_array().unwrap().iter();
+    assert!(outputs.map(|output| &output["path"]).eq(["copy.npy", "own.partial.npy"]));
+
+    let poisoned = &report["poisoned"][0];
+    assert_eq!(poisoned["partial"], "own.partial.npy");
+    assert_eq!((&poisoned["run"], &poisoned["steps_before"]), (&0.into(), &0.into()));
+    assert_eq!(poisoned["arrays"], serde_json::json!({ "x": "copy" }));
+    assert_eq!(poisoned["params"], serde_json::json!({ "what": "abort" }));
+    let attempt = &poisoned["attempts"][0];
+    assert_eq!(
+        attempt["cause"],
+        serde_json::json!({ "kind": "signal", "number": 6, "name": "SIGABRT" })
+    );
+    assert!(attempt["pid"].as_i64().unwrap() > 0 && attempt["stderr"].is_string(), "{attempt}");
+    let job = std::fs::canonicalize(answer.folder.path().join("job.toml")).unwrap();
+    assert_eq!(report["job_file"]["path"], job.to_str().unwrap());
+    assert_eq!(report["job_file"]["sha256"].as_str().unwrap().len(), 64);
+
+    let read = |name: &str| -> Vec<f64> {
+        let path = answer.folder.path().join("o").join(name);
+        let array: ndarray::Array2<f64> = ndarray_npy::read_npy(path).unwrap();
+        array.into_iter().collect()
+    };
+    let (copy, partial) = (read("copy.npy"), read("own.partial.npy"));
+    for (i, (whole, part)) in copy.iter().zip(&partial).enumerate() {
+        assert!(if (1000..2000).contains(&i) { part.is_nan() } else { part == whole }, "{i}");
     }
 }
 

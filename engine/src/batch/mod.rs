@@ -26,6 +26,7 @@ pub(crate) use check::checked::Source;
 pub(crate) use check::diagnose::{JobErrors, counted, unknown};
 pub(crate) use check::input::nearest_file;
 pub(crate) use check::job::FORMAT;
+pub(crate) use check::quantity::{bytes as byte_count, duration};
 pub(crate) use check::value::is_name;
 #[cfg(test)]
 pub(crate) use check::whole::check_text;

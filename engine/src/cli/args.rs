@@ -1,6 +1,8 @@
 //! The words of the command line, and the help that explains them. Nothing is carried out here.
 
+use crate::batch::{byte_count, duration};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::roles::Chaos;
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -26,6 +28,7 @@ Examples:
   gristmill run data/jobs/terrain.toml
   gristmill run my.toml --workers 4 --out /scratch/results
   gristmill run my.toml --json | python3 -m json.tool
+  gristmill run my.toml --deadline 30s --worker-memory 2GiB
   gristmill run my.toml --chaos 7:20        under attack: some 20 workers are killed each second
 
 Results are the same to the last bit for any number of workers. Files of an earlier, finished \
@@ -65,6 +68,14 @@ Example:
 Shows the CPUs that may be used and what limits their number, caches, memory and its limits, \
 huge pages, and which features of the Linux kernel are missing and what is done instead.";
 
+const TOP_EXAMPLES: &str = "\
+Examples:
+  gristmill top          all jobs of this user on this machine, anew each second
+  gristmill top | cat    once
+
+A worker that has been at one chunk for long may hang: `--deadline` ends it, and so does `kill`; \
+then the chunk is tried again.";
+
 /// Parallel computations on arrays, described in a job file, run by worker processes.
 ///
 /// A job file names input arrays (.npy files), steps that compute with them, and what to save. A
@@ -96,6 +107,9 @@ pub(crate) enum Command {
     /// Show what the engine finds on this machine
     #[command(after_help = INFO_EXAMPLES)]
     Info,
+    /// Show the jobs that run, and which chunk each worker has been at for how long
+    #[command(after_help = TOP_EXAMPLES)]
+    Top,
 }
 
 /// `gristmill run`
@@ -110,6 +124,17 @@ pub(crate) struct RunArgs {
     /// The folder for the results; created if it is missing [default: out/NAME]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// The longest that an attempt at a chunk may take, such as 30s; a chunk that takes longer is
+    /// ended, tried again, and set aside at last [default: what the job file says, else any time]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) deadline: Option<Duration>,
+    /// The most memory of its own that a worker may have, such as 2GiB [default: what the job file
+    /// says, else no limit]
+    #[arg(long, value_name = "SIZE", value_parser = byte_count)]
+    pub(crate) worker_memory: Option<u64>,
+    /// Let workers that crash leave core dumps, with all arrays in them, as `ulimit -c` says
+    #[arg(long)]
+    pub(crate) core_dumps: bool,
     /// If a run in that folder was cut off, remove what it made and start anew
     #[arg(long)]
     pub(crate) fresh: bool,
@@ -189,10 +214,11 @@ mod tests {
     #[test]
     fn run_takes_its_options_in_any_order() {
         let Ok(Args { command: Command::Run(run) }) =
-            parse("gristmill run --fresh j.toml --workers 3 --out d --json --quiet")
+            parse("gristmill run --fresh j.toml --workers 3 --out d --json --quiet --deadline 5s")
         else {
             panic!()
         };
+        assert_eq!(run.deadline, Some(Duration::from_secs(5)));
         assert_eq!((run.job.to_str(), run.workers), (Some("j.toml"), Some(3)));
         assert!(run.fresh && run.json && run.quiet && run.out.is_some());
     }
@@ -207,6 +233,8 @@ mod tests {
             "gristmill run a.toml --workers 0",
             "gristmill run a.toml --workers 257",
             "gristmill run a.toml --workers many",
+            "gristmill run a.toml --deadline 5",
+            "gristmill run a.toml --worker-memory much",
             "gristmill run a.toml --frsh",
             "gristmill check",
         ] {

@@ -8,7 +8,9 @@ mod info;
 mod init;
 mod interrupts;
 mod kernels;
+mod observed;
 mod run;
+mod top;
 
 use crate::batch::{CheckError, JobErrors, Registry, nearest_file};
 use crate::memory::NpyHeader;
@@ -35,6 +37,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         Command::Init(args) => init(&args, registry),
         Command::Kernels(args) => kernels::kernels(&args, registry),
         Command::Info => info::info(),
+        Command::Top => top::top(),
     };
     status.into()
 }

@@ -3,6 +3,7 @@
 use super::args::{CheckArgs, ExitStatus, RunArgs};
 use super::chaos;
 use super::interrupts::Interrupts;
+use super::observed::Observed;
 use super::{described, print, say, show_mistakes, width};
 use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry, counted};
 use crate::report::{self, Look, Progress, Report, Status};
@@ -32,13 +33,15 @@ pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
 }
 
 pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
-    let job = match batch::check_file(&args.job, args.out.as_deref(), registry) {
+    let mut job = match batch::check_file(&args.job, args.out.as_deref(), registry) {
         Ok(job) => job,
         Err(error) => {
             show_mistakes(&error);
             return ExitStatus::Wrong;
         }
     };
+    job.deadline = args.deadline.or(job.deadline);
+    job.worker_memory = args.worker_memory.or(job.worker_memory);
     // Before there is anything that a signal could leave behind.
     let signals = match Interrupts::watch() {
         Ok(signals) => signals,
@@ -72,7 +75,10 @@ fn run_in(
     progress: &Progress,
     signals: &Interrupts,
 ) -> Result<ExitStatus, String> {
-    let mut builder = Engine::builder();
+    let mut builder = Engine::builder().core_dumps(args.core_dumps);
+    if let Some(bytes) = job.worker_memory {
+        builder = builder.worker_memory(bytes);
+    }
     if let Some(workers) = args.workers {
         builder = builder.workers(workers as usize);
     }
@@ -93,6 +99,9 @@ fn run_in(
             engine.workers()
         ));
     }
+    if let Some(warning) = memory_warning(job, engine.workers()) {
+        progress.note(&warning);
+    }
     signals.cancel_on_signal(&engine, progress.clone())?;
     let lines = progress.clone();
     crate::process::send_lines_to(move |line| lines.note(line));
@@ -100,7 +109,9 @@ fn run_in(
         chaos::Underway::begin(chaos, &engine, progress, args.quiet).map_err(|e| e.to_string())
     });
     let chaos = chaos.transpose()?;
+    let observed = Observed::begin(&job.name, &engine, progress);
     let ended = batch::run(job, registry, &engine, &folder, progress, &signals.interrupted);
+    drop(observed);
     signals.end();
     let chaos = chaos.map(|chaos| chaos.end(progress));
     let Ended { mut report, failures, notes } = ended?;
@@ -124,6 +135,20 @@ fn run_in(
         Status::Failed => ExitStatus::Failed,
         Status::Interrupted => signals.exit_status(),
     })
+}
+
+/// A warning where the workers' limits together are more than there is: then memory runs out before
+/// they are met.
+fn memory_warning(job: &CheckedJob, workers: usize) -> Option<String> {
+    let each = job.worker_memory?;
+    let all = each.saturating_mul(workers as u64);
+    let memory = crate::machine::Memory::here();
+    let available = memory.available().filter(|available| available.bytes < all)?;
+    Some(format!(
+        "gristmill: {workers} workers may have {} each, {} in all; available are {available}",
+        report::bytes(each),
+        report::bytes(all)
+    ))
 }
 
 /// The tables at the end, where the results lie, and how to go on.

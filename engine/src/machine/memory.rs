@@ -50,6 +50,12 @@ pub(crate) enum MemoryReason {
         /// What this process has mapped; 0 in a bound on the capacity.
         used_bytes: u64,
     },
+    /// The same limit, for what a region may take of it.
+    #[cfg(feature = "cli")]
+    HalfOfAddressSpace {
+        /// The limit.
+        limit_bytes: u64,
+    },
 }
 
 impl fmt::Display for MemoryBound {
@@ -60,6 +66,14 @@ impl fmt::Display for MemoryBound {
             }
             MemoryReason::Free => {
                 return write!(out, "{}: the machine has no more free", Size(self.bytes));
+            }
+            #[cfg(feature = "cli")]
+            MemoryReason::HalfOfAddressSpace { limit_bytes } => {
+                let (bytes, limit) = (Size(self.bytes), Size(*limit_bytes));
+                return write!(
+                    out,
+                    "{bytes}: RLIMIT_AS allows {limit} of address space, and arrays get half"
+                );
             }
             MemoryReason::Cgroup { cgroup, file, limit_bytes, used_bytes } => {
                 write!(
@@ -148,6 +162,20 @@ impl Memory {
     /// known.
     pub(crate) fn available(&self) -> Option<&MemoryBound> {
         self.available.iter().min_by_key(|bound| bound.bytes)
+    }
+
+    /// The least bound on what a region's arrays could have had: of an address space half is left to
+    /// the rest of the process.
+    #[cfg(feature = "cli")]
+    pub(crate) fn for_a_region(&self) -> Option<MemoryBound> {
+        let halved = |bound: &MemoryBound| match bound.reason {
+            MemoryReason::AddressSpace { limit_bytes, .. } if limit_bytes / 2 < bound.bytes => {
+                let reason = MemoryReason::HalfOfAddressSpace { limit_bytes };
+                MemoryBound { bytes: limit_bytes / 2, reason }
+            }
+            _ => bound.clone(),
+        };
+        self.available.iter().map(halved).min_by_key(|bound| bound.bytes)
     }
 
     /// The sum of RAM, where known.

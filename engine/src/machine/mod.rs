@@ -11,6 +11,7 @@ mod cpus;
 mod kernel;
 mod memory;
 mod nodes;
+mod oom;
 mod topology;
 mod tree;
 mod workers;
@@ -39,6 +40,7 @@ pub(crate) use memory::MemoryBound;
 pub(crate) use memory::{Memory, MemoryReason};
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;
+pub(crate) use oom::{Killed, OomKills};
 pub(crate) use topology::Machine;
 #[cfg(test)]
 pub(crate) use topology::OtherCounts;

@@ -111,6 +111,13 @@ impl Region {
         Ok(())
     }
 
+    /// Core dumps of this process have the region in them after all.
+    pub(crate) fn leave_in_dumps(&self) {
+        let all = NonNull::new(self.reservation.as_mut_ptr()).expect("a mapping is not null");
+        // SAFETY: as in `protect`. Should it fail, dumps are smaller than they might be.
+        let _ = unsafe { madvise(all.cast(), self.reservation.len(), MmapAdvise::MADV_DODUMP) };
+    }
+
     /// Bytes from the first guard page to the end of the arrays.
     pub(crate) fn capacity(&self) -> usize {
         self.len

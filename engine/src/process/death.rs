@@ -9,12 +9,12 @@ use std::os::fd::AsRawFd;
 /// Reaps the worker if it is dead. Its memory writes are over then: whatever it had stored before
 /// is visible, and nothing more will come.
 pub(crate) fn reap(rank: usize, child: &mut Child, faults: &FaultWords) -> Option<DeathRecord> {
-    let cause = match wait(child) {
+    let (cause, peak) = match wait(child) {
         Ok(None) => return None,
-        Ok(Some(cause)) => cause,
+        Ok(Some((cause, peak))) => (cause, Some(peak)),
         // Reaped by somebody else (SIGCHLD ignored, or a wait for any child): it is dead only
         // once its pidfd says so.
-        Err(()) if is_readable(child) => Cause::Unknown,
+        Err(()) if is_readable(child) => (Cause::Unknown, None),
         Err(()) => return None,
     };
     let cause = match (cause, faults.take()) {
@@ -27,20 +27,43 @@ pub(crate) fn reap(rank: usize, child: &mut Child, faults: &FaultWords) -> Optio
         (cause, _) => cause,
     };
     let [_, stderr_tail] = child.relays.each_mut().map(|relay| relay.finish());
-    Some(DeathRecord { rank, pid: child.pid, cause, stderr_tail })
+    let cause = match failed_allocation(&stderr_tail) {
+        Some(bytes) if matches!(cause, Cause::Signal { number: libc::SIGABRT, .. }) => {
+            Cause::AllocationFailed { bytes, limit_bytes: child.memory_bytes }
+        }
+        _ => cause,
+    };
+    let peak_bytes = peak.filter(|peak| *peak > child.peak_at_start);
+    Some(DeathRecord { rank, pid: child.pid, cause, peak_bytes, stderr_tail })
 }
 
-/// How it ended, if it has; an error where it is not ours to wait for.
+/// The bytes that the standard library could not have, when it said so at last and aborted.
+fn failed_allocation(stderr_tail: &str) -> Option<u64> {
+    let mut lines = stderr_tail.lines().rev();
+    let said = |line: &str| {
+        let bytes = line.strip_prefix("memory allocation of ")?.strip_suffix(" bytes failed")?;
+        bytes.parse().ok()
+    };
+    lines.find_map(said)
+}
+
+/// How it ended and the most memory that it had in use, if it has ended; an error where it is not ours to wait for.
 ///
 /// Asks the system itself: nix has no value for deaths by real-time signals.
-fn wait(child: &Child) -> Result<Option<Cause>, ()> {
+fn wait(child: &Child) -> Result<Option<(Cause, u64)>, ()> {
     let pidfd = child.pidfd.fd().as_raw_fd() as libc::id_t;
     loop {
         // SAFETY: all zeroes are a valid `siginfo_t`.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: as above.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
         let flags = libc::WEXITED | libc::WNOHANG;
-        // SAFETY: fills in the description, which outlives the call.
-        let answer = unsafe { libc::waitid(libc::P_PIDFD, pidfd, &raw mut info, flags) };
+        let (info_at, usage_at) = (&raw mut info, &raw mut usage);
+        // The system call rather than the C library's, which does not give the usage.
+        // SAFETY: fills in both descriptions, which outlive the call.
+        let answer = unsafe {
+            libc::syscall(libc::SYS_waitid, libc::P_PIDFD, pidfd, info_at, flags, usage_at)
+        };
         if answer == -1 {
             match nix::errno::Errno::last() {
                 nix::errno::Errno::EINTR => continue,
@@ -49,10 +72,11 @@ fn wait(child: &Child) -> Result<Option<Cause>, ()> {
         }
         // SAFETY: filled in by `waitid`; zero where the child is still alive.
         let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-        return Ok((pid != 0).then(|| match info.si_code {
+        let cause = || match info.si_code {
             libc::CLD_EXITED => Cause::Exit { status },
             _ => Cause::Signal { number: status, name: signal_name(status), address: None },
-        }));
+        };
+        return Ok((pid != 0).then(|| (cause(), usage.ru_maxrss as u64 * 1024)));
     }
 }
 

@@ -30,23 +30,41 @@ pub(crate) struct Handover {
     pub(crate) nonce: u64,
     /// The CPU to run on, if it is to be pinned.
     pub(crate) cpu: Option<usize>,
+    pub(crate) limits: Limits,
+}
+
+/// What a worker may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The most memory of its own, in bytes.
+    pub(crate) memory_bytes: Option<u64>,
+    /// Whether a crash may leave a core dump, with the region in it.
+    pub(crate) core_dumps: bool,
 }
 
 impl Handover {
     pub(crate) fn encode(&self) -> String {
-        let cpu = self.cpu.map_or("-".into(), |cpu| cpu.to_string());
-        format!("{} {} {:x} {cpu}", self.rank, self.parent, self.nonce)
+        let or_dash = |number: Option<u64>| number.map_or("-".into(), |number| number.to_string());
+        let (cpu, memory) =
+            (or_dash(self.cpu.map(|cpu| cpu as u64)), or_dash(self.limits.memory_bytes));
+        let core_dumps = self.limits.core_dumps;
+        format!("{} {} {:x} {cpu} {memory} {core_dumps}", self.rank, self.parent, self.nonce)
     }
 
     pub(crate) fn decode(text: &str) -> Option<Handover> {
         let mut words = text.split(' ');
+        let number = |word: &str| match word {
+            "-" => Some(None),
+            number => number.parse::<u64>().ok().map(Some),
+        };
         let handover = Handover {
             rank: words.next()?.parse().ok()?,
             parent: words.next()?.parse().ok()?,
             nonce: u64::from_str_radix(words.next()?, 16).ok()?,
-            cpu: match words.next()? {
-                "-" => None,
-                cpu => Some(cpu.parse().ok()?),
+            cpu: number(words.next()?)?.map(|cpu| cpu as usize),
+            limits: Limits {
+                memory_bytes: number(words.next()?)?,
+                core_dumps: words.next()?.parse().ok()?,
             },
         };
         words.next().is_none().then_some(handover)
@@ -146,10 +164,14 @@ pub(crate) fn enter(
     IS_WORKER.store(true, Ordering::Relaxed);
     hygiene::close_inherited_descriptors();
     hygiene::prepare(&handover);
+    let dumps_region = handover.limits.core_dumps;
     let region = take_region().unwrap_or_else(|error| {
         eprintln!("a worker cannot start: {error}");
         exit(1);
     });
+    if dumps_region {
+        region.leave_in_dumps();
+    }
     // SAFETY: no other thread runs yet.
     unsafe { std::env::remove_var(VARIABLE) };
     run_initialisers_after(own, argc, argv, envp);
@@ -227,11 +249,20 @@ mod tests {
 
     #[test]
     fn a_handover_survives_its_way_and_nonsense_is_refused() {
-        for cpu in [None, Some(3)] {
-            let handover = Handover { rank: 2, parent: 77, nonce: u64::MAX, cpu };
+        let limits = Limits { memory_bytes: Some(1 << 40), core_dumps: true };
+        for (cpu, limits) in [(None, Limits::default()), (Some(3), limits)] {
+            let handover = Handover { rank: 2, parent: 77, nonce: u64::MAX, cpu, limits };
             assert_eq!(Handover::decode(&handover.encode()), Some(handover));
         }
-        for nonsense in ["", "1", "1 2 xyz -", "1 2 3 - 5", "-1 2 3 -", "1 2 3 x"] {
+        for nonsense in [
+            "",
+            "1",
+            "1 2 xyz - - true",
+            "1 2 3 - - true 5",
+            "-1 2 3 - - true",
+            "1 2 3 x - true",
+            "1 2 3 - -",
+        ] {
             assert_eq!(Handover::decode(nonsense), None, "{nonsense}");
         }
     }

@@ -24,6 +24,16 @@ pub(crate) fn close_inherited_descriptors() {
     unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
 }
 
+/// Should memory run out, rather a worker than its coordinator: what it was about is tried again.
+fn offer_to_the_oom_killer() {
+    const MORE: i32 = 300;
+    const MOST: i32 = 1000;
+    let file = "/proc/self/oom_score_adj";
+    let inherited = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
+    // Raising it needs no privilege. Should it fail, the kernel chooses by size alone.
+    let _ = std::fs::write(file, (inherited.unwrap_or(0) + MORE).min(MOST).to_string());
+}
+
 /// Ties the worker to its coordinator's life, and keeps it quiet otherwise.
 pub(crate) fn prepare(handover: &Handover) {
     // The signal comes when the *thread* that started us ends: the supervisor, which lives as long
@@ -37,7 +47,14 @@ pub(crate) fn prepare(handover: &Handover) {
         // a file that grows beyond its limit is an error of the write.
         let _ = unsafe { signal(ignored, SigHandler::SigIgn) };
     }
-    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    if !handover.limits.core_dumps {
+        let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    }
+    if let Some(bytes) = handover.limits.memory_bytes {
+        // Private writable memory alone; of the region only the address space is this worker's.
+        let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);
+    }
+    offer_to_the_oom_killer();
     if let Some(cpu) = handover.cpu {
         // Not pinned is slower, not wrong: the mask may have been narrowed meanwhile.
         let _ = pin::pin_current_thread(cpu);

@@ -13,7 +13,7 @@ mod spawn;
 pub(crate) use death::reap;
 #[cfg(feature = "cli")]
 pub(crate) use entry::worker_region;
-pub(crate) use entry::{Handover, is_worker, refuse_inherited_handover};
+pub(crate) use entry::{Handover, Limits, is_worker, refuse_inherited_handover};
 pub(crate) use image::{offset_in_executable, reference_at};
 pub(crate) use pidfd::Pidfd;
 pub(crate) use relay::Relay;

@@ -33,6 +33,19 @@ fn pass_on(line: &str) {
     }
 }
 
+/// The text of some output; what is no UTF-8 is told byte by byte.
+fn readable(output: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::new();
+    for chunk in output.utf8_chunks() {
+        text += chunk.valid();
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
 /// The reading end of one pipe from a worker.
 #[derive(Debug)]
 pub(crate) struct Relay {
@@ -73,10 +86,11 @@ impl Relay {
     /// Passes on the rest, an unfinished line included, and gives the last words.
     pub(crate) fn finish(&mut self) -> String {
         self.pump();
+        let last_words = readable(&self.tail).trim_end().into();
         if !self.line.is_empty() {
             self.take(b"\n");
         }
-        String::from_utf8_lossy(&self.tail).trim_end().into()
+        last_words
     }
 
     fn take(&mut self, bytes: &[u8]) {

@@ -19,6 +19,10 @@ pub(crate) struct Child {
     pub(crate) pid: i32,
     pub(crate) pidfd: Pidfd,
     pub(crate) relays: [Relay; 2],
+    /// Its limit of memory of its own.
+    pub(super) memory_bytes: Option<u64>,
+    /// What the system takes for its use of memory before it has begun: the coordinator's.
+    pub(super) peak_at_start: u64,
 }
 
 /// Starts a worker. To be called by a thread that lives as long as the worker shall: it dies when
@@ -43,15 +47,28 @@ pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
             handover.rank
         ),
     })?;
+    let peak_at_start = own_peak_bytes();
     let pid = child.id() as i32;
     let stdout = Relay::new(handover.rank, OwnedFd::from(child.stdout.take().expect("piped")));
     let stderr = Relay::new(handover.rank, OwnedFd::from(child.stderr.take().expect("piped")));
     match Pidfd::open(pid) {
-        Ok(pidfd) => Ok(Child { pid, pidfd, relays: [stdout, stderr] }),
+        Ok(pidfd) => Ok(Child {
+            pid,
+            pidfd,
+            relays: [stdout, stderr],
+            memory_bytes: handover.limits.memory_bytes,
+            peak_at_start,
+        }),
         Err(error) => {
             let _ = child.kill();
             let _ = child.wait();
             Err(error)
         }
     }
+}
+
+/// The most memory that this process has had in use.
+fn own_peak_bytes() -> u64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss() as u64 * 1024)
 }

@@ -3,21 +3,25 @@
 //!
 //! It shows what it is given. What ran, and how long it took, is for others to know.
 
+mod activity;
 mod colours;
 mod hash;
 mod picture;
+mod poisoned;
 mod progress;
 #[allow(clippy::module_inception, reason = "report.json is this folder's first thing")]
 mod report;
 mod scalar;
 mod table;
 
+pub(crate) use activity::{activity, duration, longest};
 pub(crate) use colours::Palette;
 pub(crate) use hash::sha256;
 pub(crate) use picture::draw;
+pub(crate) use poisoned::{Attempt, Poisoned, PoisonedFile, params};
 pub(crate) use progress::{Progress, StepBar};
 pub(crate) use report::{
-    Attempt, ChaosReport, Machine, OutputReport, Poisoned, Report, SCHEMA, Status, StepReport,
+    ChaosReport, JobFile, Machine, OutputReport, Report, SCHEMA, Status, StepReport,
 };
 pub(crate) use scalar::{Ordered, Scalar};
 pub(crate) use table::{Look, bytes, listing, scalars, steps};

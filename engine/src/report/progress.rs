@@ -55,6 +55,13 @@ impl Progress {
         StepBar { bar }
     }
 
+    /// The step whose bar was begun last, and how much of it is done, 0 to 1; none before the first.
+    pub(crate) fn now(&self) -> Option<(String, f64)> {
+        let drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = drawn.last()?;
+        Some((bar.prefix().trim_end().into(), bar.position() as f64 / PARTS as f64))
+    }
+
     /// Leaves the bars as they are, draws them no more, and prints a line below.
     pub(crate) fn end_with(&self, line: &str) {
         let shown = self.shown.swap(false, Ordering::AcqRel);
@@ -80,12 +87,12 @@ fn columns() -> usize {
     size.map_or(80, |(terminal_size::Width(columns), _)| columns.into())
 }
 
-/// A line: name, bar, part, time. The bar is as long as the terminal lets it, within reason.
+/// A line: name, bar, part, time, and what there is to tell in the room that is left. The bar is as long as the terminal lets it, within reason.
 fn template(columns: usize, name_width: usize) -> String {
     // Blanks, "100 %" and a time such as "12m".
     let others = name_width + 14;
     let bar = columns.saturating_sub(others).clamp(4, 32);
-    format!("{{prefix}} {{bar:{bar}}} {{percent:>3}} %  {{elapsed}}")
+    format!("{{prefix}} {{bar:{bar}}} {{percent:>3}} %  {{elapsed}} {{wide_msg}}")
 }
 
 /// The bar of one step. It stays, full, when the step is done; dropped before, it stays where it
@@ -100,6 +107,11 @@ impl StepBar {
     pub(crate) fn set(&self, done: f64) {
         let done = if done.is_nan() { 0.0 } else { done.clamp(0.0, 1.0) };
         self.bar.set_position((done * PARTS as f64) as u64);
+    }
+
+    /// Shows this behind the bar.
+    pub(crate) fn tell(&self, text: String) {
+        self.bar.set_message(text);
     }
 
     /// Shows what `done` says until it says 1 or more or gives up with `None`, looking every
@@ -117,6 +129,7 @@ impl StepBar {
 
     /// The step is done.
     pub(crate) fn finish(self) {
+        self.bar.set_message("");
         self.bar.finish();
     }
 }
@@ -144,6 +157,7 @@ mod tests {
             bar.set(done);
             assert_eq!(bar.bar.position(), parts);
         }
+        assert_eq!(progress.now(), Some(("slope".into(), 1.0)));
         let calls = Cell::new(0);
         bar.follow(Duration::ZERO, || {
             calls.set(calls.get() + 1);

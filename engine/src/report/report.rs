@@ -6,10 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::poisoned::{Poisoned, PoisonedFile};
 use super::scalar::{Ordered, Scalar};
 
 /// The version of this document.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
 
 /// The whole document.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,12 +19,20 @@ pub(crate) struct Report {
     pub(crate) schema: u32,
     /// The job's name.
     pub(crate) job: String,
+    /// The job file.
+    pub(crate) job_file: JobFile,
     /// How it ended.
     pub(crate) status: Status,
     /// Where it ran.
     pub(crate) machine: Machine,
     /// Worker processes.
     pub(crate) workers: usize,
+    /// The deadline of each attempt at a chunk, in seconds, in steps that have none of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deadline_s: Option<f64>,
+    /// The most memory of its own that a worker could have, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) worker_memory_bytes: Option<u64>,
     /// In the order in which they ran.
     pub(crate) steps: Vec<StepReport>,
     /// Attempts beyond each first, of the whole run: of chunks, and of files.
@@ -41,6 +50,17 @@ pub(crate) struct Report {
     pub(crate) outputs: Vec<OutputReport>,
     /// Chunks that were given up after their last attempt; empty when all went well.
     pub(crate) poisoned: Vec<Poisoned>,
+    /// Files whose every writer died; empty when all went well.
+    pub(crate) poisoned_files: Vec<PoisonedFile>,
+}
+
+/// The job file that was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct JobFile {
+    /// Its absolute path.
+    pub(crate) path: String,
+    /// See [`super::sha256`].
+    pub(crate) sha256: String,
 }
 
 /// How a run ended.
@@ -135,30 +155,6 @@ pub(crate) struct OutputReport {
     pub(crate) sha256: String,
 }
 
-/// A chunk that was given up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Poisoned {
-    /// The step.
-    pub(crate) step: String,
-    /// Its kernel.
-    pub(crate) kernel: String,
-    /// The chunk's number.
-    pub(crate) chunk: u64,
-    /// The chunk's range of indices: first, and one past the last.
-    pub(crate) range: [u64; 2],
-    /// How each attempt ended, in words.
-    pub(crate) attempts: Vec<Attempt>,
-}
-
-/// One attempt at a chunk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Attempt {
-    /// The worker's rank.
-    pub(crate) worker: usize,
-    /// Such as "killed by SIGSEGV at address 0x0".
-    pub(crate) death: String,
-}
-
 impl Report {
     /// The document, indented, with a newline at its end. The same report gives the same bytes.
     pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
@@ -187,6 +183,7 @@ pub(crate) mod tests {
         Report {
             schema: SCHEMA,
             job: "terrain".into(),
+            job_file: JobFile { path: "/jobs/terrain.toml".into(), sha256: "cd".into() },
             status: Status::Done,
             machine: Machine {
                 cpu: "Some CPU".into(),
@@ -195,6 +192,8 @@ pub(crate) mod tests {
                 linux: "6.1.0".into(),
             },
             workers: 2,
+            deadline_s: None,
+            worker_memory_bytes: None,
             steps: vec![StepReport {
                 name: "slope".into(),
                 kernel: "slope".into(),
@@ -216,6 +215,7 @@ pub(crate) mod tests {
             scalars: Ordered(vec![("summary".into(), slope_then_aspect)]),
             outputs: vec![OutputReport { path: "slope.npy".into(), sha256: "ab".into() }],
             poisoned: vec![],
+            poisoned_files: vec![],
         }
     }
 
@@ -225,6 +225,9 @@ pub(crate) mod tests {
         let keys = [
             "schema",
             "job",
+            "job_file",
+            "path",
+            "sha256",
             "status",
             "machine",
             "workers",
@@ -244,9 +247,8 @@ pub(crate) mod tests {
             "slowed",
             "scalars",
             "outputs",
-            "path",
-            "sha256",
             "poisoned",
+            "poisoned_files",
         ];
         let places: Vec<usize> =
             keys.iter().map(|key| json.find(&format!("\"{key}\":")).unwrap()).collect();

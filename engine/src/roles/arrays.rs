@@ -1,7 +1,7 @@
 //! Making arrays: their pages are made present by the workers, on their home chunks.
 
 use super::engine::Engine;
-use crate::compute::{Present, ReadFile, Zero};
+use crate::compute::{Args, Kernel, Present, ReadFile, Value, Zero, single};
 use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element, Elements, npy_file};
 use ndarray::{ArrayBase, Data, Dimension, IntoDimension, Ix1};
@@ -9,9 +9,13 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 /// Smaller blocks are filled by the calling thread: a launch would cost more.
 const LAUNCH_MIN: usize = 256 << 10;
+
+/// The least that a chunk of the engine's own work may take under any deadline: disks are slow.
+pub(crate) const OWN_WORK_MIN: Duration = Duration::from_secs(30);
 
 /// Why a file could not be read into an array.
 #[derive(Debug)]
@@ -165,7 +169,7 @@ impl Engine {
             let identity = ReadFile::identity_of(file).map_err(Unread::File)?;
             let kernel = ReadFile { pid, descriptor, identity, offset_bytes };
             let denied = [libc::EACCES, libc::EPERM, libc::ENOENT].map(|code| code as u32);
-            match self.run(&kernel, &mut *bytes)? {
+            match self.run_own(&kernel, &mut *bytes)? {
                 0 => return Ok(()),
                 ReadFile::CUT_SHORT => return Err(Unread::File(ErrorKind::UnexpectedEof.into())),
                 code if denied.contains(&code) => {}
@@ -189,6 +193,17 @@ impl Engine {
         Ok(Array::new(self.zeroed(block)?, dim))
     }
 
+    /// Runs a kernel of the engine's own, of which no deadline was thought that is meant for a user's.
+    pub(super) fn run_own<K: Kernel>(
+        &self,
+        kernel: &K,
+        arrays: <K::Args as Args>::Arrays<'_>,
+    ) -> Result<Value<K>> {
+        let deadline = self.core.deadline().map(|deadline| deadline.max(OWN_WORK_MIN));
+        let (mut plan, output) = single(self.core.region(), kernel, &arrays)?;
+        self.launch_within(deadline, &mut plan, output)
+    }
+
     pub(super) fn zeroed(&self, block: Block) -> Result<Block> {
         let fresh = block.is_fresh();
         let mut bytes = Array::<u8, Ix1>::over(block);
@@ -198,9 +213,9 @@ impl Engine {
                 bytes.as_mut_slice().fill(0);
             }
         } else if fresh {
-            self.run(&Present, &mut bytes)?;
+            self.run_own(&Present, &mut bytes)?;
         } else {
-            self.run(&Zero, &mut bytes)?;
+            self.run_own(&Zero, &mut bytes)?;
         }
         Ok(bytes.into_block())
     }

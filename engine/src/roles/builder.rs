@@ -10,9 +10,9 @@ use super::supervisor::Supervisor;
 use crate::compute::{Control, WORKERS_MAX};
 use crate::error::{Error, Result};
 use crate::machine::pin::CpuClaim;
-use crate::machine::{self, Machine, MemoryReason};
+use crate::machine::{self, Machine, MemoryReason, OomKills};
 use crate::memory::{Budget, Memory, Region};
-use crate::process;
+use crate::process::{self, Limits};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -54,6 +54,9 @@ impl Wait {
     }
 }
 
+/// The least memory of its own that a worker may be limited to.
+const WORKER_MEMORY_MIN: u64 = 16 << 20;
+
 /// How an engine is to be: see [`Engine::builder`].
 #[derive(Debug, Clone, Default)]
 #[must_use = "a builder does nothing until `build`"]
@@ -62,6 +65,7 @@ pub struct Builder {
     capacity: Option<u64>,
     attempts: Option<u32>,
     deadline: Option<Duration>,
+    limits: Limits,
     pin: Pin,
     wait: Wait,
 }
@@ -118,6 +122,26 @@ impl Builder {
         self
     }
 
+    /// The most memory of its own that a worker may have, in bytes: what kernels allocate and never
+    /// give back counts, arrays do not. At the limit an allocation fails; in Rust that ends the
+    /// worker, which counts as any other death and says so
+    /// ([`Cause::AllocationFailed`](crate::Cause::AllocationFailed)), so that a kernel that leaks costs a retry now and then. By
+    /// default there is no limit.
+    ///
+    /// It is RLIMIT_DATA, which the kernel counts in address space: memory that is mapped writable
+    /// and private counts also where it was never touched. A worker itself takes some MiB.
+    pub fn worker_memory(mut self, bytes: u64) -> Builder {
+        self.limits.memory_bytes = Some(bytes);
+        self
+    }
+
+    /// Whether workers that crash may leave core dumps, with all arrays in them; by default they do
+    /// not. Where and how large then say `ulimit -c` and /proc/sys/kernel/core_pattern.
+    pub fn core_dumps(mut self, core_dumps: bool) -> Builder {
+        self.limits.core_dumps = core_dumps;
+        self
+    }
+
     /// Where workers run.
     pub fn pin(mut self, pin: Pin) -> Builder {
         self.pin = pin;
@@ -149,6 +173,9 @@ impl Builder {
         let oversubscribed = workers > machine.cpus.len();
         let spins = self.wait.spins(oversubscribed);
         let region = self.create_region(&machine)?;
+        if self.limits.core_dumps {
+            region.leave_in_dumps();
+        }
         let nonce = draw_nonce();
         let control: &Control = region.control();
         control.spins.store(spins.into(), Ordering::Relaxed);
@@ -179,6 +206,8 @@ impl Builder {
             posts: vec![],
             recovering: None,
             looked: None,
+            limits: self.limits,
+            oom_kills: OomKills::here(),
             given_up: None,
         };
         let (ready, started) = mpsc::channel();
@@ -214,6 +243,14 @@ impl Builder {
                 asked: 0,
                 limit: u64::MAX,
                 remedy: "give chunks some time, or leave it out",
+            });
+        }
+        if let Some(asked) = self.limits.memory_bytes.filter(|bytes| *bytes < WORKER_MEMORY_MIN) {
+            return Err(Error::Limit {
+                what: "the memory that a worker may have, in bytes,",
+                asked,
+                limit: u64::MAX,
+                remedy: "give it at least 16 MiB, some of which it needs itself",
             });
         }
         if self.attempts == Some(0) {

@@ -91,7 +91,9 @@ impl Supervisor {
         let deadlines = Deadlines::now(&self.core);
         let pids = self.handle.pids();
         let mut hung = vec![];
-        for (rank, pace) in self.core.look_at_workers(Some(passed)).into_iter().enumerate() {
+        for (rank, pace) in
+            self.core.paces.look(self.core.control(), Some(passed)).into_iter().enumerate()
+        {
             let still = pace.still.unwrap_or_default();
             match self.limit_of(rank, &pace, &deadlines, &pids) {
                 Some(limit) if still > limit => {

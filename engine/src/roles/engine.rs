@@ -15,6 +15,7 @@ use crate::memory::{Element, Elements};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// An engine: a region of shared memory, and worker processes that compute in it.
 ///
@@ -162,6 +163,15 @@ impl Engine {
         plan: &mut Plan<'_>,
         result: R,
     ) -> Result<R::Values> {
+        self.launch_within(self.core.deadline(), plan, result)
+    }
+
+    pub(super) fn launch_within<R: PlanResult>(
+        &self,
+        deadline: Option<Duration>,
+        plan: &mut Plan<'_>,
+        result: R,
+    ) -> Result<R::Values> {
         if !plan.is_for(self.core.region()) {
             return Err(Error::Refused {
                 kernel: "the plan".into(),
@@ -169,7 +179,7 @@ impl Engine {
             });
         }
         let mut launchpad = self.launchpad.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = launchpad.run(&self.core, &self.handle, plan)?;
+        let state = launchpad.run(&self.core, &self.handle, plan, deadline)?;
         drop(launchpad);
         let value = result.read(&|scalar| plan.scalar(&state, scalar));
         value.ok_or_else(|| Error::Refused {

@@ -10,6 +10,7 @@ use crate::error::{Error, Panic, Poisoned, PoisonedChunk, Result};
 use crate::memory::{Block, Memory, Region, kept_bytes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What launches keep between them; its lock makes them take turns.
 #[derive(Debug, Default)]
@@ -31,6 +32,7 @@ impl Launchpad {
         core: &Core,
         handle: &Handle,
         plan: &mut Plan<'_>,
+        deadline: Option<Duration>,
     ) -> Result<State> {
         core.refuse_other_processes()?;
         plan.program.areas = self.areas(core, &plan.program)?;
@@ -61,7 +63,6 @@ impl Launchpad {
                 remedy: "use fewer or smaller scalars, or several plans",
             });
         }
-        let deadline = core.deadline();
         let mut running = core.lock_running();
         if let Some(reason) = &running.no_workers {
             return Err(Error::NoWorkers { reason: reason.clone() });
@@ -229,7 +230,8 @@ impl Running {
                     place: place(*chunk),
                     deaths: deaths.clone(),
                 });
-                Error::Poisoned(Poisoned { kernel, chunks: chunks.collect() })
+                let steps_before = serial - self.first_serial;
+                Error::Poisoned(Poisoned { kernel, steps_before, chunks: chunks.collect() })
             }
         }
     }

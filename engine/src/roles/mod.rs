@@ -21,6 +21,8 @@ mod tasks;
 mod watch;
 mod worker;
 
+#[cfg(feature = "cli")]
+pub(crate) use arrays::OWN_WORK_MIN;
 pub use builder::{Builder, Pin, Wait};
 #[cfg(feature = "cli")]
 pub(crate) use chaos::{Action, Inflicted};

@@ -1,7 +1,7 @@
 //! How long each worker has been at the same thing, as far as somebody has looked. Time in which chaos
 //! holds it is not held against it.
 
-use super::coordinator::Core;
+use crate::compute::Control;
 use crate::shared::protocol::Pulse;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -80,19 +80,13 @@ impl Paces {
         held.iter().map(|held| held.total()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Option<Pace>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Core {
     /// Looks at all workers. For the supervisor `passed` is what is held against those that have not
     /// got on since its last look.
-    pub(super) fn look_at_workers(&self, passed: Option<Duration>) -> Vec<Pace> {
-        let board = self.control().board();
-        let tasks = self.leased_tasks();
+    pub(super) fn look(&self, control: &Control, passed: Option<Duration>) -> Vec<Pace> {
+        let board = control.board();
+        let tasks = leased_tasks(control);
         let now = Instant::now();
-        let (mut paces, held) = (self.paces.lock(), self.paces.held());
+        let (mut paces, held) = (self.lock(), self.held());
         let look_again = |(rank, pace): (usize, &mut Option<Pace>)| {
             let look = Look { pulse: board.pulse(rank), task: tasks[rank] };
             let same = pace.filter(|pace| pace.look == look);
@@ -108,22 +102,25 @@ impl Core {
         paces.iter_mut().enumerate().map(look_again).collect()
     }
 
-    /// By rank, the task that a worker has leased.
-    fn leased_tasks(&self) -> Vec<Option<TaskLook>> {
-        let mut tasks = vec![None; self.workers];
-        let control = self.control();
-        let open = control.open_queues.load(std::sync::atomic::Ordering::Acquire);
-        for (queue, words) in control.queues.iter().enumerate() {
-            if open >> queue & 1 == 1 {
-                for (rank, sequence, waits) in words.leased() {
-                    if let Some(task) = tasks.get_mut(rank) {
-                        *task = Some(TaskLook { queue, sequence, waits });
-                    }
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<Pace>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// By rank, the task that a worker has leased.
+fn leased_tasks(control: &Control) -> Vec<Option<TaskLook>> {
+    let mut tasks = vec![None; control.board().workers()];
+    let open = control.open_queues.load(std::sync::atomic::Ordering::Acquire);
+    for (queue, words) in control.queues.iter().enumerate() {
+        if open >> queue & 1 == 1 {
+            for (rank, sequence, waits) in words.leased() {
+                if let Some(task) = tasks.get_mut(rank) {
+                    *task = Some(TaskLook { queue, sequence, waits });
                 }
             }
         }
-        tasks
     }
+    tasks
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Engine {
     /// Whether a fresh array gets huge pages.
     pub(crate) fn try_huge_pages(&self) -> Result<bool> {
         let block = self.core.memory.allocate("a trial", 4 << 20)?;
-        Ok(self.run(&Present, &mut Array::<u8, Ix1>::over(block))? == 0)
+        Ok(self.run_own(&Present, &mut Array::<u8, Ix1>::over(block))? == 0)
     }
 
     /// The deaths since the last call, the oldest first.

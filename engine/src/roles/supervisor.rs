@@ -7,8 +7,9 @@ use super::coordinator::{Core, Publisher};
 use super::handle::Handle;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
-use crate::error::{DeathRecord, Error, Result};
-use crate::process::{self, Child, Handover};
+use crate::error::{Cause, DeathRecord, Error, Result};
+use crate::machine::{Killed, OomKills};
+use crate::process::{self, Child, Handover, Limits};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use std::os::fd::AsFd;
@@ -51,6 +52,9 @@ pub(crate) struct Supervisor {
     pub(crate) recovering: Option<Instant>,
     /// When it was last looked for workers that hang; none while nothing has a deadline.
     pub(crate) looked: Option<Instant>,
+    pub(crate) limits: Limits,
+    /// Kills by the kernel for want of memory, as they were counted last.
+    pub(crate) oom_kills: OomKills,
     /// Why nothing can go on.
     pub(crate) given_up: Option<String>,
 }
@@ -98,7 +102,8 @@ impl Supervisor {
 
     fn start(&mut self, rank: usize) -> Result<()> {
         let parent = std::process::id() as i32;
-        let handover = Handover { rank, parent, nonce: self.nonce, cpu: self.core.cpus[rank] };
+        let (cpu, limits) = (self.core.cpus[rank], self.limits);
+        let handover = Handover { rank, parent, nonce: self.nonce, cpu, limits };
         let spawn = || process::spawn(&handover, self.core.region());
         self.posts[rank].child = Some(self.handle.start(rank, spawn)?);
         Ok(())
@@ -183,6 +188,13 @@ impl Supervisor {
         let at_ns = self.handle.let_go(rank, &mut death.cause);
         self.core.recoveries.died(rank, at_ns, &self.core.control().ready_ns[rank]);
         self.core.paces.forget(rank);
+        if let Cause::Signal { number: libc::SIGKILL, .. } = death.cause {
+            let kills = OomKills::here();
+            if let Some(killed) = kills.since(self.oom_kills) {
+                death.cause = Cause::OutOfMemory { in_cgroup: killed == Killed::InCgroup };
+            }
+            self.oom_kills = kills;
+        }
         Some(death)
     }
 

@@ -112,7 +112,7 @@ impl Engine {
             return vec![];
         }
         let pids = self.handle.pids();
-        let paces = self.core.look_at_workers(None).into_iter();
+        let paces = self.core.paces.look(self.core.control(), None).into_iter();
         let tell = |(rank, pace): (usize, Pace)| WorkerActivity {
             rank,
             pid: pids[rank],

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use super::place::{MINUTES, Place};
+use super::place::{MINUTES, Place, SECONDS};
 use super::started::Started;
 
 const SLOPE: &str = "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n";
@@ -164,27 +164,40 @@ impl Drop for Mounted<'_> {
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_leaves_no_half_file() {
-    let place = Place::with_steps(&format!("{SLOPE}picture = \"grey\"\n"));
-    let Some(_mounted) = Mounted::new(&place, "size=600k") else { return };
-    place
-        .gristmill("run job.toml --out disk/o")
-        .ends_with(1)
-        .says("the disk is full")
-        .says("slope.npy");
+fn a_disk_that_fills_up_is_an_error_and_leaves_no_half_file() {
+    let place = Place::with_steps(SECONDS);
+    let Some(_mounted) = Mounted::new(&place, "size=4m") else { return };
+    let mut job = Started::new(&place, "run job.toml --out disk/o");
+    job.computing_workers(1);
+    place.file("disk/others", vec![1; (4 << 20) - (600 << 10)]);
+    assert_eq!(job.end().code(), Some(1));
+    let messages = job.messages();
+    assert!(
+        messages.contains("the disk is full") && messages.contains("sky_view.npy"),
+        "{messages}"
+    );
     // The picture has room, the array has not.
-    assert_eq!(place.names("disk/o"), [".gristmill-unfinished", "report.json", "slope.png"]);
+    assert_eq!(place.names("disk/o"), [".gristmill-unfinished", "report.json", "sky_view.png"]);
     assert_eq!(place.report("disk/o")["status"], "failed");
+    std::fs::remove_file(place.path("disk/others")).unwrap();
     place.gristmill("run job.toml --out disk/o").ends_with(2).says("--fresh");
 }
 
 #[test]
-fn a_disk_without_any_room_is_an_error() {
+fn a_disk_without_room_for_the_results_is_refused_before_anything_starts() {
     let place = Place::with_steps(SLOPE);
-    let Some(_mounted) = Mounted::new(&place, "size=16k") else { return };
-    let full = std::fs::write(place.path("disk/fill"), vec![1; 16 << 10]);
-    let answer = place.gristmill("run job.toml --out disk/o").ends_with(1).prints_nothing();
-    assert!(answer.err.contains("the disk is full"), "{full:?} {answer:?}");
+    let Some(_mounted) = Mounted::new(&place, "size=1200k") else { return };
+    // What an earlier run has left is replaced, so its room counts.
+    place.gristmill("run job.toml --out disk/o").ends_with(0);
+    place.gristmill("run job.toml --out disk/o").ends_with(0);
+    place
+        .gristmill("run job.toml --out disk/p")
+        .ends_with(2)
+        .prints_nothing()
+        .says("the job saves 1 array, 1.06 MiB in all; the disk of disk/p has room for less")
+        .says("expected at most ")
+        .says("choose another folder with `--out DIR`");
+    assert_eq!(place.names("disk"), ["o"]);
 }
 
 #[test]

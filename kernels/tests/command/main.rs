@@ -13,4 +13,5 @@ mod signals;
 mod started;
 mod steps;
 mod surroundings;
+mod top;
 mod words;

@@ -84,11 +84,22 @@ fn the_report_has_its_keys_and_no_others_and_its_hashes_are_those_of_the_files()
     has_keys(
         &report,
         &[
-            "schema", "job", "status", "machine", "workers", "steps", "retries", "deaths",
-            "scalars", "outputs", "poisoned",
+            "schema",
+            "job",
+            "job_file",
+            "status",
+            "machine",
+            "workers",
+            "steps",
+            "retries",
+            "deaths",
+            "scalars",
+            "outputs",
+            "poisoned",
+            "poisoned_files",
         ],
     );
-    assert_eq!((&report["schema"], &report["job"]), (&1.into(), &"t".into()));
+    assert_eq!((&report["schema"], &report["job"]), (&2.into(), &"t".into()));
     assert_eq!((&report["status"], &report["poisoned"]), (&"done".into(), &Value::Array(vec![])));
     let steps = report["steps"].as_array().unwrap();
     let names: Vec<&str> = steps.iter().map(|step| step["name"].as_str().unwrap()).collect();

@@ -153,6 +153,19 @@ fn a_job_that_can_never_fit_is_refused_before_it_starts() {
     assert_eq!(place.names("."), ["job.toml", "terrain.npy"]);
 }
 
+#[test]
+fn a_job_that_a_limit_of_address_space_leaves_no_room_is_refused_before_it_starts() {
+    let place = Place::with_steps(
+        "[steps.histogram]\nin = \"elevation\"\nparams = { bins = 50000000, range = [0, 1] }\n",
+    );
+    place
+        .gristmill_after("ulimit -v 2000000", "run job.toml")
+        .ends_with(2)
+        .says("step `histogram` needs 1.12 GiB of memory")
+        .says("expected at most 976.56 MiB: RLIMIT_AS allows 1.91 GiB of address space, and arrays get half");
+    assert_eq!(place.names("."), ["job.toml", "terrain.npy"]);
+}
+
 /// Ten arrays of 16 MiB, of which two at a time are needed, in a region of some 140 MiB; with their
 /// files, too.
 #[test]

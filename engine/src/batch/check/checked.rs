@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::input::CheckedInput;
 use crate::batch::kernels::catalogue::ArrayMeta;
@@ -16,6 +17,13 @@ pub(crate) struct CheckedJob {
     pub(crate) name: String,
     /// The output folder: as asked for, or out/NAME under the current folder.
     pub(crate) folder: PathBuf,
+    /// Where it was read, and the SHA-256 of its text.
+    pub(crate) file: PathBuf,
+    pub(crate) sha256: String,
+    /// Of each attempt at a chunk, in steps that have none of their own.
+    pub(crate) deadline: Option<Duration>,
+    /// The most memory of its own that a worker may have, in bytes.
+    pub(crate) worker_memory: Option<u64>,
     /// In the order of the file.
     pub(crate) inputs: Vec<CheckedInput>,
     /// In the order in which they can run.
@@ -51,6 +59,8 @@ pub(crate) struct CheckedStep {
     pub(crate) save: Option<OutputPath>,
     /// Where its picture is written, and in which colours.
     pub(crate) picture: Option<(Palette, OutputPath)>,
+    /// Of each attempt at a chunk.
+    pub(crate) deadline: Option<Duration>,
     /// The result's array, if it has one.
     pub(crate) result: Option<ArrayMeta>,
     /// Chunks that its inputs are cut into, over all runs.

@@ -2,6 +2,7 @@
 //! anything else.
 
 use crate::report::Palette;
+use std::time::Duration;
 use toml::Spanned;
 
 use crate::memory::ElementType;
@@ -18,6 +19,10 @@ pub(crate) const RESERVED_AT_TOP: [&str; 1] = ["sweep"];
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) name: Option<Spanned<String>>,
+    /// Of each attempt at a chunk, in steps that have none of their own.
+    pub(crate) deadline: Option<Duration>,
+    /// The most memory of its own that a worker may have, in bytes.
+    pub(crate) worker_memory: Option<u64>,
     /// In the order of the file.
     pub(crate) inputs: Vec<Input>,
     /// In the order of the file.
@@ -47,6 +52,7 @@ pub(crate) struct Step {
     pub(crate) params: Vec<(Spanned<String>, Spanned<toml::Value>)>,
     pub(crate) save: Option<Spanned<String>>,
     pub(crate) picture: Option<Spanned<Palette>>,
+    pub(crate) deadline: Option<Duration>,
     /// Whether all of its keys were understood; if not, the kernel itself is not asked.
     pub(crate) understood: bool,
 }

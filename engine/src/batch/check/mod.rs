@@ -3,6 +3,7 @@
 
 pub(super) mod checked;
 pub(super) mod diagnose;
+pub(super) mod disk;
 pub(super) mod input;
 pub(super) mod job;
 pub(super) mod memory;
@@ -10,6 +11,7 @@ pub(super) mod order;
 pub(super) mod output;
 pub(super) mod params;
 pub(super) mod parse;
+pub(super) mod quantity;
 pub(super) mod step;
 pub(super) mod value;
 pub(super) mod whole;

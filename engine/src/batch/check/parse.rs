@@ -5,19 +5,21 @@
 //! all of them are wanted.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnose::{self, Mistakes};
 use super::job::{FORMAT, In, Input, Job, RESERVED_AT_TOP, RESERVED_IN_STEP, Step};
+use super::quantity;
 use super::value::{self, Value};
 use crate::memory::ElementType;
 use crate::report::Palette;
 
-const KEYS_AT_TOP: [&str; 4] = ["format", "name", "inputs", "steps"];
+const KEYS_AT_TOP: [&str; 6] = ["format", "name", "deadline", "worker_memory", "inputs", "steps"];
 const KEYS_OF_INPUT: [&str; 4] = ["file", "cast", "nodata", "cell"];
-const KEYS_OF_STEP: [&str; 5] = ["kernel", "in", "params", "save", "picture"];
+const KEYS_OF_STEP: [&str; 6] = ["kernel", "in", "params", "save", "picture", "deadline"];
 
 /// Reads a job file's text. Mistakes are noted and left out of the result; `None` when the text is
 /// no TOML, since whatever else could be said of it would be guesswork.
@@ -44,7 +46,13 @@ pub(crate) fn parse(text: &str, mistakes: &mut Mistakes<'_>) -> Option<Job> {
 }
 
 fn job(root: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> Job {
-    let mut job = Job { name: None, inputs: Vec::new(), steps: Vec::new() };
+    let mut job = Job {
+        name: None,
+        deadline: None,
+        worker_memory: None,
+        inputs: Vec::new(),
+        steps: Vec::new(),
+    };
     let (mut has_format, mut has_name, mut has_steps) = (false, false, false);
     for (key, value) in value::entries(root) {
         match *key.get_ref() {
@@ -57,6 +65,8 @@ fn job(root: &DeTable<'_>, mistakes: &mut Mistakes<'_>) -> Job {
                 job.name = value::text("`name`", "the job's name in quotes", value, mistakes)
                     .filter(|name| named_well("the job", name.get_ref(), name.span(), mistakes));
             }
+            "deadline" => job.deadline = deadline(value, mistakes),
+            "worker_memory" => job.worker_memory = worker_memory(value, mistakes),
             "inputs" => job.inputs = inputs(value, mistakes),
             "steps" => {
                 has_steps = true;
@@ -245,6 +255,7 @@ fn step(name: Spanned<&str>, value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) 
         params: Vec::new(),
         save: None,
         picture: None,
+        deadline: None,
         understood: false,
     };
     let entries = value::table(&what, "a table `[steps.NAME]`", value, mistakes);
@@ -257,11 +268,26 @@ fn step(name: Spanned<&str>, value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) 
             "params" => step.params = params(value, mistakes),
             "save" => step.save = value::text("`save`", "a file name in quotes", value, mistakes),
             "picture" => step.picture = palette(value, mistakes),
+            "deadline" => step.deadline = deadline(value, mistakes),
             _ => unknown_key(&key, &what, &KEYS_OF_STEP, &RESERVED_IN_STEP, mistakes),
         }
     }
     step.understood = mistakes.count() == before;
     step
+}
+
+fn deadline(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Duration> {
+    let text = value::text("`deadline`", "a time in quotes, such as \"30s\"", value, mistakes)?;
+    let read = quantity::duration(text.get_ref());
+    read.map_err(|reason| mistakes.add(text.span(), format!("`deadline`: {reason}"), "here")).ok()
+}
+
+fn worker_memory(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<u64> {
+    let wanted = "a size in quotes, such as \"2 GiB\"";
+    let text = value::text("`worker_memory`", wanted, value, mistakes)?;
+    let read = quantity::bytes(text.get_ref());
+    read.map_err(|reason| mistakes.add(text.span(), format!("`worker_memory`: {reason}"), "here"))
+        .ok()
 }
 
 fn arrays(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Spanned<In>> {

@@ -78,6 +78,7 @@ pub(crate) fn check(
         params,
         save: None,
         picture: None,
+        deadline: step.deadline,
         result,
         chunks,
         spare_bytes,

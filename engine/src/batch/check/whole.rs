@@ -13,6 +13,7 @@ use toml::Spanned;
 
 use super::checked::{CheckedJob, CheckedStep, Source};
 use super::diagnose::{JobErrors, Mistakes};
+use super::disk;
 use super::input::{self, CheckedInput};
 use super::job::Job;
 use super::memory;
@@ -23,6 +24,7 @@ use super::step;
 use super::wire::{Names, Wired};
 use crate::batch::kernels::catalogue::{ArrayMeta, Catalogue};
 use crate::batch::output::output_path::OutputPath;
+use crate::report::sha256;
 
 /// A job file's length at most.
 const JOB_BYTES_MAX: u64 = 1 << 20;
@@ -73,7 +75,12 @@ pub(crate) fn check_text(
 ) -> Result<CheckedJob, JobErrors> {
     let mut mistakes = Mistakes::new(text);
     let job = parse::parse(text, &mut mistakes);
-    let checked = job.and_then(|job| check_job(&job, path, folder, catalogue, &mut mistakes));
+    let mut checked = job.and_then(|job| check_job(&job, path, folder, catalogue, &mut mistakes));
+    if let Some(checked) = &mut checked {
+        // Reading from memory does not fail.
+        checked.sha256 = sha256(&mut text.as_bytes()).unwrap_or_default();
+        checked.file = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    }
     mistakes.into_result(&path.display().to_string())?;
     Ok(checked.unwrap_or_else(|| unreachable!("a job without a mistake is complete")))
 }
@@ -119,7 +126,8 @@ fn check_job(
     let outputs = output::check(job, &inputs, &mut steps, folder.as_deref(), mistakes);
     let checked = assemble(job, folder?, inputs, steps, &order, outputs)?;
     let memory = crate::machine::Memory::here();
-    memory::check(&checked, job, memory.available(), mistakes);
+    memory::check(&checked, job, memory.for_a_region().as_ref(), mistakes);
+    disk::check(&checked, job, mistakes);
     Some(checked)
 }
 
@@ -142,6 +150,10 @@ fn assemble(
     Some(CheckedJob {
         name: job.name.as_ref()?.get_ref().clone(),
         folder,
+        file: PathBuf::new(),
+        sha256: String::new(),
+        deadline: job.deadline,
+        worker_memory: job.worker_memory,
         inputs: inputs.into_iter().collect::<Option<_>>()?,
         steps: order.iter().map(|&at| steps[at].take()).collect::<Option<_>>()?,
         outputs,

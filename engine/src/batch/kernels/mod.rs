@@ -7,5 +7,6 @@ pub(super) mod job_kernel;
 pub(super) mod operation;
 pub(super) mod operation_plan;
 pub(super) mod param;
+mod partial;
 pub(super) mod registry;
 pub(super) mod underway;

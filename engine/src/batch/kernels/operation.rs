@@ -3,6 +3,7 @@
 use super::catalogue::{ArrayMeta, At, InputInfo, KernelInfo, Prepared, Refusal, ResultKind};
 use super::filled::{filled, naming};
 use super::job_kernel::{JobKernel, chunks};
+use super::partial::partial;
 use super::underway::Underway;
 use crate::compute::{AccessSpec, Args, Kind, Output, Shapes};
 use crate::error::{Error, Result};
@@ -201,8 +202,14 @@ impl<K: JobKernel> Operation for Typed<K> {
                 _ => RawArgument::Read(read()),
             });
         }
-        let value = underway.during(1, || engine.run_raw(&kernel, &arguments))?;
+        let value = underway.during(1, || engine.run_raw(&kernel, &arguments));
         drop(arguments);
+        let value = value.inspect_err(|error| {
+            if let (Error::Poisoned(poisoned), Some(spec)) = (error, Self::result()) {
+                let partial = result.take().and_then(|array| partial(array, spec, poisoned));
+                partial.into_iter().for_each(|partial| underway.keep_partial(partial));
+            }
+        })?;
         let numbers = K::numbers(&value)?.into_iter().map(|(name, n)| (name.into(), n.into()));
         Ok(Made { result, numbers: numbers.collect() })
     }

@@ -2,8 +2,10 @@
 //!
 //! Launches that only make room for a result, and waiting for other launches, are not theirs.
 
+use crate::memory::RawArray;
 use crate::roles::Progress;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What a step's thread says of itself to the one that shows it.
@@ -14,6 +16,8 @@ pub(crate) struct Underway {
     /// Steps at most of the operation that the engine runs now; 0 if it runs none.
     steps: AtomicU64,
     nanoseconds: AtomicU64,
+    /// The result of a run of which chunks were set aside; nothing is known of their elements.
+    partial: Mutex<Option<RawArray>>,
 }
 
 impl Underway {
@@ -27,6 +31,16 @@ impl Underway {
         self.steps.store(0, Ordering::Release);
         self.done.fetch_add(1, Ordering::Release);
         value
+    }
+
+    /// Keeps the result of a run that did not come to a good end, if all else of it is there.
+    pub(super) fn keep_partial(&self, array: RawArray) {
+        *self.partial.lock().unwrap_or_else(PoisonError::into_inner) = Some(array);
+    }
+
+    /// Takes what was kept.
+    pub(crate) fn take_partial(&self) -> Option<RawArray> {
+        self.partial.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// How many operations are done, the present one in part, if the engine is so far with it.

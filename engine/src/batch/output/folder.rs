@@ -101,7 +101,10 @@ impl OutputFolder {
 
     /// Removes what an earlier run has left under the names that this one will write.
     pub(crate) fn remove_earlier(&self, outputs: &[OutputPath]) -> Result<(), FolderError> {
-        outputs.iter().try_for_each(|path| marker::remove_file(&self.directory, path))
+        let partials = outputs.iter().filter(|path| path.as_str().ends_with(".npy"));
+        let partials: Vec<_> = partials.map(OutputPath::partial).collect();
+        let mut all = outputs.iter().chain(&partials);
+        all.try_for_each(|path| marker::remove_file(&self.directory, path))
     }
 
     /// The run is complete: removes temporaries that killed tasks have left, and then the marker.

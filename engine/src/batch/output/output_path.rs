@@ -50,6 +50,11 @@ impl OutputPath {
         OutputPath(format!("{stem}.{extension}"))
     }
 
+    /// Where what there is of a result goes if some of it is missing: `a.npy` becomes `a.partial.npy`.
+    pub(crate) fn partial(&self) -> OutputPath {
+        self.with_extension("partial.npy")
+    }
+
     /// The text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0

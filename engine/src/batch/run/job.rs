@@ -4,19 +4,22 @@ use super::deaths::Deaths;
 use super::failure;
 use super::load::load;
 use super::save::{SaveTask, Saved, save};
+use super::step::ends_the_job;
 use crate::batch::check::checked::{CheckedJob, CheckedStep, Source};
 use crate::batch::kernels::catalogue::ArrayMeta;
 use crate::batch::kernels::registry::Registry;
 use crate::batch::output::folder::OutputFolder;
-use crate::error::{Error, Result};
+use crate::batch::output::output_path::OutputPath;
+use crate::error::{Error, Result, TaskFailure};
 use crate::memory::RawArray;
 use crate::report::{
-    Attempt, Machine, Ordered, OutputReport, Poisoned, Progress, Report, SCHEMA, Scalar, Status,
-    StepReport,
+    Attempt, JobFile, Machine, Ordered, OutputReport, Poisoned, PoisonedFile, Progress, Report,
+    SCHEMA, Scalar, Status, StepReport, params,
 };
-use crate::roles::{Engine, TaskQueue};
+use crate::roles::{Engine, OWN_WORK_MIN, TaskQueue};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// How a run ended: the report is there in any case.
 pub(crate) struct Ended {
@@ -46,18 +49,27 @@ pub(crate) fn run(
         results: vec![],
         steps: vec![],
         scalars: Ordered::default(),
+        partial: None,
+        partials: vec![],
+        missing: vec![],
         poisoned: vec![],
+        poisoned_files: vec![],
         failures: vec![],
         notes: vec![],
         deaths: Deaths::default(),
         files: HashMap::new(),
     };
-    let mut files = engine.tasks().queue(save).map_err(failure::of_run)?;
+    engine.set_deadline(job.deadline);
+    let mut files =
+        engine.tasks().deadline(file_deadline(job)).queue(save).map_err(failure::of_run)?;
     let ended = run.steps(&mut files, interrupted);
     let mut outputs = run.collect(files);
     run.deaths.tell(engine, None, progress);
     // In the order of the job, whoever came first.
-    let place = |output: &OutputReport| job.outputs.iter().position(|o| o.as_str() == output.path);
+    let is_of = |path: &OutputPath, written: &str| {
+        path.as_str() == written || path.partial().as_str() == written
+    };
+    let place = |output: &OutputReport| job.outputs.iter().position(|o| is_of(o, &output.path));
     outputs.sort_by_key(place);
     let status = match (ended, run.failures.is_empty()) {
         (Err(Stopped::Interrupted), _) => Status::Interrupted,
@@ -68,9 +80,12 @@ pub(crate) fn run(
     let report = Report {
         schema: SCHEMA,
         job: job.name.clone(),
+        job_file: JobFile { path: job.file.display().to_string(), sha256: job.sha256.clone() },
         status,
         machine: Machine::here(),
         workers: engine.workers(),
+        deadline_s: job.deadline.map(|deadline| deadline.as_secs_f64()),
+        worker_memory_bytes: job.worker_memory,
         steps: run.steps,
         retries: toll.retries,
         deaths: toll.deaths,
@@ -78,11 +93,22 @@ pub(crate) fn run(
         scalars: run.scalars,
         outputs,
         poisoned: run.poisoned,
+        poisoned_files: run.poisoned_files,
     };
     Ok(Ended { report, failures: run.failures, notes: run.notes })
 }
 
 pub(super) type Files<'e> = TaskQueue<'e, SaveTask, Saved>;
+
+/// The deadline of a file: one of chunks says nothing of how long a disk may take, so it is long
+/// enough for a slow one.
+fn file_deadline(job: &CheckedJob) -> Option<Duration> {
+    const SLOW_BYTES_PER_S: u64 = 4 << 20;
+    let largest = job.steps.iter().filter_map(|step| step.result.as_ref()).map(|meta| meta.bytes());
+    let patience = OWN_WORK_MIN
+        .saturating_add(Duration::from_secs(largest.max().unwrap_or(0) / SLOW_BYTES_PER_S));
+    job.deadline.map(|deadline| deadline.max(patience))
+}
 
 /// Why not all steps ran; what failed is noted already.
 enum Stopped {
@@ -102,7 +128,14 @@ pub(super) struct Run<'j> {
     pub(super) results: Vec<Option<RawArray>>,
     pub(super) steps: Vec<StepReport>,
     pub(super) scalars: Ordered<Ordered<Ordered<Scalar>>>,
+    /// What is there of the result of the step that ran last, if it failed.
+    pub(super) partial: Option<RawArray>,
+    /// Such results that are being written.
+    partials: Vec<RawArray>,
+    /// Steps whose results are not there.
+    missing: Vec<usize>,
     poisoned: Vec<Poisoned>,
+    poisoned_files: Vec<PoisonedFile>,
     failures: Vec<String>,
     notes: Vec<String>,
     pub(super) deaths: Deaths,
@@ -123,14 +156,25 @@ impl Run<'_> {
                 self.failures.push(format!("interrupted before step `{}`", step.name));
                 return Err(Stopped::Interrupted);
             }
-            if let Err(error) = self.step(step, files) {
-                self.note_poison(step, &error);
+            if let Some(missing) = self.first_missing(step) {
+                let name = &self.job.steps[missing].name;
+                let reason = format!("step `{}` was left out: it reads `{name}`", step.name);
+                self.failures.push(reason);
+                self.missing.push(at);
+                self.results.push(None);
+                continue;
+            }
+            for (run, error) in self.step(step, files) {
+                self.missing.push(at);
+                let partial = self.put_partial(at, files);
+                self.note_poison(step, run, &error, partial);
                 let stopped = match error {
-                    Error::Cancelled => Stopped::Interrupted,
-                    _ => Stopped::Failed,
+                    Error::Cancelled => Some(Stopped::Interrupted),
+                    _ if ends_the_job(&error) => Some(Stopped::Failed),
+                    _ => None,
                 };
                 self.failures.push(failure::of_step(step, error));
-                return Err(stopped);
+                stopped.map_or(Ok(()), Err)?;
             }
             if let Err(error) = self.put_files(at, files) {
                 self.failures.push(failure::of_step(step, error));
@@ -196,6 +240,29 @@ impl Run<'_> {
         }
     }
 
+    /// A step that this one reads and whose result is not there.
+    fn first_missing(&self, step: &CheckedStep) -> Option<usize> {
+        let missing = |source: Source| match source {
+            Source::Step(at) => Some(at).filter(|at| self.missing.contains(at)),
+            Source::Input(_) => None,
+        };
+        step.runs.iter().flatten().find_map(|binding| missing(binding.source))
+    }
+
+    /// Saves what there is of a step's result, under a name that says so; gives that name.
+    fn put_partial(&mut self, at: usize, files: &mut Files<'_>) -> Option<String> {
+        let array = self.partial.take()?;
+        let path = self.job.steps[at].save.as_ref()?.partial();
+        if self.job.outputs.contains(&path) {
+            return None;
+        }
+        let task = SaveTask::npy(self.engine.region(), &array, self.folder.path(), &path);
+        let task = files.put(&task).ok()?;
+        self.files.insert(task, (at, path.as_str().into()));
+        self.partials.push(array);
+        Some(path.as_str().into())
+    }
+
     fn put_files(&mut self, at: usize, files: &mut Files<'_>) -> Result<()> {
         let step = &self.job.steps[at];
         let Some(array) = self.results[at].as_ref() else { return Ok(()) };
@@ -225,25 +292,42 @@ impl Run<'_> {
                     self.notes.extend(note);
                 }
                 Ok(Err(reason)) => self.failures.push(format!("step `{step}`: {reason}")),
-                Err(error) => self.failures.push(failure::of_file(step, path, error)),
+                Err(error) => {
+                    if let Error::Task { reason: TaskFailure::Died(deaths), .. } = &error {
+                        let attempts = deaths.iter().map(Attempt::of).collect();
+                        let (step, path) = (step.clone(), path.clone());
+                        self.poisoned_files.push(PoisonedFile { step, path, attempts });
+                    }
+                    self.failures.push(failure::of_file(step, path, error));
+                }
             }
         }
         outputs
     }
 
-    fn note_poison(&mut self, step: &CheckedStep, error: &Error) {
+    fn note_poison(
+        &mut self,
+        step: &CheckedStep,
+        run: usize,
+        error: &Error,
+        partial: Option<String>,
+    ) {
         let Error::Poisoned(poisoned) = error else { return };
         for chunk in &poisoned.chunks {
-            let attempts = chunk
-                .deaths
-                .iter()
-                .map(|death| Attempt { worker: death.rank, death: death.cause.to_string() });
+            let arrays = step.runs[run].iter();
+            let deadline = step.deadline.or(self.job.deadline);
             self.poisoned.push(Poisoned {
                 step: step.name.clone(),
                 kernel: step.kernel.clone(),
+                run,
+                arrays: arrays.map(|bound| (bound.input.clone(), bound.array.clone())).collect(),
+                params: params(&step.params),
+                steps_before: poisoned.steps_before,
                 chunk: chunk.place.chunk as u64,
                 range: [chunk.place.start as u64, chunk.place.end as u64],
-                attempts: attempts.collect(),
+                deadline_s: deadline.map(|deadline| deadline.as_secs_f64()),
+                partial: partial.clone(),
+                attempts: chunk.deaths.iter().map(Attempt::of).collect(),
             });
         }
     }

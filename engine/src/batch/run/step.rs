@@ -6,7 +6,7 @@ use crate::batch::kernels::operation::Made;
 use crate::batch::kernels::underway::Underway;
 use crate::error::{Error, Result};
 use crate::memory::RawArray;
-use crate::report::{Ordered, StepBar, StepReport};
+use crate::report::{Ordered, StepBar, StepReport, longest};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,13 +19,19 @@ const WATCHER_STACK: usize = 256 << 10;
 impl Run<'_> {
     /// Runs one step, and notes what it took. If there is no memory for it, it is tried once more
     /// when all files are written, as their arrays may be in the way.
-    pub(super) fn step(&mut self, step: &CheckedStep, files: &mut Files<'_>) -> Result<()> {
+    /// Gives what did not come to a good end: runs of the kernel, by their numbers.
+    pub(super) fn step(
+        &mut self,
+        step: &CheckedStep,
+        files: &mut Files<'_>,
+    ) -> Vec<(usize, Error)> {
+        self.engine.set_deadline(step.deadline.or(self.job.deadline));
         let width = self.job.steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
         let bar = self.progress.step(&step.name, width);
         let underway = Underway::default();
         let bytes_read = self.read_bytes(step);
         let mut made = self.watched(step, &bar, &underway);
-        if matches!(made, Err(Error::OutOfMemory { .. })) {
+        if made.iter().any(|made| matches!(made, Err(Error::OutOfMemory { .. }))) {
             self.make_room(files);
             made = self.watched(step, &bar, &underway);
         }
@@ -40,15 +46,23 @@ impl Run<'_> {
             retries: toll.retries,
             deaths: toll.deaths,
         };
-        if let Ok(made) = &made {
-            let written = made.iter().filter_map(|(_, made)| made.result.as_ref());
+        if made.iter().all(Result::is_ok) {
+            let written = made.iter().flatten().filter_map(|(_, made)| made.result.as_ref());
             let written: u64 = written.map(|array| array.bytes().len() as u64).sum();
             report.bytes_per_s = StepReport::throughput(bytes_read + written, report.seconds);
+            bar.finish();
         }
         self.steps.push(report);
-        self.keep(step, made?);
-        bar.finish();
-        Ok(())
+        self.partial = underway.take_partial();
+        let (mut done, mut failed) = (vec![], vec![]);
+        for (run, made) in made.into_iter().enumerate() {
+            match made {
+                Ok(made) => done.push(made),
+                Err(error) => failed.push((run, error)),
+            }
+        }
+        self.keep(step, done);
+        failed
     }
 
     fn keep(&mut self, step: &CheckedStep, made: Vec<(String, Made)>) {
@@ -72,7 +86,7 @@ impl Run<'_> {
         step: &CheckedStep,
         bar: &StepBar,
         underway: &Underway,
-    ) -> Result<Vec<(String, Made)>> {
+    ) -> Vec<Result<(String, Made)>> {
         let ended = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let watch = || self.watch(step, bar, underway, &ended);
@@ -96,12 +110,14 @@ impl Run<'_> {
                 // Whether it is full is for whoever knows how the step ended.
                 return None;
             }
+            bar.tell(longest(&self.engine.activities()).unwrap_or_default());
             Some((underway.part(self.engine.progress()) / runs).min(0.99))
         });
     }
 
-    /// The kernel's runs: one, or one for each array of a list, by the array's name.
-    fn launch(&self, step: &CheckedStep, underway: &Underway) -> Result<Vec<(String, Made)>> {
+    /// The kernel's runs: one, or one for each array of a list, by the array's name; none after one
+    /// that nothing can follow.
+    fn launch(&self, step: &CheckedStep, underway: &Underway) -> Vec<Result<(String, Made)>> {
         let run = |bindings: &Vec<Binding>| {
             let arrays: Vec<_> =
                 bindings.iter().map(|binding| self.array(binding.source)).collect();
@@ -112,11 +128,23 @@ impl Run<'_> {
             let made = operation.run(self.engine, &step.params, &arrays, underway)?;
             Ok((name.clone(), made))
         };
-        step.runs.iter().map(run).collect()
+        let mut made = vec![];
+        for bindings in &step.runs {
+            made.push(run(bindings));
+            if made.last().is_some_and(|made| made.as_ref().is_err_and(ends_the_job)) {
+                break;
+            }
+        }
+        made
     }
 
     fn read_bytes(&self, step: &CheckedStep) -> u64 {
         let bindings = step.runs.iter().flatten();
         bindings.map(|binding| self.array(binding.source).0.bytes().len() as u64).sum()
     }
+}
+
+/// Whether nothing else would fare better.
+pub(super) fn ends_the_job(error: &Error) -> bool {
+    matches!(error, Error::Cancelled | Error::NoWorkers { .. })
 }

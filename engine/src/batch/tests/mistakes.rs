@@ -49,9 +49,24 @@ fn unknown_keys_name_the_nearest() {
         &[
             "3:1: input `row`: unknown key `no_data`, did you mean `nodata`?; expected `file`, `cast`",
             "6:1: step `slope`: unknown key `sav`, did you mean `save`?",
-            "7:1: step `slope`: unknown key `zebra`; expected `kernel`, `in`, `params`, `save` or `picture`",
+            "7:1: step `slope`: unknown key `zebra`; expected `kernel`, `in`, `params`, `save`, `picture` or `deadline`",
         ],
     );
+}
+
+#[test]
+fn limits_are_times_and_sizes() {
+    let mistakes = Place::new().mistakes(
+        "format = 1\nname = \"t\"\ndeadline = 30\nworker_memory = \"2\"\n[inputs.map]\nfile = \"map.npy\"\n\
+         [steps.slope]\nin = \"map\"\ndeadline = \"soon\"\n",
+    );
+    for said in [
+        "3:12: `deadline` is a whole number; expected a time in quotes, such as \"30s\"",
+        "4:17: `worker_memory`: \"2\" has no unit; write for example 2GiB",
+        "9:12: `deadline`: \"soon\" does not begin with a number; write for example 30s",
+    ] {
+        assert!(mistakes.contains(said), "{said} is not in {mistakes}");
+    }
 }
 
 #[test]

@@ -1,0 +1,139 @@
+//! Death records: what is known of a worker that died, and how it is told.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What is known of a worker that died.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeathRecord {
+    /// The worker's rank.
+    pub rank: usize,
+    /// Its process id.
+    pub pid: i32,
+    /// How it ended.
+    pub cause: Cause,
+    /// The most memory that it had in use at once, the pages of arrays that it had touched included;
+    /// none if that was less than the coordinator has had, from which the system does not tell it.
+    pub peak_bytes: Option<u64>,
+    /// The last 4 KiB of its standard error; bytes that are no UTF-8 as `\xNN`.
+    pub stderr_tail: String,
+}
+
+impl DeathRecord {
+    /// The last line of its output that says something: no frame of a backtrace, no hint at one.
+    fn last_words(&self) -> Option<&str> {
+        let says_nothing = |line: &str| {
+            let frame = line.split_once(':').is_some_and(|(n, _)| n.parse::<u32>().is_ok());
+            let starts = ["at ", "note:", "stack backtrace", "thread caused non-unwinding panic"];
+            frame
+                || line.is_empty()
+                || starts.iter().any(|start| line.starts_with(start))
+                || line.ends_with("panic in a function that cannot unwind")
+        };
+        self.stderr_tail.lines().map(str::trim).rfind(|line| !says_nothing(line))
+    }
+}
+
+impl fmt::Display for DeathRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {} (pid {}) {}", self.rank, self.pid, self.cause)?;
+        if let Some(line) = self.last_words() {
+            write!(f, "; its last words: {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Killed by a signal.
+    Signal {
+        /// Its number.
+        number: i32,
+        /// Its name.
+        name: String,
+        /// The address that it could not touch, for SIGSEGV and SIGBUS.
+        address: Option<u64>,
+    },
+    /// A kernel used up the stack: too deep a recursion, or too large a local array.
+    StackOverflow {
+        /// The stack's limit (`ulimit -s`).
+        limit_bytes: u64,
+    },
+    /// It called exit.
+    Exit {
+        /// The exit status.
+        status: i32,
+    },
+    /// It was ended, as its chunk or task had not got on for longer than the deadline.
+    Deadline {
+        /// The deadline.
+        limit: Duration,
+        /// For how long it had not got on.
+        ran: Duration,
+    },
+    /// It could not have the memory that it asked for, and ended itself. (What native code does
+    /// then, is its own: most often it touches address 0.)
+    AllocationFailed {
+        /// Bytes asked for at last.
+        bytes: u64,
+        /// The limit on a worker's own memory, if there is one:
+        /// [`Builder::worker_memory`](crate::Builder::worker_memory).
+        limit_bytes: Option<u64>,
+    },
+    /// The kernel killed it, as memory had run out.
+    OutOfMemory {
+        /// It was the cgroup's memory, whose count of such kills has grown. If not, then it was the
+        /// machine's count, and who was killed of all its programs is likely rather than known.
+        in_cgroup: bool,
+    },
+    /// It was killed to try what happens then: [`Engine::disturb`](crate::Engine::disturb).
+    Disturbed,
+    /// It was reaped by somebody else, so nothing is known.
+    Unknown,
+}
+
+impl Cause {
+    /// Whether a death of this cause is held against what the worker was about.
+    pub(crate) fn is_an_attempt(&self) -> bool {
+        *self != Cause::Disturbed
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Signal { number, name, address } => {
+                write!(f, "was killed by {name} (signal {number})")?;
+                address.map_or(Ok(()), |address| write!(f, " at address {address:#x}"))
+            }
+            Cause::StackOverflow { limit_bytes } => {
+                write!(f, "overflowed its stack of {limit_bytes} bytes (`ulimit -s`)")
+            }
+            Cause::Exit { status } => write!(f, "exited with status {status}"),
+            Cause::Deadline { limit, ran } => {
+                let [limit, ran] = [limit, ran].map(Duration::as_secs_f64);
+                write!(f, "ran for {ran:.3} s and was ended, as the deadline is {limit} s")
+            }
+            Cause::AllocationFailed { bytes, limit_bytes: Some(limit) } => write!(
+                f,
+                "could not have {bytes} bytes more, as it may have {limit} bytes of its own"
+            ),
+            Cause::AllocationFailed { bytes, limit_bytes: None } => {
+                write!(f, "could not have {bytes} bytes more: the system has no more, or a limit")
+            }
+            Cause::OutOfMemory { in_cgroup: true } => {
+                write!(f, "was killed by the kernel, as the memory of its cgroup had run out")
+            }
+            Cause::OutOfMemory { in_cgroup: false } => write!(
+                f,
+                "was killed by SIGKILL, most likely by the kernel, as the machine's memory had run out"
+            ),
+            Cause::Disturbed => write!(f, "was killed to try what happens then"),
+            Cause::Unknown => write!(f, "ended, and another part of the program reaped it"),
+        }
+    }
+}

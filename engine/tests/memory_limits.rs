@@ -1,0 +1,207 @@
+//! Workers that want too much memory: at their own limit, and at that of their cgroup.
+
+use gristmill::{Cause, Chunk, DeathRecord, Engine, Error, In, Kernel, Out};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+const N: usize = 20_000;
+const MIB: usize = 1 << 20;
+
+/// y = 2 x; one chunk wants so many bytes more and writes to all of them, if it is given them.
+#[derive(Serialize, Deserialize)]
+struct Greedy {
+    chunk: usize,
+    bytes: usize,
+}
+
+impl Kernel for Greedy {
+    type Args = (In<f64>, Out<f64>);
+    type Output = ();
+
+    fn run(&self, chunk: Chunk, (x, y): (&[f64], &mut [f64])) {
+        if chunk.index() == self.chunk {
+            std::hint::black_box(vec![1u8; self.bytes]);
+        }
+        x.iter().zip(y).for_each(|(x, y)| *y = 2.0 * x);
+    }
+}
+
+/// The deaths of a greedy chunk, once all others have been found done.
+fn deaths_of_greed(engine: &Engine, bytes: usize) -> Vec<DeathRecord> {
+    let x = engine.from_fn(N, |i| i as f64).unwrap();
+    let mut y = engine.zeros(N).unwrap();
+    let run = engine.run(&Greedy { chunk: 4, bytes }, (&x, &mut y));
+    let Err(Error::Poisoned(mut poisoned)) = run else { panic!("{run:?}") };
+    let chunk = poisoned.chunks.remove(0);
+    assert!(poisoned.chunks.is_empty() && chunk.place.chunk == 4);
+    for (i, (x, y)) in x.as_slice().iter().zip(y.as_slice()).enumerate() {
+        assert!((chunk.place.start..chunk.place.end).contains(&i) || *y == 2.0 * x);
+    }
+    chunk.deaths
+}
+
+#[test]
+fn a_chunk_that_wants_more_than_a_worker_may_have_is_set_aside() {
+    let limit = 256 * MIB as u64;
+    let engine = Engine::builder().workers(2).attempts(2).worker_memory(limit).build().unwrap();
+    let deaths = deaths_of_greed(&engine, 10_000 * MIB);
+    assert_eq!(deaths.len(), 2);
+    for death in deaths {
+        let (bytes, limit_bytes) = (10_000 * MIB as u64, Some(limit));
+        assert_eq!(death.cause, Cause::AllocationFailed { bytes, limit_bytes });
+        let said = death.to_string();
+        let numbers = "could not have 10485760000 bytes more, as it may have 268435456 bytes";
+        assert!(said.contains(numbers), "{said}");
+    }
+    // The engine is as good as new, and arrays do not count.
+    let x = engine.filled(40 * MIB, 1u8).unwrap();
+    assert_eq!(engine.sum(&x).unwrap(), 40 * MIB as u64);
+}
+
+/// y = 2 x, and 8 MiB are never given back.
+#[derive(Serialize, Deserialize)]
+struct Leaky;
+
+impl Kernel for Leaky {
+    type Args = (In<f64>, Out<f64>);
+    type Output = ();
+
+    fn run(&self, _: Chunk, (x, y): (&[f64], &mut [f64])) {
+        std::mem::forget(std::hint::black_box(Vec::<u8>::with_capacity(8 * MIB)));
+        x.iter().zip(y).for_each(|(x, y)| *y = 2.0 * x);
+    }
+}
+
+#[test]
+fn a_leak_costs_a_retry() {
+    let engine = Engine::builder().workers(1).worker_memory(128 * MIB as u64).build().unwrap();
+    let x = engine.from_fn(N, |i| i as f64).unwrap();
+    let mut y = engine.zeros(N).unwrap();
+    engine.run(&Leaky, (&x, &mut y)).unwrap();
+    assert!(x.as_slice().iter().zip(y.as_slice()).all(|(x, y)| *y == 2.0 * x));
+    let stats = engine.stats();
+    assert!(stats.deaths > 1 && stats.poisoned == 0, "{stats:?}");
+    assert_eq!(stats.deaths, stats.retries);
+}
+
+#[test]
+fn a_limit_that_leaves_no_worker_alive_is_refused() {
+    let refused = Engine::builder().workers(1).worker_memory(1 << 20).build();
+    let Err(Error::Limit { asked: 1_048_576, .. }) = refused else { panic!("{refused:?}") };
+}
+
+#[test]
+fn the_most_memory_in_use_is_told() {
+    let engine = Engine::builder().workers(1).attempts(1).build().unwrap();
+    let task = |bytes: usize| {
+        std::hint::black_box(vec![1u8; bytes]);
+        std::process::abort()
+    };
+    let death = |bytes: usize| {
+        let mut results = engine.tasks().map(task, [bytes]).unwrap();
+        let result: gristmill::Result<()> = results.next().unwrap();
+        let Err(Error::Task { reason: gristmill::TaskFailure::Died(mut deaths), .. }) = result
+        else {
+            panic!("{result:?}")
+        };
+        deaths.remove(0)
+    };
+    let peak = death(400 * MIB).peak_bytes.unwrap();
+    assert!((400 * MIB as u64..600 * MIB as u64).contains(&peak), "{peak}");
+}
+
+fn of_own_process(file: &str) -> String {
+    std::fs::read_to_string(format!("/proc/self/{file}")).unwrap()
+}
+
+fn in_a_worker<R: gristmill::Portable, F>(engine: &Engine, task: F) -> R
+where
+    F: Fn(()) -> R + Copy + Send + Sync + 'static,
+{
+    engine.tasks().map(task, [()]).unwrap().next().unwrap().unwrap()
+}
+
+#[test]
+fn workers_are_offered_to_the_oom_killer_before_their_coordinator() {
+    let engine = Engine::builder().workers(1).build().unwrap();
+    let score = |()| of_own_process("oom_score_adj").trim().parse::<i32>().unwrap();
+    let (own, workers) = (score(()), in_a_worker(&engine, score));
+    assert_eq!(workers, (own + 300).min(1000));
+}
+
+/// The limit on core dumps, and whether the region is left out of them.
+fn dumps((): ()) -> (String, bool) {
+    let limits = of_own_process("limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let maps = of_own_process("smaps");
+    let region = maps.split_once("memfd:gristmill").unwrap().1;
+    let flags = region.lines().find(|line| line.starts_with("VmFlags:")).unwrap();
+    let soft = core.split_whitespace().nth(4).unwrap();
+    (soft.into(), flags.split_whitespace().any(|flag| flag == "dd"))
+}
+
+#[test]
+fn there_are_core_dumps_with_the_region_if_they_are_asked_for() {
+    let engine = Engine::builder().workers(1).build().unwrap();
+    assert_eq!(in_a_worker(&engine, dumps), ("0".into(), true));
+    drop(engine);
+    let engine = Engine::builder().workers(1).core_dumps(true).build().unwrap();
+    let limits = of_own_process("limits");
+    let own = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let own = own.split_whitespace().nth(4).unwrap();
+    assert_eq!(in_a_worker(&engine, dumps), (own.into(), false));
+}
+
+/// A memory cgroup with a limit, removed when dropped.
+struct MemoryGroup(PathBuf);
+
+impl MemoryGroup {
+    /// None where this process may not make one, or its swap cannot be kept out of it.
+    fn new(limit: usize) -> Option<MemoryGroup> {
+        let name = format!("gristmill-test-{}", std::process::id());
+        let [v1, v2] = ["/sys/fs/cgroup/memory", "/sys/fs/cgroup"].map(Path::new);
+        let is_v1 = v1.join("memory.limit_in_bytes").exists();
+        let group = MemoryGroup(if is_v1 { v1 } else { v2 }.join(name));
+        std::fs::create_dir(&group.0).ok()?;
+        let file = if is_v1 { "memory.limit_in_bytes" } else { "memory.max" };
+        std::fs::write(group.0.join(file), limit.to_string()).ok()?;
+        let swap = std::fs::read_to_string("/proc/swaps").ok()?;
+        (swap.lines().count() == 1).then_some(group)
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+const GROUP: &str = "GRISTMILL_TEST_CGROUP";
+
+/// What the program below does, in its cgroup.
+fn run_out_of_memory_in(group: &str) {
+    let own = std::process::id().to_string();
+    std::fs::write(Path::new(group).join("cgroup.procs"), own).unwrap();
+    let engine = Engine::builder().workers(2).attempts(2).build().unwrap();
+    let deaths = deaths_of_greed(&engine, 400 * MIB);
+    assert_eq!(deaths.len(), 2);
+    for death in deaths {
+        assert_eq!(death.cause, Cause::OutOfMemory { in_cgroup: true }, "{death}");
+    }
+}
+
+#[test]
+fn a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that() {
+    if let Ok(group) = std::env::var(GROUP) {
+        return run_out_of_memory_in(&group);
+    }
+    let Some(group) = MemoryGroup::new(300 * MIB) else {
+        eprintln!("skipped: it takes root, a memory cgroup, and a machine without swap");
+        return;
+    };
+    let program = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that"])
+        .env(GROUP, &group.0)
+        .status();
+    assert!(program.unwrap().success());
+}
