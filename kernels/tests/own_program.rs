@@ -27,6 +27,11 @@ impl Kernel for Eventful {
             "panic" if chunk.index() == 1 => panic!("no chunk like this"),
             "abort" if chunk.index() == 1 => std::process::abort(),
             "exit" if chunk.index() == 1 => std::process::exit(7),
+            "stray" if chunk.index() == 1 => {
+                let beyond = to.as_mut_ptr().wrapping_add(5000);
+                // SAFETY: none; a stray write is what this is about.
+                unsafe { beyond.write_volatile(1.0) };
+            }
             _ => {}
         }
     }
@@ -41,7 +46,7 @@ impl JobKernel for Eventful {
     const ARRAYS: &'static [&'static str] = &["x"];
 
     fn params() -> Vec<Param> {
-        vec![Param::choice("what", &["print", "panic", "abort", "exit"], "the event")]
+        vec![Param::choice("what", &["print", "panic", "abort", "exit", "stray"], "the event")]
     }
 }
 
@@ -54,8 +59,9 @@ fn main() -> ExitCode {
     what_a_kernel_prints_goes_to_standard_error_even_when_quiet();
     a_kernel_that_panics_fails_the_job_with_its_place();
     a_chunk_that_kills_its_workers_is_given_up_and_named();
+    a_fence_stops_a_stray_write_and_the_report_names_its_place();
     own_kernels_are_listed_among_the_others();
-    println!("own_program: 5 scenarios passed");
+    println!("own_program: 6 scenarios passed");
     ExitCode::SUCCESS
 }
 
@@ -163,6 +169,21 @@ fn a_chunk_that_kills_its_workers_is_given_up_and_named() {
         assert_eq!(notices("in chunk 1 of step `eventful`; the chunk is set aside"), 1);
         assert!(!answer.folder.path().join("o/own.npy").exists());
     }
+}
+
+fn a_fence_stops_a_stray_write_and_the_report_names_its_place() {
+    let answer = run("stray", &["--fence", "--quiet"]);
+    assert_eq!(answer.status, Some(1), "{}", answer.err);
+    let place = "= index [6000] of `the result` (argument 1, `Out<f64>`)";
+    assert!(answer.err.contains(place), "{}", answer.err);
+    let report = answer.report();
+    let attempts = report["poisoned"][0]["attempts"].as_array().unwrap();
+    let death = attempts[0]["death"].as_str().unwrap();
+    assert!(death.contains("a stray write stopped by the fence") && death.contains(place));
+    // Of a kernel that writes what it may, the same bytes.
+    let [with, without] = [&["--fence"][..], &[]].map(|options| run("print", options).report());
+    let hashes = |report: &serde_json::Value| report["outputs"].to_string();
+    assert_eq!(hashes(&with), hashes(&without));
 }
 
 fn own_kernels_are_listed_among_the_others() {

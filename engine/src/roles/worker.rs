@@ -181,6 +181,8 @@ impl Worker {
 
     /// Ends this worker, which has found that the control block was written over: the supervisor ends
     /// the engine for it.
+    #[cold]
+    #[inline(never)]
     fn end_damaged(&self, what: Damage) -> ! {
         self.control.faults[self.rank].note_damage(what);
         eprintln!("{what} in the control block was written over");
