@@ -33,6 +33,11 @@ impl Kernel for Eventful {
             "allocate" if chunk.index() == 1 => {
                 std::hint::black_box(vec![1u8; 10 << 30]);
             }
+            "stray" if chunk.index() == 1 => {
+                let beyond = to.as_mut_ptr().wrapping_add(5000);
+                // SAFETY: none; a stray write is what this is about.
+                unsafe { beyond.write_volatile(1.0) };
+            }
             _ => {}
         }
     }
@@ -49,7 +54,7 @@ impl JobKernel for Eventful {
     fn params() -> Vec<Param> {
         vec![Param::choice(
             "what",
-            &["print", "panic", "abort", "exit", "hang", "allocate"],
+            &["print", "panic", "abort", "exit", "hang", "allocate", "stray"],
             "the event",
         )]
     }
@@ -66,8 +71,9 @@ fn main() -> ExitCode {
     a_chunk_that_kills_its_workers_is_given_up_and_named();
     a_chunk_that_hangs_or_wants_too_much_is_given_up_and_named();
     all_that_does_not_need_the_chunk_is_finished_and_kept();
+    a_fence_stops_a_stray_write_and_the_report_names_its_place();
     own_kernels_are_listed_among_the_others();
-    println!("own_program: 7 scenarios passed");
+    println!("own_program: 8 scenarios passed");
     ExitCode::SUCCESS
 }
 
@@ -246,6 +252,21 @@ fn all_that_does_not_need_the_chunk_is_finished_and_kept() {
     for (i, (whole, part)) in copy.iter().zip(&partial).enumerate() {
         assert!(if (1000..2000).contains(&i) { part.is_nan() } else { part == whole }, "{i}");
     }
+}
+
+fn a_fence_stops_a_stray_write_and_the_report_names_its_place() {
+    let answer = run("stray", &["--fence", "--quiet"]);
+    assert_eq!(answer.status, Some(1), "{}", answer.err);
+    let place = "= index [6000] of `the result` (argument 1, `Out<f64>`)";
+    assert!(answer.err.contains(place), "{}", answer.err);
+    let report = answer.report();
+    let attempts = report["poisoned"][0]["attempts"].as_array().unwrap();
+    let death = attempts[0]["death"].as_str().unwrap();
+    assert!(death.contains("a stray write stopped by the fence") && death.contains(place));
+    // Of a kernel that writes what it may, the same bytes.
+    let [with, without] = [&["--fence"][..], &[]].map(|options| run("print", options).report());
+    let hashes = |report: &serde_json::Value| report["outputs"].to_string();
+    assert_eq!(hashes(&with), hashes(&without));
 }
 
 fn own_kernels_are_listed_among_the_others() {

@@ -203,6 +203,8 @@ impl<C: Crashes> Worker<C> {
 
     /// Ends this worker, which has found that the control block was written over: the supervisor ends
     /// the engine for it.
+    #[cold]
+    #[inline(never)]
     fn end_damaged(&self, what: Damage) -> ! {
         self.control.faults[self.rank].note_damage(what);
         eprintln!("{what} in the control block was written over");

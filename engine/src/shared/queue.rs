@@ -165,7 +165,7 @@ impl<A: Atomics> Queue<A> {
             }
             // Whoever fails here lost to another that passed the item, or to a lease given back,
             // whose new version keeps the cursor from being moved past it.
-            self.cursor.0.exchange(cursor, cursor + 1);
+            self.cursor.0.exchange(cursor, cursor.wrapping_add(1));
             if taken {
                 return Ok(Some(Lease { sequence, owner: rank }));
             }

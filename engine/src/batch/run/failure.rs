@@ -38,6 +38,7 @@ fn in_words(error: Error, name: &str) -> String {
         Error::FoldDied { attempts, last, .. } => {
             Error::FoldDied { kernel, attempts, last }.to_string()
         }
+        Error::Damaged { what, .. } => Error::Damaged { kernel, what }.to_string(),
         Error::GivenUp { deaths, last, .. } => Error::GivenUp { kernel, deaths, last }.to_string(),
         other => other.to_string(),
     }
