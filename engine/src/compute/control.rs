@@ -3,6 +3,7 @@
 
 use super::failure::FailurePage;
 use super::frame::{Frame, FrameWords};
+use super::hold::HoldWords;
 use crate::memory::Shareable;
 use crate::process::fault::FaultWords;
 use crate::shared::cell::Record;
@@ -55,6 +56,8 @@ pub(crate) struct Control {
     pub(crate) faults: [FaultWords; WORKERS_MAX],
     /// When each worker was ready to work, by the monotonic clock in nanoseconds; 0 before.
     pub(crate) ready_ns: [AtomicU64; WORKERS_MAX],
+    /// A chunk that is to be run alone.
+    pub(crate) hold: HoldWords,
     posts: [Post<Hardware>; WORKERS_MAX],
 }
 

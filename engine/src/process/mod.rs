@@ -3,6 +3,7 @@
 mod death;
 pub(crate) mod entry;
 pub(crate) mod fault;
+mod foreground;
 pub(crate) mod forks;
 mod hygiene;
 mod image;
@@ -14,6 +15,7 @@ pub(crate) use death::reap;
 #[cfg(feature = "cli")]
 pub(crate) use entry::worker_region;
 pub(crate) use entry::{Handover, Limits, is_worker, refuse_inherited_handover};
+pub(crate) use foreground::come_to_the_foreground;
 pub(crate) use image::{offset_in_executable, reference_at};
 pub(crate) use pidfd::Pidfd;
 pub(crate) use relay::Relay;

@@ -15,6 +15,8 @@ mod pace;
 mod raw;
 mod recovery;
 mod repair;
+#[cfg(feature = "cli")]
+mod replay;
 mod supervisor;
 mod task_queue;
 mod tasks;
