@@ -157,7 +157,7 @@ impl Place {
     fn command_of(&self, words: &[&str], variables: &[&str]) -> Answer {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(words).current_dir(self.0.path()).env(AS_COMMAND, "1");
-        variables.iter().for_each(|variable| drop(command.env(variable, "1")));
+        command.envs(variables.iter().map(|variable| (variable, "1")));
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Answer { status: output.status.code(), out: text(output.stdout), err: text(output.stderr) }

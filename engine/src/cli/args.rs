@@ -155,7 +155,8 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) fresh: bool,
     /// Kill, stop and slow workers at random times, to try whether results stay the same; deaths
-    /// that it causes count as no attempt [kills per second: 5, if not given]
+    /// that it causes count as no attempt. A chunk that takes longer than workers live then is
+    /// never done: ask for fewer kills [kills per second: 5, if not given]
     #[arg(long, value_name = "SEED[:KILLS_PER_SECOND]", value_parser = super::chaos::parse)]
     pub(crate) chaos: Option<Chaos>,
     /// Print the report (report.json) on standard output, and nothing else there
