@@ -37,9 +37,10 @@ pub(crate) fn reap(rank: usize, child: &mut Child, faults: &FaultWords) -> Optio
     Some(DeathRecord { rank, pid: child.pid, cause, peak_bytes, stderr_tail })
 }
 
-/// The bytes that the standard library could not have, when it said so at last and aborted.
+/// The bytes that the standard library could not have, when it said so and aborted. The first ones:
+/// what it wants to tell of that may need memory as well.
 fn failed_allocation(stderr_tail: &str) -> Option<u64> {
-    let mut lines = stderr_tail.lines().rev();
+    let mut lines = stderr_tail.lines();
     let said = |line: &str| {
         let bytes = line.strip_prefix("memory allocation of ")?.strip_suffix(" bytes failed")?;
         bytes.parse().ok()

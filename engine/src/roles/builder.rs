@@ -207,7 +207,7 @@ impl Builder {
             recovering: None,
             looked: None,
             limits: self.limits,
-            oom_kills: OomKills::here(),
+            oom_kills: OomKills::default(),
             given_up: None,
         };
         let (ready, started) = mpsc::channel();

@@ -97,7 +97,10 @@ impl Supervisor {
 
     fn start_all(&mut self) -> Result<()> {
         self.posts.resize_with(self.core.workers, Post::default);
-        (0..self.core.workers).try_for_each(|rank| self.start(rank))
+        (0..self.core.workers).try_for_each(|rank| self.start(rank))?;
+        // While they start.
+        self.oom_kills = OomKills::here();
+        Ok(())
     }
 
     fn start(&mut self, rank: usize) -> Result<()> {

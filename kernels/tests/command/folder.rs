@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use super::place::{MINUTES, Place, SECONDS};
+use super::place::{MINUTES, Place};
 use super::started::Started;
 
 const SLOPE: &str = "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n";
@@ -164,22 +164,22 @@ impl Drop for Mounted<'_> {
 }
 
 #[test]
-fn a_disk_that_fills_up_is_an_error_and_leaves_no_half_file() {
-    let place = Place::with_steps(SECONDS);
-    let Some(_mounted) = Mounted::new(&place, "size=4m") else { return };
-    let mut job = Started::new(&place, "run job.toml --out disk/o");
-    job.computing_workers(1);
-    place.file("disk/others", vec![1; (4 << 20) - (600 << 10)]);
-    assert_eq!(job.end().code(), Some(1));
-    let messages = job.messages();
-    assert!(
-        messages.contains("the disk is full") && messages.contains("sky_view.npy"),
-        "{messages}"
-    );
+fn a_full_disk_is_an_error_and_leaves_no_half_file() {
+    let place = Place::with_steps(&format!("{SLOPE}picture = \"grey\"\n"));
+    let Some(_mounted) = Mounted::new(&place, "size=1700k") else { return };
+    // The room of an earlier result counts, but while somebody has it open it does not come free.
+    std::fs::create_dir(place.path("disk/o")).unwrap();
+    place.file("disk/o/slope.npy", vec![1; 1100 << 10]);
+    let reader = std::fs::File::open(place.path("disk/o/slope.npy")).unwrap();
+    place
+        .gristmill("run job.toml --out disk/o")
+        .ends_with(1)
+        .says("the disk is full")
+        .says("slope.npy");
+    drop(reader);
     // The picture has room, the array has not.
-    assert_eq!(place.names("disk/o"), [".gristmill-unfinished", "report.json", "sky_view.png"]);
+    assert_eq!(place.names("disk/o"), [".gristmill-unfinished", "report.json", "slope.png"]);
     assert_eq!(place.report("disk/o")["status"], "failed");
-    std::fs::remove_file(place.path("disk/others")).unwrap();
     place.gristmill("run job.toml --out disk/o").ends_with(2).says("--fresh");
 }
 
@@ -204,7 +204,7 @@ fn a_disk_without_room_for_the_results_is_refused_before_anything_starts() {
 fn a_folder_that_may_not_be_written_to_is_refused() {
     let place = Place::with_steps(SLOPE);
     if nix::unistd::geteuid().is_root() {
-        let Some(_mounted) = Mounted::new(&place, "size=1m,ro") else { return };
+        let Some(_mounted) = Mounted::new(&place, "size=2m,ro") else { return };
         place.gristmill("run job.toml --out disk").ends_with(2).says("not allowed to");
         place
             .gristmill("run job.toml --out disk/o")

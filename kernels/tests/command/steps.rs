@@ -219,3 +219,13 @@ fn a_clone_is_told_to_go_on_with_cargo() {
         .ends_with(0)
         .prints("With a file of your own: cargo run --release -- init FILE.npy > job.toml");
 }
+
+#[test]
+fn limits_of_workers_that_are_more_than_there_is_are_told() {
+    let place = Place::with_steps("[steps.slope]\nin = \"elevation\"\n");
+    place
+        .gristmill("run job.toml --out o --workers 2 --worker-memory 900TiB --quiet")
+        .ends_with(0)
+        .says("2 workers may have 900 TiB each, 1800 TiB in all; available are ");
+    assert_eq!(place.report("o")["worker_memory_bytes"], 900u64 << 40);
+}
