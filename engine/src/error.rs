@@ -252,6 +252,8 @@ pub struct PoisonedChunk {
 pub struct Poisoned {
     /// The kernel.
     pub kernel: String,
+    /// Launches of the engine that were before this one, its own work on arrays left out.
+    pub launches_before: u64,
     /// Steps of the launch that had been done before this one, in loops counted each time.
     pub steps_before: u64,
     /// The chunks, lowest first.

@@ -40,7 +40,7 @@ fn assert_over_the_deadline(death: &DeathRecord) {
     let Cause::Deadline { limit, ran } = death.cause else { panic!("{death}") };
     assert!(limit == DEADLINE && ran > limit, "{death}");
     let said = death.to_string();
-    assert!(said.contains("and was ended, as the deadline is 0.2 s"), "{said}");
+    assert!(said.contains("was ended at its deadline of 0.2 s, after "), "{said}");
 }
 
 /// y = 2 x, and never gets beyond one chunk.

@@ -28,15 +28,17 @@ impl Data {
     }
 }
 
-/// Something to run.
+/// Something to run, which gives the bits of its results.
+type Run = fn(&Engine, &Data) -> Result<Vec<u64>>;
+
 pub(crate) struct Case {
     pub(crate) name: &'static str,
-    pub(crate) run: fn(&Engine, &Data) -> Result<Vec<u64>>,
+    pub(crate) run: Run,
 }
 
 /// All of them.
 pub(crate) fn all() -> Vec<Case> {
-    let all: [(&'static str, fn(&Engine, &Data) -> Result<Vec<u64>>); 9] = [
+    let all: [(&'static str, Run); 9] = [
         ("closures", closures),
         ("sums and extremes", reductions),
         ("statistics", statistics),

@@ -140,7 +140,8 @@ fn soak(options: &Options) -> Result<(), String> {
     println!("slowest kernel: {} in {:?}", seen.slowest.1, seen.slowest.0);
     println!(
         "from death to a replacement at work: median {:.2} ms, 99 % within {:.2} ms, slowest {:.2} \
-         ms; {} measured, {} more died while they started",
+         ms; {} measured, {} more died or were \
+         stopped while they started",
         seen.recovery_ms(0.5),
         seen.recovery_ms(0.99),
         seen.recovery_ms(1.0),

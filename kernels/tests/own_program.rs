@@ -204,7 +204,11 @@ fn a_chunk_that_hangs_or_wants_too_much_is_given_up_and_named() {
         assert_eq!((&cause["kind"], &cause["limit_s"]), (&"deadline".into(), &0.3.into()));
         assert!(cause["ran_s"].as_f64().unwrap() > 0.3, "{cause}");
         assert_eq!(answer.report()["poisoned"][0]["deadline_s"], 0.3);
-        assert!(answer.err.contains("and was ended, as the deadline is 0.3 s"), "{}", answer.err);
+        assert!(
+            answer.err.contains("was ended at its deadline of 0.3 s, after "),
+            "{}",
+            answer.err
+        );
     }
     let answer = run("allocate", &["--worker-memory", "256 MiB"]);
     let expected = serde_json::json!({

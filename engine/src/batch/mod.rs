@@ -46,3 +46,4 @@ pub(crate) use output::output_path::OutputPath;
 #[cfg(test)]
 pub(crate) use output::whole_file::WholeFile;
 pub(crate) use run::job::{Ended, run};
+pub(crate) use run::replay::{Replayed, replay};

@@ -68,6 +68,19 @@ Example:
 Shows the CPUs that may be used and what limits their number, caches, memory and its limits, \
 huge pages, and which features of the Linux kernel are missing and what is done instead.";
 
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  gristmill replay out/terrain 17                   chunk 17, as the report there has it
+  gristmill replay out/terrain 17 --debugger gdb    stopped before it begins: `continue`, then `bt`
+  gristmill replay out/terrain/report.json 17 --debugger 'gdb -batch -ex continue -ex bt'
+
+The steps that the chunk needs are done again, then it is run alone, once, without a deadline; its \
+output goes straight to the terminal. No file is written. A core dump is left if `ulimit -c` allows \
+one. A debugger is started by a shell, with `-p PID` at its end.
+
+Exit status: 0 the chunk came to its end, or the debugger did; 1 it crashed or failed again, or could \
+not be run; 2 the command line, the report or the job file is wrong.";
+
 const TOP_EXAMPLES: &str = "\
 Examples:
   gristmill top          all jobs of this user on this machine, anew each second
@@ -107,6 +120,9 @@ pub(crate) enum Command {
     /// Show what the engine finds on this machine
     #[command(after_help = INFO_EXAMPLES)]
     Info,
+    /// Run a chunk that was given up once more, alone, in the foreground or under a debugger
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArgs),
     /// Show the jobs that run, and which chunk each worker has been at for how long
     #[command(after_help = TOP_EXAMPLES)]
     Top,
@@ -148,7 +164,8 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) fence: bool,
     /// Kill, stop and slow workers at random times, to try whether results stay the same; deaths
-    /// that it causes count as no attempt [kills per second: 5, if not given]
+    /// that it causes count as no attempt. A chunk that takes longer than workers live then is
+    /// never done: ask for fewer kills [kills per second: 5, if not given]
     #[arg(long, value_name = "SEED[:KILLS_PER_SECOND]", value_parser = super::chaos::parse)]
     pub(crate) chaos: Option<Chaos>,
     /// Print the report (report.json) on standard output, and nothing else there
@@ -157,6 +174,32 @@ pub(crate) struct RunArgs {
     /// No progress bars and no tables; warnings and errors are shown
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// `gristmill replay`
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    /// The report of the run, or the folder that it lies in
+    #[arg(value_name = "REPORT")]
+    pub(crate) report: PathBuf,
+    /// The chunk's number
+    #[arg(value_name = "CHUNK")]
+    pub(crate) chunk: u64,
+    /// The chunk's step, if several have a chunk of this number that was given up
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+    /// The run of that step, from 0, if it works on a list
+    #[arg(long, value_name = "N")]
+    pub(crate) run: Option<usize>,
+    /// Attach this debugger before the chunk begins
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) debugger: Option<String>,
+    /// Replay it although the job file has been changed since
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Worker processes for the steps before [default: one per allowed CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=WORKERS_MAX))]
+    pub(crate) workers: Option<u32>,
 }
 
 /// `gristmill check`

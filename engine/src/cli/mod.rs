@@ -9,6 +9,7 @@ mod init;
 mod interrupts;
 mod kernels;
 mod observed;
+mod replay;
 mod run;
 mod top;
 
@@ -37,6 +38,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         Command::Init(args) => init(&args, registry),
         Command::Kernels(args) => kernels::kernels(&args, registry),
         Command::Info => info::info(),
+        Command::Replay(args) => replay::replay(&args, registry),
         Command::Top => top::top(),
     };
     status.into()

@@ -3,6 +3,7 @@
 
 use super::failure::FailurePage;
 use super::frame::{Frame, FrameWords};
+use super::hold::HoldWords;
 #[cfg(test)]
 use crate::memory::CONTROL;
 use crate::memory::{Region, Shareable};
@@ -65,6 +66,8 @@ pub(crate) struct ControlBlock {
     pub(crate) faults: [FaultWords; WORKERS_MAX],
     /// When each worker was ready to work, by the monotonic clock in nanoseconds; 0 before.
     pub(crate) ready_ns: [AtomicU64; WORKERS_MAX],
+    /// A chunk that is to be run alone.
+    pub(crate) hold: HoldWords,
     after_faults: AtomicU64,
     posts: [Post<Hardware>; WORKERS_MAX],
     pub(crate) crash: CrashWords,

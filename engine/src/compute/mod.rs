@@ -8,6 +8,7 @@ mod failure;
 mod fence;
 mod frame;
 mod groups;
+mod hold;
 mod kernel;
 mod lanes;
 mod plan;
@@ -38,6 +39,7 @@ pub(crate) use failure::{Failure, guarded, install_panic_hook};
 #[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
 pub(crate) use frame::FrameWords;
 pub(crate) use frame::{Ending, FRAME_WORDS, Frame, Issued, State};
+pub(crate) use hold::Part;
 pub use kernel::{Kernel, Portable, Shapes, Value, Views};
 pub use lanes::{LANES, fold_lanes, in_lanes, pairs_in_lanes};
 pub(crate) use plan::single;

@@ -120,7 +120,7 @@ impl fmt::Display for Cause {
             Cause::Exit { status } => write!(f, "exited with status {status}"),
             Cause::Deadline { limit, ran } => {
                 let [limit, ran] = [limit, ran].map(Duration::as_secs_f64);
-                write!(f, "ran for {ran:.3} s and was ended, as the deadline is {limit} s")
+                write!(f, "was ended at its deadline of {limit} s, after {ran:.3} s")
             }
             Cause::AllocationFailed { bytes, limit_bytes: Some(limit) } => write!(
                 f,

@@ -4,6 +4,7 @@ mod death;
 mod descriptors;
 pub(crate) mod entry;
 pub(crate) mod fault;
+mod foreground;
 pub(crate) mod forks;
 mod hygiene;
 mod image;
@@ -19,6 +20,7 @@ pub(crate) use entry::worker_region;
 pub(crate) use entry::{
     Handover, Limits, is_worker, refuse_inherited_handover, refuse_privileges_of_the_file,
 };
+pub(crate) use foreground::come_to_the_foreground;
 pub(crate) use image::{offset_in_executable, reference_at};
 pub(crate) use pidfd::Pidfd;
 pub(crate) use relay::Relay;

@@ -19,6 +19,9 @@ pub(crate) struct Poisoned {
     pub(crate) arrays: Ordered<String>,
     /// All parameters, defaults included.
     pub(crate) params: serde_json::Value,
+    /// Launches of that run that had been done; 0 for a kernel alone.
+    #[serde(default)]
+    pub(crate) launches_before: u64,
     /// Steps of the kernel's plan that had been done, loops counted each time; 0 for a kernel alone.
     pub(crate) steps_before: u64,
     /// The chunk's number.

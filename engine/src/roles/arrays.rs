@@ -1,6 +1,7 @@
 //! Making arrays: their pages are made present by the workers, on their home chunks.
 
 use super::engine::Engine;
+use super::launch::Terms;
 use crate::compute::{Args, Kernel, Present, Value, Zero, single};
 use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element};
@@ -111,7 +112,7 @@ impl Engine {
     ) -> Result<Value<K>> {
         let deadline = self.core.deadline().map(|deadline| deadline.max(OWN_WORK_MIN));
         let (mut plan, output) = single(self.core.region(), kernel, &arrays)?;
-        self.launch_within(deadline, &mut plan, output)
+        self.launch_within(Terms { deadline, is_own: true }, &mut plan, output)
     }
 
     pub(super) fn zeroed(&self, block: Block) -> Result<Block> {

@@ -2,6 +2,7 @@
 
 use super::coordinator::{About, Buried, Running};
 use super::supervisor::{FAILED_START, KILLED_START, Supervisor};
+use crate::compute::Part;
 use crate::error::{Cause, DeathRecord};
 use crate::memory::Permit;
 use crate::shared::damage::Damage;
@@ -82,7 +83,10 @@ impl Supervisor {
         if death.cause.is_an_attempt() {
             deaths.push(death.clone());
         }
-        if (deaths.len() as u32) < self.core.attempts_max {
+        let hold = &self.core.control().hold;
+        let is_held = hold.part(running.plan, place.0, place.1) == Some(Part::Held);
+        let attempts_max = if is_held { 1 } else { self.core.attempts_max };
+        if (deaths.len() as u32) < attempts_max {
             self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
             return;
         }

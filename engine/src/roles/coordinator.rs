@@ -60,6 +60,10 @@ pub(crate) struct Running {
     pub(crate) names: Vec<&'static str>,
     pub(crate) accesses: Vec<&'static [AccessSpec]>,
     pub(crate) deadline: Option<Duration>,
+    /// Launches so far, this one included, the engine's own work on arrays left out.
+    pub(super) launched: u64,
+    /// A chunk that is to be run alone.
+    pub(super) hold: Option<Hold>,
     /// Deaths by step serial and chunk.
     pub(crate) deaths: HashMap<(u64, usize), Vec<DeathRecord>>,
     /// Deaths in folds and conditions, by step serial.
@@ -78,6 +82,15 @@ pub(crate) enum End {
     NoWorkers(String),
     /// The control block was written over.
     Damaged(Damage),
+}
+
+/// A chunk that is to be run alone, in a launch to come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hold {
+    /// How many launches come before.
+    pub(super) launch: u64,
+    pub(super) steps_before: u64,
+    pub(super) chunk: usize,
 }
 
 /// Counters since the engine's start.

@@ -3,7 +3,7 @@
 use super::builder::Builder;
 use super::coordinator::{Core, Progress, Stats};
 use super::handle::Handle;
-use super::launch::Launchpad;
+use super::launch::{Launchpad, Terms};
 use super::tasks::Tasks;
 use crate::compute::{
     Args, Kernel, Map, Plan, PlanResult, Portable, Reduce, ReduceWith, Summand, Total, Value,
@@ -15,7 +15,6 @@ use crate::memory::{Element, Elements};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 /// An engine: a region of shared memory, and worker processes that compute in it.
 ///
@@ -163,12 +162,13 @@ impl Engine {
         plan: &mut Plan<'_>,
         result: R,
     ) -> Result<R::Values> {
-        self.launch_within(self.core.deadline(), plan, result)
+        let terms = Terms { deadline: self.core.deadline(), is_own: false };
+        self.launch_within(terms, plan, result)
     }
 
     pub(super) fn launch_within<R: PlanResult>(
         &self,
-        deadline: Option<Duration>,
+        terms: Terms,
         plan: &mut Plan<'_>,
         result: R,
     ) -> Result<R::Values> {
@@ -179,7 +179,7 @@ impl Engine {
             });
         }
         let mut launchpad = self.launchpad.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = launchpad.run(&self.core, &self.handle, plan, deadline)?;
+        let state = launchpad.run(&self.core, &self.handle, plan, terms)?;
         drop(launchpad);
         let value = result.read(&|scalar| plan.scalar(&state, scalar));
         value.ok_or_else(|| Error::Refused {

@@ -28,6 +28,14 @@ pub(crate) struct Launchpad {
     accumulators: u64,
 }
 
+/// How a launch is to go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) deadline: Option<Duration>,
+    /// It is the engine's own work on arrays.
+    pub(super) is_own: bool,
+}
+
 impl Launchpad {
     /// Runs a plan to its end; gives the state with its scalars and roles.
     pub(crate) fn run(
@@ -35,7 +43,7 @@ impl Launchpad {
         core: &Core,
         handle: &Handle,
         plan: &mut Plan<'_>,
-        deadline: Option<Duration>,
+        Terms { deadline, is_own }: Terms,
     ) -> Result<State> {
         core.refuse_other_processes()?;
         plan.program.areas = self.areas(core, &plan.program)?;
@@ -81,8 +89,15 @@ impl Launchpad {
         if let Some(error) = running.ended() {
             return Err(error);
         }
+        let (launched, mut hold) = (running.launched, running.hold);
+        if let Some(due) = hold.take_if(|hold| !is_own && hold.launch == launched) {
+            control.hold.arm(number, frame.serial + due.steps_before, due.chunk);
+            control.cancelled.store(number, Ordering::Release);
+        }
         *running = Running {
             plan: number,
+            launched: launched + u64::from(!is_own),
+            hold,
             first_serial: frame.serial,
             program: Arc::clone(&program),
             names: plan.names.clone(),
@@ -250,8 +265,10 @@ impl Running {
                     place: place(*chunk),
                     deaths: deaths.clone(),
                 });
-                let steps_before = serial - self.first_serial;
-                Error::Poisoned(Poisoned { kernel, steps_before, chunks: chunks.collect() })
+                let (chunks, steps_before) = (chunks.collect(), serial - self.first_serial);
+                // The engine's own work may stand between this launch and the one before.
+                let launches_before = self.launched.saturating_sub(1);
+                Error::Poisoned(Poisoned { kernel, launches_before, steps_before, chunks })
             }
         }
     }

@@ -21,6 +21,8 @@ mod raw;
 mod recoveries;
 mod recovery;
 mod repair;
+#[cfg(feature = "cli")]
+mod replay;
 mod supervisor;
 mod task_queue;
 mod tasks;

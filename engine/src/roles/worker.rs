@@ -1,14 +1,14 @@
 //! A worker's life: wait for an issue or a task, take part, wait again.
 
 use crate::compute::{
-    Control, Ending, Failure, Frame, Issued, Loaded, Named, Private, QUEUES, Serve, StepSpec,
+    Control, Ending, Failure, Frame, Issued, Loaded, Named, Part, Private, QUEUES, Serve, StepSpec,
     guarded, install_panic_hook,
 };
 use crate::error::Error;
 use crate::machine::{clock, futex};
 use crate::memory::{Permit, Region};
 use crate::process::shield::{self, shielded};
-use crate::process::{Handover, entry, fault};
+use crate::process::{self, Handover, entry, fault};
 use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
 use crate::shared::crash::{self, Crashes, Never, Planned};
 use crate::shared::damage::{Damage, seal};
@@ -239,6 +239,39 @@ impl<C: Crashes> Worker<C> {
         self.control.cancelled.load(Ordering::Relaxed) == self.frame.plan
     }
 
+    #[inline]
+    fn run_bound(&mut self, permit: &Permit, chunk: usize) -> Result<(), Failure> {
+        match &self.bound {
+            Ok(Some(step)) => {
+                let loaded = self.loaded.as_mut().expect("a bound step has a plan");
+                loaded.run::<C>(permit, self.region, *step, &mut self.private, chunk)
+            }
+            Ok(None) => Ok(()),
+            Err(failure) => Err(failure.clone()),
+        }
+    }
+
+    /// A chunk of a plan that is cancelled, or of which one chunk is to be run alone.
+    #[cold]
+    fn run_cancelled(&mut self, permit: &Permit, chunk: usize) -> Result<(), Failure> {
+        let hold = &self.control.block.hold;
+        match hold.part(self.frame.plan, self.frame.serial, chunk) {
+            None => Err(Failure::Cancelled),
+            Some(Part::OtherStep) => self.run_bound(permit, chunk),
+            Some(Part::Neighbour) => Ok(()),
+            Some(Part::Held) if !hold.reach(self.rank) => Err(Failure::Cancelled),
+            Some(Part::Held) => {
+                process::come_to_the_foreground();
+                while !hold.is_released() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                let result = self.run_bound(permit, chunk);
+                hold.set_returned();
+                result.and(Err(Failure::Cancelled))
+            }
+        }
+    }
+
     fn report(&self, chunk: Option<usize>, failure: &Failure) {
         self.control.failures[self.rank].write(self.frame.serial, chunk, failure);
     }
@@ -314,15 +347,9 @@ impl<C: Crashes> Host<Hardware> for Worker<C> {
 
     #[inline]
     fn run(&mut self, permit: &Permit, chunk: usize) -> Outcome {
-        let cancelled = self.is_cancelled();
-        let result = match &self.bound {
-            _ if cancelled => Err(Failure::Cancelled),
-            Ok(Some(step)) => {
-                let loaded = self.loaded.as_mut().expect("a bound step has a plan");
-                loaded.run::<C>(permit, self.region, *step, &mut self.private, chunk)
-            }
-            Ok(None) => Ok(()),
-            Err(failure) => Err(failure.clone()),
+        let result = match self.is_cancelled() {
+            false => self.run_bound(permit, chunk),
+            true => self.run_cancelled(permit, chunk),
         };
         match result {
             Ok(()) => Outcome::Done,
@@ -343,7 +370,8 @@ impl<C: Crashes> Host<Hardware> for Worker<C> {
         let cell_is_empty =
             is_cell && !self.whole(self.control.cell.holds_since(oldest, self.frame.serial));
         let (control, plan) = (self.control, self.frame.plan);
-        let cancelled = || control.cancelled.load(Ordering::Relaxed) == plan;
+        let cancelled =
+            || control.cancelled.load(Ordering::Relaxed) == plan && !control.hold.is_of(plan);
         let loaded = self.loaded.as_mut().expect("whoever leads has bound the step");
         let mut frame = self.frame.clone();
         let issued = if failed {

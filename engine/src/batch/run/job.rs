@@ -39,26 +39,7 @@ pub(crate) fn run(
     progress: &Progress,
     interrupted: &AtomicBool,
 ) -> Result<Ended, String> {
-    let mut run = Run {
-        job,
-        registry,
-        engine,
-        folder,
-        progress,
-        inputs: vec![],
-        results: vec![],
-        steps: vec![],
-        scalars: Ordered::default(),
-        partial: None,
-        partials: vec![],
-        missing: vec![],
-        poisoned: vec![],
-        poisoned_files: vec![],
-        failures: vec![],
-        notes: vec![],
-        deaths: Deaths::default(),
-        files: HashMap::new(),
-    };
+    let mut run = Run::new(job, registry, engine, Some(folder), progress);
     engine.set_deadline(job.deadline);
     let mut files =
         engine.tasks().deadline(file_deadline(job)).queue(save).map_err(failure::of_run)?;
@@ -111,7 +92,7 @@ fn file_deadline(job: &CheckedJob) -> Option<Duration> {
 }
 
 /// Why not all steps ran; what failed is noted already.
-enum Stopped {
+pub(super) enum Stopped {
     Interrupted,
     Failed,
 }
@@ -120,7 +101,8 @@ pub(super) struct Run<'j> {
     pub(super) job: &'j CheckedJob,
     pub(super) registry: &'j Registry,
     pub(super) engine: &'j Engine,
-    folder: &'j OutputFolder,
+    /// None for a run that writes no files.
+    folder: Option<&'j OutputFolder>,
     pub(super) progress: &'j Progress,
     /// `None` once nothing reads it any more, and if nothing ever does.
     inputs: Vec<Option<RawArray>>,
@@ -136,18 +118,48 @@ pub(super) struct Run<'j> {
     missing: Vec<usize>,
     poisoned: Vec<Poisoned>,
     poisoned_files: Vec<PoisonedFile>,
-    failures: Vec<String>,
+    pub(super) failures: Vec<String>,
     notes: Vec<String>,
     pub(super) deaths: Deaths,
     /// Step and path of each file, by the number of its task.
     files: HashMap<u64, (usize, String)>,
 }
 
-impl Run<'_> {
+impl<'j> Run<'j> {
+    pub(super) fn new(
+        job: &'j CheckedJob,
+        registry: &'j Registry,
+        engine: &'j Engine,
+        folder: Option<&'j OutputFolder>,
+        progress: &'j Progress,
+    ) -> Run<'j> {
+        Run {
+            job,
+            registry,
+            engine,
+            folder,
+            progress,
+            inputs: vec![],
+            results: vec![],
+            steps: vec![],
+            scalars: Ordered::default(),
+            partial: None,
+            partials: vec![],
+            missing: vec![],
+            poisoned: vec![],
+            poisoned_files: vec![],
+            failures: vec![],
+            notes: vec![],
+            deaths: Deaths::default(),
+            files: HashMap::new(),
+        }
+    }
+
     fn steps(&mut self, files: &mut Files<'_>, interrupted: &AtomicBool) -> Result<(), Stopped> {
         self.load_inputs()?;
         // From here on the run makes something: what an earlier one left must not be taken for it.
-        if let Err(error) = self.folder.remove_earlier(&self.job.outputs) {
+        let removed = self.folder.map_or(Ok(()), |folder| folder.remove_earlier(&self.job.outputs));
+        if let Err(error) = removed {
             self.failures.push(error.to_string());
             return Err(Stopped::Failed);
         }
@@ -185,7 +197,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn load_inputs(&mut self) -> Result<(), Stopped> {
+    pub(super) fn load_inputs(&mut self) -> Result<(), Stopped> {
         for (at, input) in self.job.inputs.iter().enumerate() {
             let is_read = self.job.last_reader(Source::Input(at)).is_some();
             match is_read.then(|| load(self.engine, input)).transpose() {
@@ -215,7 +227,7 @@ impl Run<'_> {
 
     /// Gives back the arrays that nothing reads after step `at`. Those that files are made of are
     /// kept unless these are `written`.
-    fn release(&mut self, at: usize, written: bool) {
+    pub(super) fn release(&mut self, at: usize, written: bool) {
         let job = self.job;
         let is_over = |source| job.last_reader(source).is_none_or(|last| last <= at);
         for (input, array) in self.inputs.iter_mut().enumerate() {
@@ -256,7 +268,8 @@ impl Run<'_> {
         if self.job.outputs.contains(&path) {
             return None;
         }
-        let task = SaveTask::npy(self.engine.region(), &array, self.folder.path(), &path);
+        let folder = self.folder?.path();
+        let task = SaveTask::npy(self.engine.region(), &array, folder, &path);
         let task = files.put(&task).ok()?;
         self.files.insert(task, (at, path.as_str().into()));
         self.partials.push(array);
@@ -265,8 +278,10 @@ impl Run<'_> {
 
     fn put_files(&mut self, at: usize, files: &mut Files<'_>) -> Result<()> {
         let step = &self.job.steps[at];
-        let Some(array) = self.results[at].as_ref() else { return Ok(()) };
-        let (region, folder) = (self.engine.region(), self.folder.path());
+        let (Some(array), Some(folder)) = (self.results[at].as_ref(), self.folder) else {
+            return Ok(());
+        };
+        let (region, folder) = (self.engine.region(), folder.path());
         if let Some(path) = &step.save {
             let task = files.put(&SaveTask::npy(region, array, folder, path))?;
             self.files.insert(task, (at, path.as_str().into()));
@@ -322,6 +337,7 @@ impl Run<'_> {
                 run,
                 arrays: arrays.map(|bound| (bound.input.clone(), bound.array.clone())).collect(),
                 params: params(&step.params),
+                launches_before: poisoned.launches_before,
                 steps_before: poisoned.steps_before,
                 chunk: chunk.place.chunk as u64,
                 range: [chunk.place.start as u64, chunk.place.end as u64],

@@ -117,7 +117,11 @@ impl Run<'_> {
 
     /// The kernel's runs: one, or one for each array of a list, by the array's name; none after one
     /// that nothing can follow.
-    fn launch(&self, step: &CheckedStep, underway: &Underway) -> Vec<Result<(String, Made)>> {
+    pub(super) fn launch(
+        &self,
+        step: &CheckedStep,
+        underway: &Underway,
+    ) -> Vec<Result<(String, Made)>> {
         let run = |bindings: &Vec<Binding>| {
             let arrays: Vec<_> =
                 bindings.iter().map(|binding| self.array(binding.source)).collect();
@@ -125,8 +129,13 @@ impl Run<'_> {
             let operation = self.registry.find(&step.kernel, &elements);
             let operation = operation.expect("the check found the kernel");
             let name = bindings.first().map_or(&step.name, |binding| &binding.array);
-            let made = operation.run(self.engine, &step.params, &arrays, underway)?;
-            Ok((name.clone(), made))
+            let before = self.engine.launched();
+            let mut made = operation.run(self.engine, &step.params, &arrays, underway);
+            if let Err(Error::Poisoned(poisoned)) = &mut made {
+                // Of this run alone.
+                poisoned.launches_before = poisoned.launches_before.saturating_sub(before);
+            }
+            Ok((name.clone(), made?))
         };
         let mut made = vec![];
         for bindings in &step.runs {

@@ -43,7 +43,10 @@ impl Chaos {
     }
 
     /// How many workers are killed per second on average, from 0.001 to 1000. Stops and slow times
-    /// come half as often, and last no longer than the gaps between events.
+    /// come half as often, and last no longer than the longest gap between events.
+    ///
+    /// With W workers each lives W / kills seconds on average: chunks that take much longer than that are
+    /// never done.
     pub fn kills_per_second(mut self, kills: f64) -> Chaos {
         self.kills_per_second = kills;
         self

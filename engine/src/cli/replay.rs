@@ -1,0 +1,163 @@
+//! `gristmill replay`: a chunk that was given up, once more, in the foreground.
+
+use super::args::{ExitStatus, ReplayArgs};
+use super::{say, show_mistakes};
+use crate::batch::{self, CheckedJob, Registry, Replayed};
+use crate::report::{Poisoned, Progress, Report};
+use crate::roles::{Disturbance, Engine};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> ExitStatus {
+    let (report, poisoned) = match read(&args.report).and_then(|report| {
+        let poisoned = find(&report, args)?.clone();
+        Ok((report, poisoned))
+    }) {
+        Ok(found) => found,
+        Err(reason) => {
+            say(&reason);
+            return ExitStatus::Wrong;
+        }
+    };
+    let job = match batch::check_file(Path::new(&report.job_file.path), None, registry) {
+        Ok(job) => job,
+        Err(error) => {
+            show_mistakes(&error);
+            return ExitStatus::Wrong;
+        }
+    };
+    if job.sha256 != report.job_file.sha256 {
+        let path = &report.job_file.path;
+        if !args.force {
+            say(&format!(
+                "{path} has been changed since that run, so its chunks may be others now\n  \
+                 --force replays it all the same"
+            ));
+            return ExitStatus::Wrong;
+        }
+        say(&format!("{path} has been changed since that run"));
+    }
+    replay_of(args, registry, &report, &job, &poisoned).unwrap_or_else(|reason| {
+        say(&reason);
+        ExitStatus::Failed
+    })
+}
+
+/// Reads a report, by its own name or by that of its folder.
+fn read(path: &Path) -> Result<Report, String> {
+    let inside = path.join("report.json");
+    let path = if path.is_dir() { &inside } else { path };
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| {
+        format!("{} is no report of this version of gristmill: {error}", path.display())
+    })
+}
+
+/// The chunk that is meant.
+fn find<'r>(report: &'r Report, args: &ReplayArgs) -> Result<&'r Poisoned, String> {
+    let named = |chunk: &&Poisoned| args.step.as_ref().is_none_or(|step| *step == chunk.step);
+    let numbered = |chunk: &&Poisoned| args.run.is_none_or(|run| run == chunk.run);
+    let is_meant = |chunk: &&Poisoned| chunk.chunk == args.chunk && named(chunk) && numbered(chunk);
+    let mut meant = report.poisoned.iter().filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(chunk), None) => Ok(chunk),
+        (None, _) if report.poisoned.is_empty() => Err("the report has no chunks given up".into()),
+        (found, _) => {
+            let what = match found {
+                None => "no such chunk was given up",
+                Some(_) => "several such chunks were given up: say which by --step, and --run",
+            };
+            let list = report.poisoned.iter().map(|chunk| {
+                format!("\n  {} --step {} --run {}", chunk.chunk, chunk.step, chunk.run)
+            });
+            Err(format!("{what}; those of the report are{}", list.collect::<String>()))
+        }
+    }
+}
+
+fn replay_of(
+    args: &ReplayArgs,
+    registry: &Registry,
+    report: &Report,
+    job: &CheckedJob,
+    poisoned: &Poisoned,
+) -> Result<ExitStatus, String> {
+    let progress = Progress::new(false);
+    let mut builder = Engine::builder().core_dumps(true);
+    if let Some(workers) = args.workers {
+        builder = builder.workers(workers as usize);
+    }
+    if let Some(bytes) = report.worker_memory_bytes {
+        builder = builder.worker_memory(bytes);
+    }
+    let engine = builder.build().map_err(|error| error.to_string())?;
+    let lines = progress.clone();
+    crate::process::send_lines_to(move |line| lines.note(line));
+    let Poisoned { step, chunk, range: [start, end], .. } = poisoned;
+    let what = format!("chunk {chunk} (indices {start}..{end}) of step `{step}`");
+    let beside = |rank: usize, pid: i32| {
+        progress.end_with(&format!("gristmill: {what} runs in worker {rank} (pid {pid})"));
+        match &args.debugger {
+            None => engine.release(),
+            Some(debugger) => {
+                let debugged = debug(&engine, debugger, pid);
+                // It may be anywhere now, and nobody looks at it any more.
+                engine.disturb(rank, Disturbance::Kill);
+                debugged?;
+            }
+        }
+        Ok(())
+    };
+    let replayed = batch::replay(job, registry, &engine, &progress, poisoned, beside)?;
+    Ok(match replayed {
+        Replayed::Well => {
+            say(&format!(
+                "{what} came to its end this time: what killed it before does not depend on its \
+                 arguments alone"
+            ));
+            ExitStatus::Done
+        }
+        Replayed::Badly(reason) if args.debugger.is_none() => {
+            say(&reason);
+            ExitStatus::Failed
+        }
+        // What became of the chunk, the debugger has shown.
+        Replayed::Badly(_) | Replayed::Broken => {
+            say("the debugger has ended, and the worker with it");
+            ExitStatus::Done
+        }
+    })
+}
+
+/// Runs a debugger on a worker that waits, and lets it go on once the debugger has attached to it.
+fn debug(engine: &Engine, debugger: &str, pid: i32) -> Result<(), String> {
+    // Ctrl-C is for the debugger.
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::default())
+        .map_err(|error| format!("signals: {error}"))?;
+    // By a shell, as the command may have words in quotes.
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("exec {debugger} -p {pid}"));
+    let started = shell.spawn();
+    let mut child = started.map_err(|error| format!("starting the debugger: {error}"))?;
+    while !is_traced(pid) {
+        if let Some(status) = ended(&mut child)? {
+            return Err(format!("`{debugger} -p {pid}` ended without attaching to it: {status}"));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    engine.release();
+    child.wait().map(drop).map_err(|error| format!("waiting for the debugger: {error}"))
+}
+
+fn ended(child: &mut Child) -> Result<Option<std::process::ExitStatus>, String> {
+    child.try_wait().map_err(|error| format!("waiting for the debugger: {error}"))
+}
+
+fn is_traced(pid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+    tracer.is_some_and(|tracer| tracer.trim() != "0")
+}
