@@ -2,20 +2,20 @@
 #![no_main]
 
 use gristmill::Registry;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// Removed by nobody: a fuzzer ends by any signal. It is in the system's folder for such things.
-fn place() -> &'static (tempfile::TempDir, Registry) {
-    static PLACE: OnceLock<(tempfile::TempDir, Registry)> = OnceLock::new();
+fn place() -> &'static (PathBuf, Registry) {
+    static PLACE: OnceLock<(PathBuf, Registry)> = OnceLock::new();
     PLACE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/terrain.npy");
-        std::fs::copy(data, folder.path().join("terrain.npy")).expect("a copy");
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/npy");
-        for name in ["numpy_c_f8", "numpy_fortran_big_endian_i2", "numpy_c16", "numpy_0d"] {
-            let target = folder.path().join(name.replace("numpy_", "") + ".npy");
-            std::fs::copy(golden.join(name), target).expect("a copy");
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = fuzz.join("found/arrays");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let terrain = fuzz.join("../../data/terrain.npy");
+        std::fs::copy(terrain, folder.join("terrain.npy")).expect("a copy");
+        for name in ["c_f8", "fortran_big_endian_i2", "c16", "0d"] {
+            let array = fuzz.join(format!("corpus/npy/numpy_{name}"));
+            std::fs::copy(array, folder.join(format!("{name}.npy"))).expect("a copy");
         }
         (folder, gristmill_kernels::registry())
     })
@@ -23,5 +23,5 @@ fn place() -> &'static (tempfile::TempDir, Registry) {
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (folder, registry) = place();
-    gristmill::fuzzing::job(bytes, folder.path(), registry);
+    gristmill::fuzzing::job(bytes, folder, registry);
 });
