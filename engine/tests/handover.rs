@@ -35,7 +35,7 @@ fn forged(test: &str, parent: u32, region: Stdio, setup: &str) -> Output {
     for (name, value) in program.get_envs() {
         shell.env(name, value.unwrap());
     }
-    shell.env(VARIABLE, format!("0 {parent} 1 -")).stdin(region).output().unwrap()
+    shell.env(VARIABLE, format!("0 {parent} 1 - - false")).stdin(region).output().unwrap()
 }
 
 /// What shows that `main` ran.

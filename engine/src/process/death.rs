@@ -30,7 +30,7 @@ pub(crate) fn reap(rank: usize, child: &mut Child, faults: &FaultWords) -> Optio
         (cause, _) => cause,
     };
     let [_, stderr_tail] = child.relays.each_mut().map(|relay| relay.finish());
-    let cause = match failed_allocation(&stderr_tail) {
+    let cause = match child.relays[1].failed_allocation_bytes() {
         Some(bytes) if matches!(cause, Cause::Signal { number: libc::SIGABRT, .. }) => {
             Cause::AllocationFailed { bytes, limit_bytes: child.memory_bytes }
         }
@@ -38,17 +38,6 @@ pub(crate) fn reap(rank: usize, child: &mut Child, faults: &FaultWords) -> Optio
     };
     let peak_bytes = peak.filter(|peak| *peak > child.peak_at_start);
     Some(DeathRecord { rank, pid: child.pid, cause, peak_bytes, stderr_tail })
-}
-
-/// The bytes that the standard library could not have, when it said so and aborted. The first ones:
-/// what it wants to tell of that may need memory as well.
-fn failed_allocation(stderr_tail: &str) -> Option<u64> {
-    let mut lines = stderr_tail.lines();
-    let said = |line: &str| {
-        let bytes = line.strip_prefix("memory allocation of ")?.strip_suffix(" bytes failed")?;
-        bytes.parse().ok()
-    };
-    lines.find_map(said)
 }
 
 /// How it ended and the most memory that it had in use, if it has ended; an error where it is not ours to wait for.

@@ -53,6 +53,8 @@ pub(crate) struct Relay {
     pipe: Option<OwnedFd>,
     line: Vec<u8>,
     tail: Vec<u8>,
+    /// Of the first allocation that failed, as it said itself.
+    failed_allocation_bytes: Option<u64>,
 }
 
 impl Relay {
@@ -61,7 +63,8 @@ impl Relay {
         // Should it fail, the supervisor would block on a silent worker: better not to listen.
         let nonblocking = fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
         let pipe = nonblocking.is_ok().then_some(pipe);
-        Relay { rank, pipe, line: vec![], tail: vec![] }
+        let (line, tail) = Default::default();
+        Relay { rank, pipe, line, tail, failed_allocation_bytes: None }
     }
 
     /// What to poll, until the pipe is closed.
@@ -93,6 +96,12 @@ impl Relay {
         last_words
     }
 
+    /// The bytes that the standard library could not have, when it said so. The first ones: what it
+    /// wants to tell of that needs memory as well, and may say so many times over.
+    pub(crate) fn failed_allocation_bytes(&self) -> Option<u64> {
+        self.failed_allocation_bytes
+    }
+
     fn take(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
         let excess = self.tail.len().saturating_sub(TAIL);
@@ -102,9 +111,18 @@ impl Relay {
             if piece.ends_with(b"\n") || self.line.len() > LINE_MAX {
                 let text = String::from_utf8_lossy(&self.line);
                 let text = text.trim_end_matches('\n');
+                if self.failed_allocation_bytes.is_none() {
+                    self.failed_allocation_bytes = failed_allocation(text);
+                }
                 pass_on(&format!("[worker {}] {text}", self.rank));
                 self.line.clear();
             }
         }
     }
+}
+
+/// The bytes that could not be had, if the line is the standard library's on that.
+fn failed_allocation(line: &str) -> Option<u64> {
+    let bytes = line.strip_prefix("memory allocation of ")?.strip_suffix(" bytes failed")?;
+    bytes.parse().ok()
 }

@@ -17,6 +17,7 @@ use crate::process::{self, Limits};
 use crate::shared::crash::CrashPlan;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How workers and the coordinator wait for each other.
@@ -269,16 +270,7 @@ impl Builder {
             given_up: None,
             auditor: Auditor::default(),
         };
-        let (ready, started) = mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name("gristmill supervisor".into())
-            .spawn(move || supervisor.run(&ready))
-            .map_err(|e| Error::Start {
-                reason: format!("starting the supervisor's thread: {e}; {}", process::remedy(&e)),
-            })?;
-        let started = started.recv().unwrap_or_else(|_| {
-            Err(Error::Start { reason: "the supervisor's thread ended".into() })
-        });
+        let (thread, started) = start(supervisor)?;
         let engine = Engine {
             core,
             handle,
@@ -338,6 +330,19 @@ impl Builder {
         let wanted = self.capacity.unwrap_or(bounds).min(1 << 46);
         Region::create(wanted as usize)
     }
+}
+
+/// Starts the supervisor's thread; says how its start of the workers went.
+fn start(supervisor: Supervisor) -> Result<(JoinHandle<()>, Result<()>)> {
+    let (ready, started) = mpsc::channel();
+    let thread = std::thread::Builder::new()
+        .name("gristmill supervisor".into())
+        .spawn(move || supervisor.run(&ready))
+        .map_err(|e| Error::Start {
+            reason: format!("starting the supervisor's thread: {e}; {}", process::remedy(&e)),
+        })?;
+    let ended = || Err(Error::Start { reason: "the supervisor's thread ended".into() });
+    Ok((thread, started.recv().unwrap_or_else(|_| ended())))
 }
 
 /// What the machine has left, read anew at each growth.

@@ -36,6 +36,19 @@ pub(super) struct Terms {
     pub(super) is_own: bool,
 }
 
+/// An error for a state that fits no frame.
+fn refuse_large(frame: &Frame) -> Result<()> {
+    if frame.fits() {
+        return Ok(());
+    }
+    Err(Error::Limit {
+        what: "the state of a plan, in scalars and array slots",
+        asked: (frame.state.scalars.len() + frame.state.order.len() * 8) as u64,
+        limit: 8 * crate::compute::FRAME_WORDS as u64 - 160,
+        remedy: "use fewer or smaller scalars, or several plans",
+    })
+}
+
 impl Launchpad {
     /// Runs a plan to its end; gives the state with its scalars and roles.
     pub(crate) fn run(
@@ -77,14 +90,7 @@ impl Launchpad {
             image_seal: seal(image.iter().copied()),
             state,
         };
-        if !frame.fits() {
-            return Err(Error::Limit {
-                what: "the state of a plan, in scalars and array slots",
-                asked: (frame.state.scalars.len() + frame.state.order.len() * 8) as u64,
-                limit: 8 * crate::compute::FRAME_WORDS as u64 - 160,
-                remedy: "use fewer or smaller scalars, or several plans",
-            });
-        }
+        refuse_large(&frame)?;
         let mut running = core.lock_running();
         if let Some(error) = running.ended() {
             return Err(error);
@@ -113,8 +119,14 @@ impl Launchpad {
         if deadline.is_some() {
             handle.wake_for_work();
         }
+        self.wait_for_end(core, number, plan)
+    }
+
+    /// Waits until the plan of this number has ended; gives its last state.
+    fn wait_for_end(&mut self, core: &Core, number: u64, plan: &mut Plan<'_>) -> Result<State> {
         let frame = core.wait_until(|| end_of(core, number))?;
         self.ended = number;
+        let control = core.control();
         if let Some(what) = control.damage() {
             return Err(core.end_damaged(what));
         }
@@ -241,7 +253,8 @@ impl Running {
         }
         let control = core.control();
         let pages = &control.failures[..core.workers];
-        let chunks = step.map_or(1, |step| self.program.steps[step].partition.chunks());
+        // A plan that begins with user code has a chunk before its first step.
+        let chunks = step.map_or(1, |step| self.program.steps[step].partition.chunks().max(1));
         let lowest = pages
             .iter()
             .filter_map(|page| page.read(serial))

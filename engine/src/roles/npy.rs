@@ -160,8 +160,13 @@ mod tests {
             for order in [Order::C, Order::Fortran] {
                 let header = NpyHeader { order, ..header.clone() };
                 let error = engine.read_npy(&path, &file, &header).unwrap_err().to_string();
-                let said =
-                    format!("became shorter while it was read: {whole} bytes were there, 200");
+                let (offset, declared) = (header.data_offset_bytes, header.data_bytes);
+                assert_eq!(offset + declared, whole);
+                let said = format!(
+                    "became shorter while it was read: its header declares {declared} bytes of data \
+                     from byte {offset} on, and {} are left",
+                    200 - offset
+                );
                 assert!(error.contains(&said), "{error}");
             }
         }

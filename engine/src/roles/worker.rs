@@ -9,7 +9,6 @@ use crate::machine::{clock, futex};
 use crate::memory::{Permit, Region};
 use crate::process::shield::{self, shielded};
 use crate::process::{self, Handover, entry, fault};
-use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
 use crate::shared::crash::{self, Crashes, Never, Planned};
 use crate::shared::damage::{Damage, seal};
 use crate::shared::lock::RobustLock;
@@ -21,6 +20,8 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+mod cell;
 
 entry::worker_entry!(main);
 
@@ -391,60 +392,5 @@ impl<C: Crashes> Host<Hardware> for Worker<C> {
         next.write(self.control.frame(issue + 1), issue + 1);
         self.rested = matches!(next.issued, Issued::Rest(_));
         next.chunks
-    }
-}
-
-impl<C: Crashes> CellRepairer<Hardware> for Worker<C> {
-    fn record(&self) -> &Record<Hardware> {
-        &self.control.block.cell
-    }
-
-    fn cell_mark(&self, chunk: usize) -> Option<&AtomicU64> {
-        self.marks.get(chunk)
-    }
-
-    fn lock(&mut self) -> Result<Owner, Infallible> {
-        Ok(self.whole(self.lock.lock()))
-    }
-
-    fn damaged(&mut self, what: Damage) -> Infallible {
-        self.end_damaged(what)
-    }
-
-    fn consistent(&mut self) {
-        self.lock.consistent();
-    }
-
-    fn unlock(&mut self) {
-        self.lock.unlock();
-    }
-
-    fn put_pre_image_back(&mut self, permit: &Permit) {
-        if let Some(loaded) = &self.loaded {
-            self.region.put_back(permit, loaded.program.areas.pre_image());
-        }
-    }
-}
-
-impl<C: Crashes> CellHost<Hardware> for Worker<C> {
-    fn keep_pre_image(&mut self, permit: &Permit) {
-        let region = self.region;
-        let (loaded, step, _) = self.parts();
-        loaded.keep_pre_image(permit, region, step);
-    }
-
-    fn merge(&mut self, permit: &Permit, first: bool) -> Outcome {
-        let (loaded, step, private) = self.parts();
-        match loaded.merge(permit, step, private, first) {
-            Ok(()) => Outcome::Done,
-            Err(failure) => {
-                self.report(None, &failure);
-                Outcome::Failed
-            }
-        }
-    }
-
-    fn commit_is_due(&self) -> bool {
-        self.private.is_due()
     }
 }
