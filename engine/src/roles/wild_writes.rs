@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Far more than any launch of these takes, damaged or not.
 const BOUND: Duration = Duration::from_secs(60);
 
+/// Which seeds to run, as FIRST or FIRST..END, instead of some; then it tells what is scribbled over.
+const SEEDS: &str = "GRISTMILL_WILD_SEEDS";
+
 /// A sequence of numbers (splitmix64).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Random(u64);
@@ -85,7 +88,9 @@ impl Scribble {
         for _ in 0..1 + random.below(3) {
             let (what, words) = random.one_of(&fields);
             let whole = random.below(8) == 0;
-            eprintln!("scribbles over {what}{}", if whole { ", all of it" } else { "" });
+            if std::env::var_os(SEEDS).is_some() {
+                eprintln!("scribbles over {what}{}", if whole { ", all of it" } else { "" });
+            }
             for at in if whole { words.clone() } else { vec![*random.one_of(words)] } {
                 let word = region.at::<AtomicU64>(at);
                 word.store(Scribble::instead_of(&mut random, word.load(Relaxed)), Relaxed);
@@ -224,9 +229,8 @@ fn scribbled(seed: u64) -> bool {
     }
 }
 
-/// Seeds from `GRISTMILL_WILD_SEEDS` as FIRST or FIRST..END, or some.
 fn seeds() -> std::ops::Range<u64> {
-    let Ok(text) = std::env::var("GRISTMILL_WILD_SEEDS") else { return 0..160 };
+    let Ok(text) = std::env::var(SEEDS) else { return 0..160 };
     let (first, end) = text.split_once("..").unwrap_or((&text, ""));
     let first: u64 = first.parse().expect("FIRST or FIRST..END");
     first..end.parse().unwrap_or(first + 1)
@@ -260,6 +264,6 @@ fn a_scribbled_control_block_is_an_error_or_does_no_harm() {
         }
         left.retain(|other| *other != seed);
     }
-    assert!(wrong.is_empty(), "seeds {wrong:?} failed: see above, and GRISTMILL_WILD_SEEDS");
+    assert!(wrong.is_empty(), "seeds {wrong:?} failed: see above, and {SEEDS}");
     println!("{errors} of {} seeds ended with an error", seeds.end - seeds.start);
 }
