@@ -270,7 +270,7 @@ impl Builder {
             given_up: None,
             auditor: Auditor::default(),
         };
-        let (thread, started) = start(supervisor)?;
+        let (thread, started) = supervise(supervisor)?;
         let engine = Engine {
             core,
             handle,
@@ -333,7 +333,7 @@ impl Builder {
 }
 
 /// Starts the supervisor's thread; says how its start of the workers went.
-fn start(supervisor: Supervisor) -> Result<(JoinHandle<()>, Result<()>)> {
+fn supervise(supervisor: Supervisor) -> Result<(JoinHandle<()>, Result<()>)> {
     let (ready, started) = mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("gristmill supervisor".into())

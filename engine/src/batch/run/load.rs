@@ -144,8 +144,9 @@ mod tests {
             let offset = path.metadata().unwrap().len() - declared;
             std::fs::File::options().write(true).open(&path).unwrap().set_len(offset + 7).unwrap();
             let error = load(&engine, &job.inputs[0]).unwrap_err().to_string();
-            let said =
-                format!("declares {declared} bytes of data from byte {offset} on, but only 7 follow");
+            let said = format!(
+                "declares {declared} bytes of data from byte {offset} on, but only 7 follow"
+            );
             assert!(error.contains(&said) && error.contains(file), "{error}");
         }
     }
