@@ -31,7 +31,7 @@ fn a_worker_that_cannot_be_one_runs_nothing_of_the_program() {
         let line = format!("{limit}exec {own} --exact {name} --nocapture");
         let mut shell = Command::new("sh");
         shell.args(["-c", &line]).env(PART, "worker").stdin(region_of_nobody());
-        shell.env("GRISTMILL_WORKER", format!("0 {parent} 1 -")).output().unwrap()
+        shell.env("GRISTMILL_WORKER", format!("0 {parent} 1 - - false")).output().unwrap()
     };
     // The parent is another process: the coordinator is gone.
     let orphan = run(1, "");

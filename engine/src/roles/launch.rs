@@ -63,14 +63,7 @@ impl Launchpad {
         let (plan_number, image_words) = (self.plans, image.len());
         let frame =
             Frame { plan: plan_number, serial, issued, reissue: false, chunks, image_words, state };
-        if !frame.fits() {
-            return Err(Error::Limit {
-                what: "the state of a plan, in scalars and array slots",
-                asked: (frame.state.scalars.len() + frame.state.order.len() * 8) as u64,
-                limit: 8 * crate::compute::FRAME_WORDS as u64 - 128,
-                remedy: "use fewer or smaller scalars, or several plans",
-            });
-        }
+        refuse_what_does_not_fit(&frame)?;
         let mut running = core.lock_running();
         if let Some(reason) = &running.no_workers {
             return Err(Error::NoWorkers { reason: reason.clone() });
@@ -158,6 +151,18 @@ impl Launchpad {
         }
         Ok(offset)
     }
+}
+
+fn refuse_what_does_not_fit(frame: &Frame) -> Result<()> {
+    if frame.fits() {
+        return Ok(());
+    }
+    Err(Error::Limit {
+        what: "the state of a plan, in scalars and array slots",
+        asked: (frame.state.scalars.len() + frame.state.order.len() * 8) as u64,
+        limit: 8 * crate::compute::FRAME_WORDS as u64 - 128,
+        remedy: "use fewer or smaller scalars, or several plans",
+    })
 }
 
 /// The frame that ended the plan, if it has ended.
