@@ -78,8 +78,8 @@ The steps that the chunk needs are done again, then it is run alone, once, witho
 its output goes straight to the terminal. No file is written. A core dump is left if `ulimit -c` \
 allows one. A debugger is started by a shell, with `-p PID` at its end.
 
-Exit status: 0 the chunk came to its end, or the debugger did; 1 it crashed or failed again, or could \
-not be run; 2 the command line, the report or the job file is wrong.";
+Exit status: 0 the chunk came to its end, or the debugger did; 1 it crashed or failed again, or \
+could not be run; 2 the command line, the report or the job file is wrong.";
 
 const TOP_EXAMPLES: &str = "\
 Examples:
