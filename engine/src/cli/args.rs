@@ -74,8 +74,8 @@ Examples:
   gristmill replay out/terrain 17 --debugger gdb    stopped before it begins: `continue`, then `bt`
   gristmill replay out/terrain/report.json 17 --debugger 'gdb -batch -ex continue -ex bt'
 
-The steps that the chunk needs are done again, then it is run alone, once, without a deadline; its \
-output goes straight to the terminal. No file is written. A core dump is left if `ulimit -c` \
+The steps that the chunk needs are done again, then it is run alone, once, without a deadline; \
+its output goes straight to the terminal. No file is written. A core dump is left if `ulimit -c` \
 allows one. A debugger is started by a shell, with `-p PID` at its end.
 
 Exit status: 0 the chunk came to its end, or the debugger did; 1 it crashed or failed again, or \

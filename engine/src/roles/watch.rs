@@ -136,8 +136,13 @@ impl Engine {
     ///
     /// let engine = Engine::builder().workers(1).build()?;
     /// engine.disturb(0, Disturbance::Kill);
-    /// engine.sum(&engine.filled(1000, 1.0)?)?; // by the replacement, as there is nobody else
-    /// println!("it was there after {:?}", engine.take_recoveries()[0]);
+    /// let took = loop {
+    ///     match engine.take_recoveries().pop() {
+    ///         Some(took) => break took,
+    ///         None => std::thread::yield_now(),
+    ///     }
+    /// };
+    /// println!("its replacement was there after {took:?}");
     /// # Ok(()) }
     /// ```
     pub fn take_recoveries(&self) -> Vec<Duration> {
