@@ -222,14 +222,12 @@ impl Builder {
         self.check_numbers(workers)?;
         self.pin.check(&machine)?;
         process::make_room_for_descriptors(workers);
-        let oversubscribed = workers > machine.cpus.len();
-        let spins = self.wait.spins(oversubscribed);
+        let spins = self.wait.spins(workers > machine.cpus.len());
         let region = self.create_region(&machine)?;
         if self.limits.core_dumps {
             region.leave_in_dumps();
         }
-        let nonce = draw_nonce();
-        let start = Start { nonce, workers, spins, fences: self.fence };
+        let start = Start { nonce: draw_nonce(), workers, spins, fences: self.fence };
         let control = Control::of(&region, start);
         control.initialise()?;
         let lock_kind = control.lock.kind();
@@ -261,7 +259,7 @@ impl Builder {
         let supervisor = Supervisor {
             core: Arc::clone(&core),
             handle: Arc::clone(&handle),
-            nonce,
+            nonce: start.nonce,
             posts: vec![],
             recovering: None,
             looked: None,
@@ -278,8 +276,8 @@ impl Builder {
             launchpad: Mutex::new(Launchpad::default()),
             _claims: claims,
         };
-        started.and_then(|()| self.crashes.map_or(Ok(()), |plan| engine.crash_at(plan)))?;
-        Ok(engine)
+        started?;
+        self.crashes.map_or(Ok(()), |plan| engine.crash_at(plan)).map(|()| engine)
     }
 
     fn check_numbers(&self, workers: usize) -> Result<()> {

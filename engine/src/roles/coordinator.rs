@@ -241,7 +241,16 @@ impl Core {
 
     /// Waits until `done` gives something; it is asked again at every end of a plan or task. Answers
     /// wishes for room meanwhile: a worker that waits for room takes part in nothing else.
-    pub(crate) fn wait_until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
+    pub(crate) fn wait_until<T>(&self, done: impl FnMut() -> Option<T>) -> T {
+        self.wait_until_or(done, || ())
+    }
+
+    /// The same; `lasts` is called now and then if it takes long.
+    pub(crate) fn wait_until_or<T>(
+        &self,
+        mut done: impl FnMut() -> Option<T>,
+        lasts: impl Fn(),
+    ) -> T {
         for _ in 0..self.spins() {
             if let Some(value) = done() {
                 return value;
@@ -258,7 +267,10 @@ impl Core {
             }
             self.answer_wishes();
             // The timeout is for the coordinator's own peace only: deaths announce themselves.
-            futex::wait(&control.finish.0, seen, Some(Duration::from_millis(500)));
+            let waited = futex::wait(&control.finish.0, seen, Some(Duration::from_millis(500)));
+            if waited == futex::Waited::TimedOut {
+                lasts();
+            }
         };
         control.waiting.fetch_sub(1, Ordering::SeqCst);
         value

@@ -119,12 +119,19 @@ impl Launchpad {
         if deadline.is_some() {
             handle.wake_for_work();
         }
-        self.wait_for_end(core, number, plan)
+        self.wait_for_end(core, handle, number, plan)
     }
 
     /// Waits until the plan of this number has ended; gives its last state.
-    fn wait_for_end(&mut self, core: &Core, number: u64, plan: &mut Plan<'_>) -> Result<State> {
-        let frame = core.wait_until(|| end_of(core, number))?;
+    fn wait_for_end(
+        &mut self,
+        core: &Core,
+        handle: &Handle,
+        number: u64,
+        plan: &mut Plan<'_>,
+    ) -> Result<State> {
+        // What takes long the supervisor is to audit; it sleeps as long as nothing does.
+        let frame = core.wait_until_or(|| end_of(core, number), || handle.wake())?;
         self.ended = number;
         let control = core.control();
         if let Some(what) = control.damage() {

@@ -166,7 +166,8 @@ impl Supervisor {
         let wishes = self.tasks_are_out().then_some(WISHES_WAIT);
         let looks = [wishes, self.look_period()].into_iter().flatten().min();
         self.handle.sleeps.store(looks.is_none(), Ordering::Relaxed);
-        Some(self.recovering.map(patience).or(looks).unwrap_or(AUDIT_EVERY))
+        let audit = self.core.progress().is_some().then_some(AUDIT_EVERY);
+        self.recovering.map(patience).or([looks, audit].into_iter().flatten().min())
     }
 
     /// Whether some worker may ask for room.
