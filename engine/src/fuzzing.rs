@@ -5,7 +5,7 @@
 use crate::batch::{Catalogue, Registry, check_text, parse_marker};
 use crate::compute::{Failure, FailurePage, Frame, FrameWords, Program};
 use crate::machine::{Machine, OtherCounts, Tree};
-use crate::memory::{Encoding, NpyHeader, Order, Permit, Region};
+use crate::memory::{Encoding, NpyHeader, Order, Permit, Region, words_of};
 use crate::process::Handover;
 use crate::report::Report;
 use std::convert::Infallible;
@@ -124,14 +124,7 @@ pub fn handover(bytes: &[u8]) {
 /// What processes read in the region, where a wild write may have been: frames, failures, a plan's
 /// image, copies to be put back.
 pub fn region(bytes: &[u8]) {
-    let words: Vec<u64> = bytes
-        .chunks(8)
-        .map(|bytes| {
-            let mut word = [0; 8];
-            word[..bytes.len()].copy_from_slice(bytes);
-            u64::from_le_bytes(word)
-        })
-        .collect();
+    let words: Vec<u64> = words_of(bytes).collect();
     if let Some(frame) = Frame::read(&FrameWords::sealed(&words), 0) {
         assert!(frame.fits(), "{frame:?}");
         let again = FrameWords::sealed(&[]);

@@ -6,13 +6,13 @@ use gristmill::{Chunk, Engine, Error, Kernel, Out, Shapes};
 use nix::fcntl::{FcntlArg, FdFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use support::engine;
 use support::processes::{
-    as_nobody, copy_for_everybody, is_root, of_binary, part, skipped, succeeds, this_binary,
+    as_nobody, copy_for_everybody, descriptors, is_root, of_binary, part, skipped, succeeds,
+    this_binary,
 };
 
 const VARIABLE: &str = "GRISTMILL_WORKER";
@@ -171,17 +171,6 @@ impl Kernel for LookAround {
     fn grain(&self, _: &Shapes) -> usize {
         SEEN
     }
-}
-
-/// What each descriptor of this process leads to, but for the one that lists the others.
-fn descriptors() -> BTreeMap<i32, String> {
-    let entries = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
-    let found = entries.filter_map(|entry| {
-        let number = entry.file_name().to_str()?.parse().ok()?;
-        Some((number, std::fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned()))
-    });
-    let own_list = format!("/proc/{}/fd", std::process::id());
-    found.filter(|(_, path)| *path != own_list).collect()
 }
 
 #[test]

@@ -8,27 +8,14 @@ mod support;
 use gristmill::{Chunk, Engine, Error, In, Kernel, Out};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use support::engine;
-use support::processes::{children_of, is_dead, part, this_binary, wait_until};
+use support::processes::{children_of, descriptors, is_dead, part, this_binary, wait_until};
 
 fn one_at_a_time() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What each descriptor of this process leads to.
-fn descriptors() -> BTreeMap<i32, String> {
-    let entries = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
-    let found = entries.filter_map(|entry| {
-        let number = entry.file_name().to_str()?.parse().ok()?;
-        // The one that lists the others is closed by now.
-        Some((number, std::fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned()))
-    });
-    let own_list = format!("/proc/{}/fd", std::process::id());
-    found.filter(|(_, path)| *path != own_list).collect()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A job that can be looked at: it listens on a socket of the abstract namespace, which ends with its
 //! process, and tells whoever of its user (or root) connects how far it is.
 
+use crate::machine::ProcessStatus;
 use crate::report::{Progress, activity};
 use crate::roles::{Engine, WorkerActivity};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -109,18 +110,13 @@ fn answer(mut stream: &UnixStream, snapshot: &Snapshot) {
 }
 
 fn line(worker: &WorkerActivity) -> WorkerLine {
-    let status = worker.pid.map(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")));
-    let status = status.and_then(Result::ok).unwrap_or_default();
-    let word = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next()
-    };
+    let status = worker.pid.map(ProcessStatus::of).unwrap_or_default();
     WorkerLine {
         rank: worker.rank,
         pid: worker.pid,
         activity: activity(&worker.activity),
         seconds: worker.since.as_secs_f64(),
-        is_stopped: word("State:").is_some_and(|state| matches!(state, "T" | "t")),
-        memory_bytes: word("RssAnon:").and_then(|kib| Some(kib.parse::<u64>().ok()? * 1024)),
+        is_stopped: status.word("State:").is_some_and(|state| matches!(state, "T" | "t")),
+        memory_bytes: status.bytes("RssAnon:"),
     }
 }

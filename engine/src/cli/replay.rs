@@ -3,6 +3,7 @@
 use super::args::{ExitStatus, ReplayArgs};
 use super::{say, show_mistakes};
 use crate::batch::{self, CheckedJob, Registry, Replayed};
+use crate::machine::ProcessStatus;
 use crate::report::{Poisoned, Progress, Report};
 use crate::roles::{Disturbance, Engine};
 use std::path::Path;
@@ -157,7 +158,5 @@ fn ended(child: &mut Child) -> Result<Option<std::process::ExitStatus>, String> 
 }
 
 fn is_traced(pid: i32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
-    tracer.is_some_and(|tracer| tracer.trim() != "0")
+    ProcessStatus::of(pid).word("TracerPid:").is_some_and(|tracer| tracer != "0")
 }

@@ -1,7 +1,7 @@
 //! Failures that are no deaths: a panic, or parameters that cannot be read. Each worker has a page
 //! in the region for the lowest-numbered chunk of the step that failed on it.
 
-use crate::memory::{Region, Shareable};
+use crate::memory::{Region, Shareable, words_of};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -81,14 +81,7 @@ impl FailurePage {
         }
         self.serial.store(0, Ordering::Relaxed);
         let text = postcard::to_stdvec(&failure.shortened()).unwrap_or_default();
-        let words: Vec<u64> = text
-            .chunks(8)
-            .map(|bytes| {
-                let mut word = [0; 8];
-                word[..bytes.len()].copy_from_slice(bytes);
-                u64::from_le_bytes(word)
-            })
-            .collect();
+        let words: Vec<u64> = words_of(&text).collect();
         debug_assert!(words.len() <= WORDS);
         Region::store_words(&self.text, &words[..words.len().min(WORDS)]);
         self.bytes.store(text.len() as u64, Ordering::Relaxed);
@@ -103,7 +96,7 @@ impl FailurePage {
         }
         let mut words = [0; WORDS];
         Region::load_words(&self.text, &mut words);
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
         let len = (self.bytes.load(Ordering::Relaxed) as usize).min(bytes.len());
         let chunk = self.chunk.load(Ordering::Relaxed);
         let failure = postcard::from_bytes(&bytes[..len]).ok()?;

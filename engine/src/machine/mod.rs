@@ -12,6 +12,8 @@ mod kernel;
 mod memory;
 mod nodes;
 mod oom;
+#[cfg(feature = "cli")]
+mod status;
 mod topology;
 mod tree;
 mod workers;
@@ -40,6 +42,8 @@ pub(crate) use memory::{Memory, MemoryReason};
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;
 pub(crate) use oom::{Killed, OomKills};
+#[cfg(feature = "cli")]
+pub(crate) use status::ProcessStatus;
 pub(crate) use topology::Machine;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use topology::OtherCounts;

@@ -3,14 +3,21 @@
 use super::region::Region;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Bytes as words, the last one filled up with zeros.
+pub(crate) fn words_of(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    bytes.chunks(8).map(|bytes| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_ne_bytes(word)
+    })
+}
+
 impl Region {
     /// Copies bytes into the region, in whole words.
     pub(crate) fn store_bytes(&self, offset: usize, bytes: &[u8]) {
         let words = self.slice::<AtomicU64>(offset, bytes.len().div_ceil(8));
-        for (word, bytes) in words.iter().zip(bytes.chunks(8)) {
-            let mut whole = [0; 8];
-            whole[..bytes.len()].copy_from_slice(bytes);
-            word.store(u64::from_ne_bytes(whole), Ordering::Relaxed);
+        for (word, bytes) in words.iter().zip(words_of(bytes)) {
+            word.store(bytes, Ordering::Relaxed);
         }
     }
 

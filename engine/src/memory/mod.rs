@@ -18,6 +18,7 @@ mod region;
 
 pub(crate) use allocator::{Block, Budget, Memory};
 pub use array::{Array, Element, Elements};
+pub(crate) use bytes::words_of;
 #[cfg(feature = "cli")]
 pub(crate) use element_type::ElementType;
 pub(crate) use fence::PAGE;

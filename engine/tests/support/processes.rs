@@ -1,5 +1,6 @@
 //! Programs for tests to watch from outside: this test binary again, with a part to play.
 
+use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -39,6 +40,17 @@ pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
         assert!(started.elapsed() < Duration::from_secs(60), "{what}: waited in vain");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// What each descriptor of this process leads to, but for the one that lists the others.
+pub fn descriptors() -> BTreeMap<i32, String> {
+    let entries = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let found = entries.filter_map(|entry| {
+        let number = entry.file_name().to_str()?.parse().ok()?;
+        Some((number, std::fs::read_link(entry.path()).ok()?.to_string_lossy().into_owned()))
+    });
+    let own_list = format!("/proc/{}/fd", std::process::id());
+    found.filter(|(_, path)| *path != own_list).collect()
 }
 
 pub fn children_of(pid: &str) -> Vec<i32> {

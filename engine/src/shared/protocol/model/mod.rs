@@ -22,7 +22,7 @@ use super::Atomics;
 use std::fmt::Debug;
 
 /// What the model needs of a checker beside atomics.
-trait Checker: Atomics {
+trait Checker: Atomics<Pending = Vec<<Self as Atomics>::U64>> {
     /// Plain memory: every race on it is an error.
     type Cell: Debug + Send + Sync;
     /// A word to sleep on, as futexes are.
@@ -31,7 +31,9 @@ trait Checker: Atomics {
     /// One thread runs at a time, and changes only between accesses to what is modelled.
     const STEPPED: bool = true;
     fn atomic(value: u64) -> Self::U64;
-    fn pending() -> Self::Pending;
+    fn pending() -> Self::Pending {
+        (0..2).map(|_| Self::atomic(0)).collect()
+    }
     fn slots<T: Debug + Send + Sync>(make: impl FnMut() -> T) -> Self::Slots<T>;
     fn cell(value: u64) -> Self::Cell;
     fn read(cell: &Self::Cell) -> u64;

@@ -69,10 +69,6 @@ impl Checker for Seeded {
         })
     }
 
-    fn pending() -> Vec<Location> {
-        (0..2).map(|_| Seeded::atomic(0)).collect()
-    }
-
     fn slots<T: std::fmt::Debug + Send + Sync>(mut make: impl FnMut() -> T) -> Vec<T> {
         (0..2).map(|_| make()).collect()
     }

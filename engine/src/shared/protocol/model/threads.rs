@@ -82,10 +82,6 @@ impl Checker for Threads {
         AtomicU64::new(value)
     }
 
-    fn pending() -> Vec<AtomicU64> {
-        (0..2).map(|_| AtomicU64::new(0)).collect()
-    }
-
     fn slots<T: std::fmt::Debug + Send + Sync>(mut make: impl FnMut() -> T) -> Vec<T> {
         (0..2).map(|_| make()).collect()
     }
