@@ -140,6 +140,9 @@ impl ControlBlock {
             ("open queues", words(offset_of!(ControlBlock, open_queues), 8 * (1 + QUEUES))),
             ("queue", words(queue, 256 + 20 * 128)),
             ("failures", each(failures, size_of::<FailurePage>(), 64)),
+            ("ready", words(offset_of!(ControlBlock, ready_ns), 8 * workers)),
+            ("hold", words(offset_of!(ControlBlock, hold), size_of::<HoldWords>())),
+            ("crash", words(offset_of!(ControlBlock, crash), size_of::<CrashWords>())),
             ("claims", posts().map(|post| CONTROL + post).collect()),
             ("post", posts().flat_map(|post| words(post + 128, 64)).collect()),
         ]
@@ -209,6 +212,15 @@ impl<'r> Control<'r> {
     pub(crate) fn board(&self) -> Board<'r, Hardware> {
         let posts = &self.block.posts[..self.start.workers];
         Board::new(&self.block.heart, posts, first_serial(self.start.nonce))
+    }
+
+    /// The task queues that are open, each with its number.
+    pub(crate) fn open_queues(
+        &self,
+    ) -> impl Iterator<Item = (usize, &'r Queue<Hardware>)> + use<'r> {
+        let open = self.open_queues.load(Ordering::Acquire);
+        let queues = self.block.queues.iter().enumerate();
+        queues.filter(move |(queue, _)| open >> queue & 1 == 1)
     }
 
     /// The frame of an issue.

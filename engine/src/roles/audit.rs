@@ -9,8 +9,9 @@ use crate::shared::protocol::Standstill;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Between looks. What can also be met in passing counts if it is met twice, unchanged.
-pub(crate) const AUDIT_EVERY: Duration = Duration::from_millis(250);
+/// Between looks, at least; they come as long as a thread of the coordinator waits for something. What
+/// can also be met in passing counts if it is met twice, unchanged.
+const AUDIT_EVERY: Duration = Duration::from_millis(250);
 
 /// What the last look met.
 #[derive(Debug, Default)]
@@ -22,35 +23,33 @@ pub(crate) struct Auditor {
     slept_over: Vec<(usize, u64, usize)>,
 }
 
-/// What the supervisor knows of its workers.
-pub(crate) struct Workers<'a> {
-    /// The process of each rank, if there is one.
-    pub(crate) pids: &'a [Option<i32>],
-    /// A death has not been recovered from yet: a standstill is no wonder.
-    pub(crate) recovering: bool,
-}
-
 impl Auditor {
-    /// Looks if it is time to.
-    pub(crate) fn look(&mut self, core: &Core, workers: &Workers<'_>) -> Option<Damage> {
+    /// Looks if it is time to. While a death has not been recovered from yet (`recovering`), a
+    /// standstill is no wonder.
+    pub(crate) fn look(&mut self, core: &Core, recovering: bool) -> Option<Damage> {
         let found = Damage::of_word(core.found_damaged.load(Ordering::Acquire));
         if found.is_some() || self.looked.is_some_and(|looked| looked.elapsed() < AUDIT_EVERY) {
             return found;
         }
         self.looked = Some(Instant::now());
-        let control = core.control();
+        let (control, pids) = (core.control(), core.handle.pids());
         let once = control.damage().or_else(|| control.board().impossible());
-        once.or_else(|| self.standstill(core, workers))
-            .or_else(|| self.holder(core, workers))
+        once.or_else(|| self.standstill(core, &pids, recovering))
+            .or_else(|| self.holder(core, &pids))
             .or_else(|| core.damaged_queue())
             .or_else(|| self.leases(core))
     }
 
-    fn standstill(&mut self, core: &Core, workers: &Workers<'_>) -> Option<Damage> {
+    fn standstill(
+        &mut self,
+        core: &Core,
+        pids: &[Option<i32>],
+        recovering: bool,
+    ) -> Option<Damage> {
         let control = core.control();
         let (_, Some(frame)) = control.current() else { return Some(Damage::Frame) };
-        let is_over = matches!(frame.issued, Issued::Rest(_)) || workers.recovering;
-        let lives = |rank: usize| workers.pids[rank].is_some();
+        let is_over = matches!(frame.issued, Issued::Rest(_)) || recovering;
+        let lives = |rank: usize| pids[rank].is_some();
         let met = (!is_over).then(|| control.board().standstill(lives)).flatten();
         let before = std::mem::replace(&mut self.standstill, met);
         self.standstill.as_ref().filter(|met| before.as_ref() == Some(met)).map(|met| met.damage)
@@ -60,7 +59,10 @@ impl Auditor {
     fn leases(&mut self, core: &Core) -> Option<Damage> {
         let board = core.control().board();
         let sleeper = |rank: &usize| *rank < core.workers && board.is_asleep(*rank);
-        let leases = core.leases().into_iter();
+        // Which queues are open has just been found to be what the coordinator knows.
+        let leases = core.control().open_queues().flat_map(|(queue, words)| {
+            words.leased().map(move |(rank, task, _)| (queue, task, rank))
+        });
         let met: Vec<_> = leases.filter(|(_, _, rank)| sleeper(rank)).collect();
         let before = std::mem::replace(&mut self.slept_over, met);
         let again = self.slept_over.iter().any(|lease| before.contains(lease));
@@ -68,12 +70,12 @@ impl Auditor {
     }
 
     /// Whether the cell's lock is held by nobody that there is.
-    fn holder(&mut self, core: &Core, workers: &Workers<'_>) -> Option<Damage> {
+    fn holder(&mut self, core: &Core, pids: &[Option<i32>]) -> Option<Damage> {
         let lock = &core.control().block.lock;
         if lock.kind() != core.lock_kind {
             return Some(Damage::Lock);
         }
-        let strange = lock.holder().filter(|&tid| !workers.pids.contains(&Some(tid)));
+        let strange = lock.holder().filter(|&tid| !pids.contains(&Some(tid)));
         let before = std::mem::replace(&mut self.strange_holder, strange);
         strange.filter(|_| strange == before).map(|_| Damage::Lock)
     }

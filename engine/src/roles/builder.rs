@@ -237,6 +237,7 @@ impl Builder {
         let (claims, cpus) = self.pin.assign(&machine, workers);
         let core = Arc::new(Core {
             memory: Memory::new(region, budget()),
+            handle: Handle::new(workers)?,
             workers,
             start,
             lock_kind,
@@ -255,10 +256,8 @@ impl Builder {
             cpus,
         });
         core.set_deadline(self.deadline);
-        let handle = Arc::new(Handle::new(workers)?);
         let supervisor = Supervisor {
             core: Arc::clone(&core),
-            handle: Arc::clone(&handle),
             nonce: start.nonce,
             posts: vec![],
             recovering: None,
@@ -271,7 +270,6 @@ impl Builder {
         let (thread, started) = supervise(supervisor)?;
         let engine = Engine {
             core,
-            handle,
             thread: Some(thread),
             launchpad: Mutex::new(Launchpad::default()),
             _claims: claims,

@@ -1,5 +1,6 @@
 //! What the coordinator's threads share: the launching threads, and the supervisor.
 
+use super::handle::Handle;
 use super::open_queue::OpenQueue;
 use super::pace::Paces;
 use super::recoveries::Recoveries;
@@ -22,6 +23,8 @@ pub(crate) const SPINS_SHARED: u32 = 200;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) memory: Arc<Memory>,
+    /// How to reach the supervisor and its workers.
+    pub(super) handle: Handle,
     pub(crate) workers: usize,
     pub(crate) start: Start,
     /// What kind of lock the cell's is, as it was made.
@@ -241,16 +244,7 @@ impl Core {
 
     /// Waits until `done` gives something; it is asked again at every end of a plan or task. Answers
     /// wishes for room meanwhile: a worker that waits for room takes part in nothing else.
-    pub(crate) fn wait_until<T>(&self, done: impl FnMut() -> Option<T>) -> T {
-        self.wait_until_or(done, || ())
-    }
-
-    /// The same; `lasts` is called now and then if it takes long.
-    pub(crate) fn wait_until_or<T>(
-        &self,
-        mut done: impl FnMut() -> Option<T>,
-        lasts: impl Fn(),
-    ) -> T {
+    pub(crate) fn wait_until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
         for _ in 0..self.spins() {
             if let Some(value) = done() {
                 return value;
@@ -266,10 +260,11 @@ impl Core {
                 break value;
             }
             self.answer_wishes();
-            // The timeout is for the coordinator's own peace only: deaths announce themselves.
+            // Ends and deaths announce themselves; the timeout is for what was written over.
             let waited = futex::wait(&control.finish.0, seen, Some(Duration::from_millis(500)));
             if waited == futex::Waited::TimedOut {
-                lasts();
+                // What takes long is to be audited: the supervisor sleeps as long as nothing does.
+                self.handle.wake();
             }
         };
         control.waiting.fetch_sub(1, Ordering::SeqCst);

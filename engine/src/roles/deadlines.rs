@@ -58,24 +58,31 @@ impl Deadlines {
         Deadlines { plan, tasks: tasks.collect(), waiting: waiting.min() }
     }
 
-    fn least(&self) -> Option<Duration> {
-        self.tasks.iter().flatten().copied().chain(self.plan).min()
+    /// How often to look; none while nothing has a deadline.
+    fn period(&self) -> Option<Duration> {
+        let least = self.tasks.iter().flatten().copied().chain(self.plan).min()?;
+        Some((least / LOOKS).clamp(PERIOD_MIN, PERIOD_MAX))
     }
 }
 
 impl Supervisor {
-    /// How often to look, as long as anything that has a deadline is out.
-    pub(super) fn look_period(&self) -> Option<Duration> {
+    /// The deadlines that are in force, if there can be any.
+    fn deadlines(&self) -> Option<Deadlines> {
         let may_have = self.core.deadline().is_some()
             || self.core.lock_running().deadline.is_some()
             || self.core.control().open_queues.load(Ordering::Relaxed) != 0;
-        let least = may_have.then(|| Deadlines::now(&self.core).least()).flatten()?;
-        Some((least / LOOKS).clamp(PERIOD_MIN, PERIOD_MAX))
+        may_have.then(|| Deadlines::now(&self.core))
+    }
+
+    /// How often to look, as long as anything that has a deadline is out.
+    pub(super) fn look_period(&self) -> Option<Duration> {
+        self.deadlines()?.period()
     }
 
     /// Ends the workers that are over their deadlines.
     pub(super) fn end_the_hung(&mut self) {
-        let Some(period) = self.look_period() else {
+        let in_force = self.deadlines().and_then(|all| Some((all.period()?, all)));
+        let Some((period, deadlines)) = in_force else {
             self.looked = None;
             return;
         };
@@ -88,8 +95,7 @@ impl Supervisor {
         // While this thread did not run, the workers may not have run either: all were stopped, or
         // the machine was.
         let passed = gap.unwrap_or_default().min(2 * period);
-        let deadlines = Deadlines::now(&self.core);
-        let pids = self.handle.pids();
+        let pids = self.core.handle.pids();
         let mut hung = vec![];
         for (rank, pace) in
             self.core.paces.look(self.core.control(), Some(passed)).into_iter().enumerate()
@@ -108,7 +114,7 @@ impl Supervisor {
         let oldest = hung.iter().filter_map(|(_, issue, _)| *issue).min();
         for (rank, issue, cause) in hung {
             if issue.is_none() || issue == oldest {
-                self.handle.end(rank, cause);
+                self.core.handle.end(rank, cause);
             } else {
                 self.core.paces.excuse(rank);
             }

@@ -2,7 +2,6 @@
 
 use super::builder::Builder;
 use super::coordinator::{Core, Progress, Stats};
-use super::handle::Handle;
 use super::launch::{Launchpad, Terms};
 use super::tasks::Tasks;
 use crate::compute::{
@@ -36,7 +35,6 @@ use std::thread::JoinHandle;
 #[derive(Debug)]
 pub struct Engine {
     pub(super) core: Arc<Core>,
-    pub(super) handle: Arc<Handle>,
     pub(super) thread: Option<JoinHandle<()>>,
     pub(super) launchpad: Mutex<Launchpad>,
     pub(super) _claims: Vec<CpuClaim>,
@@ -179,7 +177,7 @@ impl Engine {
             });
         }
         let mut launchpad = self.launchpad.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = launchpad.run(&self.core, &self.handle, plan, terms)?;
+        let state = launchpad.run(&self.core, plan, terms)?;
         drop(launchpad);
         let value = result.read(&|scalar| plan.scalar(&state, scalar));
         value.ok_or_else(|| Error::Refused {
@@ -460,8 +458,8 @@ impl Drop for Engine {
             std::mem::forget(self.thread.take());
             return;
         }
-        self.handle.stop.store(true, Ordering::Release);
-        self.handle.wake();
+        self.core.handle.stop.store(true, Ordering::Release);
+        self.core.handle.wake();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

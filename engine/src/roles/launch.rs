@@ -1,7 +1,6 @@
 //! Launching a plan and waiting for its end.
 
 use super::coordinator::{Core, Publisher, Running};
-use super::handle::Handle;
 use crate::compute::{
     Areas, Ending, Failure, Frame, IMAGE_WORDS, Issued, Kind, Next, Plan, Program, State,
     slot_stride,
@@ -54,7 +53,6 @@ impl Launchpad {
     pub(crate) fn run(
         &mut self,
         core: &Core,
-        handle: &Handle,
         plan: &mut Plan<'_>,
         Terms { deadline, is_own }: Terms,
     ) -> Result<State> {
@@ -117,21 +115,14 @@ impl Launchpad {
         frame.write(control.frame(issue + 1), issue + 1);
         let Ok(()) = control.board().issue(&mut Publisher(control), chunks);
         if deadline.is_some() {
-            handle.wake_for_work();
+            core.handle.wake_for_work();
         }
-        self.wait_for_end(core, handle, number, plan)
+        self.wait_for_end(core, number, plan)
     }
 
     /// Waits until the plan of this number has ended; gives its last state.
-    fn wait_for_end(
-        &mut self,
-        core: &Core,
-        handle: &Handle,
-        number: u64,
-        plan: &mut Plan<'_>,
-    ) -> Result<State> {
-        // What takes long the supervisor is to audit; it sleeps as long as nothing does.
-        let frame = core.wait_until_or(|| end_of(core, number), || handle.wake())?;
+    fn wait_for_end(&mut self, core: &Core, number: u64, plan: &mut Plan<'_>) -> Result<State> {
+        let frame = core.wait_until(|| end_of(core, number))?;
         self.ended = number;
         let control = core.control();
         if let Some(what) = control.damage() {

@@ -58,16 +58,6 @@ impl Core {
         words.into_iter().find_map(|words| words.damage(self.workers))
     }
 
-    /// All leases: queue, task, worker.
-    pub(crate) fn leases(&self) -> Vec<(usize, u64, usize)> {
-        let queues = self.lock_queues();
-        let open = queues.iter().enumerate().filter(|(_, open)| open.is_some());
-        let words = open.map(|(at, _)| (at, &self.control().block.queues[at]));
-        let leases = words
-            .flat_map(|(at, words)| words.leased().map(move |(rank, task, _)| (at, task, rank)));
-        leases.collect()
-    }
-
     /// Answers all workers that ask for room. Costs a look at one word if none has asked since.
     pub(crate) fn answer_wishes(&self) {
         let asked = self.control().wishes.0.load(Ordering::Acquire);

@@ -6,9 +6,17 @@ use crate::shared::protocol::Pulse;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// By rank; none before the first look at a worker.
+/// By rank.
 #[derive(Debug)]
-pub(crate) struct Paces(Mutex<Vec<Option<Pace>>>, Mutex<Vec<Held>>);
+pub(crate) struct Paces(Mutex<Vec<Place>>);
+
+/// A rank.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// None before the first look at its worker.
+    pace: Option<Pace>,
+    held: Held,
+}
 
 /// How long chaos has held the workers of a rank.
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,31 +61,25 @@ pub(crate) struct TaskLook {
 
 impl Paces {
     pub(super) fn new(workers: usize) -> Paces {
-        Paces(Mutex::new(vec![None; workers]), Mutex::new(vec![Held::default(); workers]))
+        Paces(Mutex::new(vec![Place::default(); workers]))
     }
 
     /// The worker of this rank is no more.
     pub(super) fn forget(&self, rank: usize) {
-        self.lock()[rank] = None;
+        self.lock()[rank].pace = None;
     }
 
     /// What this worker has been at until now is not held against it.
     pub(super) fn excuse(&self, rank: usize) {
-        if let Some(pace) = &mut self.lock()[rank] {
+        if let Some(pace) = &mut self.lock()[rank].pace {
             pace.still = None;
         }
     }
 
     /// Chaos holds the worker of this rank from now on, or lets it go on.
     pub(super) fn hold(&self, rank: usize, holds: bool) {
-        let held = &mut self.1.lock().unwrap_or_else(PoisonError::into_inner)[rank];
-        held.before = held.total();
-        held.since = holds.then(Instant::now);
-    }
-
-    fn held(&self) -> Vec<Duration> {
-        let held = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        held.iter().map(|held| held.total()).collect()
+        let held = &mut self.lock()[rank].held;
+        *held = Held { before: held.total(), since: holds.then(Instant::now) };
     }
 
     /// Looks at all workers. For the supervisor `passed` is what is held against those that have not
@@ -86,23 +88,22 @@ impl Paces {
         let board = control.board();
         let tasks = leased_tasks(control);
         let now = Instant::now();
-        let (mut paces, held) = (self.lock(), self.held());
-        let look_again = |(rank, pace): (usize, &mut Option<Pace>)| {
+        let look_again = |(rank, place): (usize, &mut Place)| {
             let look = Look { pulse: board.pulse(rank), task: tasks[rank] };
-            let same = pace.filter(|pace| pace.look == look);
-            let held = held[rank];
+            let same = place.pace.filter(|pace| pace.look == look);
+            let held = place.held.total();
             let mut next = same.unwrap_or(Pace { look, since: now, still: None, held });
             if let Some(passed) = passed {
                 let own = passed.saturating_sub(held - next.held);
                 next.still = Some(next.still.map_or(Duration::ZERO, |still| still + own));
                 next.held = held;
             }
-            *pace.insert(next)
+            *place.pace.insert(next)
         };
-        paces.iter_mut().enumerate().map(look_again).collect()
+        self.lock().iter_mut().enumerate().map(look_again).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Option<Pace>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -110,13 +111,10 @@ impl Paces {
 /// By rank, the task that a worker has leased.
 fn leased_tasks(control: Control<'_>) -> Vec<Option<TaskLook>> {
     let mut tasks = vec![None; control.board().workers()];
-    let open = control.open_queues.load(std::sync::atomic::Ordering::Acquire);
-    for (queue, words) in control.queues.iter().enumerate() {
-        if open >> queue & 1 == 1 {
-            for (rank, sequence, waits) in words.leased() {
-                if let Some(task) = tasks.get_mut(rank) {
-                    *task = Some(TaskLook { queue, sequence, waits });
-                }
+    for (queue, words) in control.open_queues() {
+        for (rank, sequence, waits) in words.leased() {
+            if let Some(task) = tasks.get_mut(rank) {
+                *task = Some(TaskLook { queue, sequence, waits });
             }
         }
     }
@@ -131,13 +129,14 @@ mod tests {
     fn a_rank_is_held_for_as_long_as_chaos_holds_it() {
         let paces = Paces::new(2);
         paces.hold(1, true);
-        let before = paces.held();
-        while paces.held()[1] == before[1] {
+        let held = || -> Vec<_> { paces.lock().iter().map(|place| place.held.total()).collect() };
+        let before = held();
+        while held()[1] == before[1] {
             std::hint::spin_loop();
         }
         paces.hold(1, false);
-        let after = paces.held();
+        let after = held();
         paces.hold(1, false);
-        assert_eq!((paces.held(), after[0]), (after, Duration::ZERO));
+        assert_eq!((held(), after[0]), (after, Duration::ZERO));
     }
 }

@@ -1,31 +1,27 @@
 //! The points of the coordinator's recovery: there a crash plan kills a worker. The coordinator itself
 //! never dies of a plan.
 
-use super::coordinator::Publisher;
-use crate::compute::Control;
-use crate::process::Child;
+use super::coordinator::{Core, Publisher};
 use crate::shared::crash;
 use crate::shared::protocol::{CrashPoint, Surroundings};
 use nix::sys::signal::Signal;
 use std::convert::Infallible;
 
-/// A recovery under way, and the workers that could die in the middle of it, by rank.
-pub(super) struct Recovery<'a> {
-    pub(super) control: Control<'a>,
-    pub(super) children: Vec<Option<&'a Child>>,
-}
+/// A recovery under way.
+pub(super) struct Recovery<'a>(pub(super) &'a Core);
 
 impl Recovery<'_> {
     /// A step of the recovery has been taken.
     pub(super) fn pass(&self, point: CrashPoint) {
-        if !self.control.crash.are_on() {
+        let Recovery(core) = self;
+        let words = &core.control().block.crash;
+        if !words.are_on() {
             return;
         }
-        let ranks = 0..self.children.len();
-        let live: Vec<usize> = ranks.filter(|&rank| self.children[rank].is_some()).collect();
-        let victim = crash::victim(&self.control.crash, point, &live);
-        if let Some(child) = victim.and_then(|rank| self.children[rank]) {
-            child.pidfd.send(Signal::SIGKILL);
+        let pids = core.handle.pids();
+        let live: Vec<usize> = (0..pids.len()).filter(|&rank| pids[rank].is_some()).collect();
+        if let Some(rank) = crash::victim(words, point, &live) {
+            core.handle.signal(rank, Signal::SIGKILL);
         }
     }
 }
@@ -44,6 +40,6 @@ impl Surroundings for Recovery<'_> {
     }
 
     fn wake_all(&mut self) {
-        Publisher(self.control).wake_all();
+        Publisher(self.0.control()).wake_all();
     }
 }

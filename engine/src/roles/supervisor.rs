@@ -3,9 +3,8 @@
 //!
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
-use super::audit::{AUDIT_EVERY, Auditor, Workers};
+use super::audit::Auditor;
 use super::coordinator::{Core, End};
-use super::handle::Handle;
 use super::recovery::Recovery;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
@@ -49,7 +48,6 @@ const WISHES_WAIT: Duration = Duration::from_millis(2);
 
 pub(crate) struct Supervisor {
     pub(crate) core: Arc<Core>,
-    pub(crate) handle: Arc<Handle>,
     pub(crate) nonce: u64,
     pub(crate) posts: Vec<Post>,
     /// A death has happened and the step has not been issued again yet.
@@ -80,7 +78,7 @@ impl Supervisor {
         let told = ready.send(started);
         if !failed && told.is_ok() {
             let watching = AssertUnwindSafe(|| {
-                while self.given_up.is_none() && !self.handle.stop.load(Ordering::Acquire) {
+                while self.given_up.is_none() && !self.core.handle.stop.load(Ordering::Acquire) {
                     self.watch(self.timeout());
                     self.core.answer_wishes();
                     self.end_the_hung();
@@ -115,7 +113,7 @@ impl Supervisor {
         let (cpu, limits) = (self.core.cpus[rank], self.limits);
         let handover = Handover { rank, parent, nonce: self.nonce, cpu, limits };
         let spawn = || process::spawn(&handover, self.core.region());
-        self.posts[rank].child = Some(self.handle.start(rank, spawn)?);
+        self.posts[rank].child = Some(self.core.handle.start(rank, spawn)?);
         Ok(())
     }
 
@@ -141,7 +139,7 @@ impl Supervisor {
 
     /// Waits for news, and passes on what the workers print; false if none came.
     fn pump(&mut self, timeout: Option<Duration>) -> bool {
-        let mut fds = vec![PollFd::new(self.handle.event.as_fd(), PollFlags::POLLIN)];
+        let mut fds = vec![PollFd::new(self.core.handle.event.as_fd(), PollFlags::POLLIN)];
         for child in self.posts.iter().filter_map(|post| post.child.as_ref()) {
             fds.push(PollFd::new(child.pidfd.fd(), PollFlags::POLLIN));
             let pipes = child.relays.iter().filter_map(process::Relay::pipe);
@@ -152,7 +150,7 @@ impl Supervisor {
             return false;
         }
         // Left readable, it would keep the next wait from waiting.
-        let _ = self.handle.event.read();
+        let _ = self.core.handle.event.read();
         for child in self.posts.iter_mut().filter_map(|post| post.child.as_mut()) {
             child.relays.iter_mut().for_each(process::Relay::pump);
         }
@@ -161,21 +159,17 @@ impl Supervisor {
 
     /// How long to wait for news, at most.
     fn timeout(&self) -> Option<Duration> {
-        self.handle.sleeps.store(true, Ordering::Relaxed);
+        self.core.handle.sleeps.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         let wishes = self.tasks_are_out().then_some(WISHES_WAIT);
         let looks = [wishes, self.look_period()].into_iter().flatten().min();
-        self.handle.sleeps.store(looks.is_none(), Ordering::Relaxed);
-        let audit = self.core.progress().is_some().then_some(AUDIT_EVERY);
-        self.recovering.map(patience).or([looks, audit].into_iter().flatten().min())
+        self.core.handle.sleeps.store(looks.is_none(), Ordering::Relaxed);
+        self.recovering.map(patience).or(looks)
     }
 
     /// Whether some worker may ask for room.
     fn tasks_are_out(&self) -> bool {
-        let control = self.core.control();
-        let open = control.open_queues.load(Ordering::Relaxed);
-        let mut queues = control.queues.iter().enumerate();
-        queues.any(|(index, words)| open >> index & 1 == 1 && words.is_at_work())
+        self.core.control().open_queues().any(|(_, words)| words.is_at_work())
     }
 
     fn watch(&mut self, timeout: Option<Duration>) {
@@ -200,7 +194,7 @@ impl Supervisor {
         let mut death = process::reap(rank, child, faults)?;
         self.damaged(faults.damage());
         self.posts[rank].child = None;
-        let at_ns = self.handle.let_go(rank, &mut death.cause);
+        let at_ns = self.core.handle.let_go(rank, &mut death.cause);
         self.core.recoveries.died(rank, at_ns, &self.core.control().ready_ns[rank]);
         self.core.paces.forget(rank);
         if let Cause::Signal { number: libc::SIGKILL, .. } = death.cause {
@@ -236,10 +230,7 @@ impl Supervisor {
     }
 
     fn audit(&mut self) {
-        let pid = |post: &Post| Some(post.child.as_ref()?.pid);
-        let pids: Vec<Option<i32>> = self.posts.iter().map(pid).collect();
-        let workers = Workers { pids: &pids, recovering: self.recovering.is_some() };
-        let found = self.auditor.look(&self.core, &workers);
+        let found = self.auditor.look(&self.core, self.recovering.is_some());
         self.damaged(found);
     }
 
@@ -299,8 +290,7 @@ impl Supervisor {
     }
 
     fn recovery(&self) -> Recovery<'_> {
-        let children = self.posts.iter().map(|post| post.child.as_ref());
-        Recovery { control: self.core.control(), children: children.collect() }
+        Recovery(&self.core)
     }
 
     /// Whether the step has cost so many deaths that it is not issued again.

@@ -151,7 +151,7 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
         let sequence = put.flatten().ok_or_else(|| core.end_damaged(Damage::Queue))?;
         self.next += 1;
         self.waiting.insert(sequence, own);
-        self.engine.handle.wake_for_work();
+        self.engine.core.handle.wake_for_work();
         if core.control().board().anybody_asleep() {
             core.control().ring();
         }

@@ -111,7 +111,7 @@ impl Engine {
         if self.core.refuse_other_processes().is_err() {
             return vec![];
         }
-        let pids = self.handle.pids();
+        let pids = self.core.handle.pids();
         let paces = self.core.paces.look(self.core.control(), None).into_iter();
         let tell = |(rank, pace): (usize, Pace)| WorkerActivity {
             rank,
@@ -173,7 +173,7 @@ impl Engine {
         if self.core.refuse_other_processes().is_err() {
             return false;
         }
-        self.handle.disturb(rank, disturbance).is_some()
+        self.core.handle.disturb(rank, disturbance).is_some()
     }
 }
 

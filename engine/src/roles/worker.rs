@@ -1,7 +1,7 @@
 //! A worker's life: wait for an issue or a task, take part, wait again.
 
 use crate::compute::{
-    Control, Ending, Failure, Frame, Issued, Loaded, Named, Part, Private, QUEUES, Serve, StepSpec,
+    Control, Ending, Failure, Frame, Issued, Loaded, Named, Part, Private, Serve, StepSpec,
     guarded, install_panic_hook,
 };
 use crate::error::Error;
@@ -136,19 +136,13 @@ impl<C: Crashes> Worker<C> {
         nix::unistd::getppid().as_raw() == parent
     }
 
-    fn open_queues(&self) -> impl Iterator<Item = usize> + use<C> {
-        let open = self.control.open_queues.load(Ordering::Acquire);
-        (0..QUEUES).filter(move |queue| open >> queue & 1 == 1)
-    }
-
     fn has_task(&self) -> bool {
-        self.open_queues().any(|queue| self.control.queues[queue].has_work())
+        self.control.open_queues().any(|(_, words)| words.has_work())
     }
 
     fn lease(&mut self) -> Option<(usize, Lease)> {
         let rank = self.rank;
-        self.open_queues().find_map(|queue| {
-            let words: &'static Queue<Hardware> = &self.control.block.queues[queue];
+        self.control.open_queues().find_map(|(queue, words)| {
             let Ok(lease) = words.lease(self, rank);
             Some((queue, lease?))
         })

@@ -1,7 +1,6 @@
 //! The thread that does what the schedule says, and sees to it that nobody is left stopped.
 
 use super::super::coordinator::Core;
-use super::super::handle::Handle;
 use super::super::watch::Disturbance;
 use super::agenda::{Agenda, Signal};
 use super::{ChaosTally, Inflicted};
@@ -14,12 +13,12 @@ use std::time::{Duration, Instant};
 const LATE: Duration = Duration::from_millis(20);
 
 /// Lets all workers go on when it is dropped.
-struct GoOn<'a>(&'a Core, &'a Handle);
+struct GoOn<'a>(&'a Core);
 
 impl Drop for GoOn<'_> {
     fn drop(&mut self) {
         for rank in 0..self.0.workers {
-            self.1.disturb(rank, Disturbance::Continue);
+            self.0.handle.disturb(rank, Disturbance::Continue);
             self.0.paces.hold(rank, false);
         }
     }
@@ -28,12 +27,12 @@ impl Drop for GoOn<'_> {
 /// Inflicts what is scheduled, and tells of it, until the other end of `ended` is dropped.
 pub(super) fn inflict(
     agenda: Agenda,
-    (core, handle): (&Core, &Handle),
+    core: &Core,
     tally: &Arc<Mutex<ChaosTally>>,
     ended: &Receiver<()>,
     mut tell: impl FnMut(&Inflicted, ChaosTally),
 ) {
-    let _go_on = GoOn(core, handle);
+    let _go_on = GoOn(core);
     let begun = Instant::now();
     let mut late = Duration::ZERO;
     for Signal { at, rank, disturbance, begins } in agenda {
@@ -50,7 +49,7 @@ pub(super) fn inflict(
         }
         // A stopped worker is held until it has been told to go on.
         core.paces.hold(rank, disturbance == Disturbance::Stop);
-        let pid = handle.disturb(rank, disturbance);
+        let pid = core.handle.disturb(rank, disturbance);
         if let (Some(pid), Some(action)) = (pid, begins) {
             let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
             tally.count(action);

@@ -182,11 +182,11 @@ impl Engine {
         }
         let schedule = Schedule::new(chaos.seed, chaos.kills_per_second, self.workers());
         let agenda = Agenda::new(schedule);
-        let (core, handle) = (Arc::clone(&self.core), Arc::clone(&self.handle));
+        let core = Arc::clone(&self.core);
         let tally = Arc::default();
         let (ended, is_ended) = mpsc::channel();
         let counted = Arc::clone(&tally);
-        let run = move || inflict::inflict(agenda, (&core, &handle), &counted, &is_ended, tell);
+        let run = move || inflict::inflict(agenda, &core, &counted, &is_ended, tell);
         let thread = std::thread::Builder::new().name("gristmill chaos".into()).stack_size(STACK);
         let thread = thread.spawn(run).map_err(|e| Error::system("starting a thread", e))?;
         Ok(ChaosGuard { tally, ended: Some(ended), thread: Some(thread) })
