@@ -1,6 +1,8 @@
 //! Whatever hangs is ended after its deadline and tried again: chunks, folds, merges and tasks; and
 //! workers that are stopped. Who waits for them is not.
 
+mod support;
+
 use gristmill::{
     Activity, Cause, Chunk, DeathRecord, Disturbance, Engine, Error, In, InOut, Kernel, Merge,
     MergeOp, Out, Reduce, Sum, TaskFailure,
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use support::processes::wait_until;
 
 const N: usize = 20_000;
 const DEADLINE: Duration = Duration::from_millis(200);
@@ -27,12 +30,6 @@ fn hang() -> ! {
 fn hang_once(sign: &Path) {
     if std::fs::OpenOptions::new().write(true).create_new(true).open(sign).is_ok() {
         hang();
-    }
-}
-
-fn wait_until(mut is_so: impl FnMut() -> bool) {
-    while !is_so() {
-        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -254,7 +251,7 @@ fn a_launch_has_the_deadline_of_its_time() {
 /// Leaves a file when it begins, and ends when another is there.
 fn wait_for_leave(folder: &Path) {
     std::fs::write(folder.join("begun"), "").unwrap();
-    wait_until(|| folder.join("leave").exists());
+    wait_until("leave", || folder.join("leave").exists());
 }
 
 /// The sum; one chunk waits for leave.
@@ -287,7 +284,8 @@ fn a_worker_that_is_stopped_holds_nothing_up() {
         }
         assert_eq!(engine.sum(&x).unwrap(), sum);
         for rank in 0..workers {
-            assert!(engine.disturb(rank, Disturbance::Stop));
+            // Of whom was ended the replacement may still be to come.
+            wait_until("a worker to stop", || engine.disturb(rank, Disturbance::Stop));
         }
         let doubled = engine.tasks().map(|n: u32| 2 * n, 0..9).unwrap();
         assert!(doubled.map(Result::unwrap).eq((0..9).map(|n| 2 * n)));
@@ -301,7 +299,7 @@ fn a_worker_that_is_stopped_in_a_chunk_or_task_is_ended() {
     let x = engine.from_fn(N, |i| i as f64).unwrap();
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let stop_and_let_go = |folder: &Path| {
-        wait_until(|| folder.join("begun").exists());
+        wait_until("the begin", || folder.join("begun").exists());
         engine.disturb(0, Disturbance::Stop);
         // Whoever is stopped does not see it; the one after it does.
         std::fs::write(folder.join("leave"), "").unwrap();
@@ -326,7 +324,7 @@ fn without_a_deadline_one_can_see_who_is_at_what_for_how_long() {
     std::thread::scope(|scope| {
         let run = scope.spawn(|| engine.run(&kernel, &x).unwrap());
         let mut seen = None;
-        wait_until(|| {
+        wait_until("a worker that is long at a chunk", || {
             let workers = engine.activities().into_iter();
             let mut at_chunks = workers.filter(|worker| {
                 matches!(worker.activity, Activity::Chunk { .. }) && worker.since > long
@@ -342,7 +340,9 @@ fn without_a_deadline_one_can_see_who_is_at_what_for_how_long() {
         std::fs::write(folder.path().join("leave"), "").unwrap();
         run.join().unwrap();
     });
-    wait_until(|| engine.activities().iter().all(|worker| worker.activity == Activity::Idle));
+    wait_until("the end of all work", || {
+        engine.activities().iter().all(|worker| worker.activity == Activity::Idle)
+    });
 }
 
 /// What the program below does: a chunk that waits for leave, under a deadline.
@@ -368,7 +368,7 @@ fn time_in_which_the_whole_program_was_stopped_does_not_count() {
         .process_group(0)
         .spawn()
         .unwrap();
-    wait_until(|| folder.path().join("begun").exists());
+    wait_until("the begin", || folder.path().join("begun").exists());
     let group = nix::unistd::Pid::from_raw(program.id() as i32);
     killpg(group, Signal::SIGSTOP).unwrap();
     std::thread::sleep(Duration::from_millis(1500));
