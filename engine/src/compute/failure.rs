@@ -174,6 +174,8 @@ fn backtrace() -> String {
 }
 
 /// Runs user code; a panic becomes a value.
+// Around each chunk: see `Loaded::run`.
+#[inline(always)]
 pub(crate) fn guarded<T>(user_code: impl FnOnce() -> T) -> Result<T, Failure> {
     // What is left of a panic that user code has caught itself.
     LAST_PANIC.with(|last| last.borrow_mut().take());

@@ -13,7 +13,8 @@ use std::ops::Range;
 /// how finely a mapping may be cut (`vm.max_map_count`, 65,530 by default).
 const PIECES_MAX: usize = 4096;
 
-/// A runner behind fences.
+/// A runner behind fences. What it is given as a slot must be memory of this process: slots are
+/// the engine's own ([`Apart`](super::apart::Apart) sees to that).
 pub(crate) struct Fenced {
     pub(crate) inner: Box<dyn Runner>,
     /// The mapping that the kernel's views are of.
@@ -30,13 +31,9 @@ struct Open<'a> {
 impl Runner for Fenced {
     unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
         let written = at.iter().zip(&self.args).flat_map(|(at, arg)| written(at, arg, window));
-        let open = Open::new(self.views, written);
-        // The slot is the engine's own, which cannot be written while user code runs.
-        let mut result = vec![0; slot.len()];
+        let _open = Open::new(self.views, written);
         // SAFETY: the caller's promise.
-        shielded(|| unsafe { self.inner.run(chunk, window, at, &mut result) });
-        drop(open);
-        slot.copy_from_slice(&result);
+        shielded(|| unsafe { self.inner.run(chunk, window, at, slot) });
     }
 
     unsafe fn reset(&self, at: &[Located]) {

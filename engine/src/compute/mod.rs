@@ -1,6 +1,7 @@
 //! Floor 5: kernels and what they declare, reductions, and plans as programs in the region.
 
 mod access;
+mod apart;
 mod bound;
 mod chunk;
 mod control;

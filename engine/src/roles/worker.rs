@@ -239,7 +239,7 @@ impl<C: Crashes> Worker<C> {
         match &self.bound {
             Ok(Some(step)) => {
                 let loaded = self.loaded.as_mut().expect("a bound step has a plan");
-                loaded.run::<C>(permit, self.region, *step, &mut self.private, chunk)
+                loaded.run(permit, self.region, *step, &mut self.private, chunk)
             }
             Ok(None) => Ok(()),
             Err(failure) => Err(failure.clone()),

@@ -16,8 +16,6 @@ pub(crate) use words::CrashWords;
 
 /// What a worker does at crash points.
 pub(crate) trait Crashes {
-    /// Whether it does anything.
-    const ON: bool;
     /// A step has been taken: the worker may die here.
     fn at(point: CrashPoint);
 }
@@ -27,8 +25,6 @@ pub(crate) trait Crashes {
 pub(crate) struct Never;
 
 impl Crashes for Never {
-    const ON: bool = false;
-
     #[inline(always)]
     fn at(_: CrashPoint) {}
 }
@@ -38,8 +34,6 @@ impl Crashes for Never {
 pub(crate) struct Planned;
 
 impl Crashes for Planned {
-    const ON: bool = true;
-
     fn at(point: CrashPoint) {
         pass(point);
     }
@@ -51,6 +45,11 @@ static FOLLOWED: OnceLock<(usize, &CrashWords)> = OnceLock::new();
 /// This process is a worker, and follows a crash plan from now on.
 pub(crate) fn follow(words: &'static CrashWords, rank: usize) {
     FOLLOWED.get_or_init(|| (rank, words));
+}
+
+/// Whether this process follows a crash plan.
+pub(crate) fn is_followed() -> bool {
+    FOLLOWED.get().is_some()
 }
 
 /// A worker passes a point, and dies there if its plan says so; nothing happens in a process that

@@ -1,0 +1,37 @@
+//! A partial result that stays apart from its slot until its kernel has returned: behind fences the
+//! slot cannot be written while user code runs, and a crash plan may let the worker die in between.
+
+use super::access::{Located, Window};
+use super::chunk::Chunk;
+use super::table::Runner;
+use crate::shared::crash;
+use crate::shared::protocol::CrashPoint;
+
+/// A runner whose results are copied to their slots.
+pub(crate) struct Apart {
+    pub(crate) inner: Box<dyn Runner>,
+}
+
+impl Runner for Apart {
+    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
+        let mut result = vec![0; slot.len()];
+        // SAFETY: the caller's promise.
+        unsafe { self.inner.run(chunk, window, at, &mut result) };
+        crash::pass(CrashPoint::Ran);
+        slot.copy_from_slice(&result);
+    }
+
+    unsafe fn reset(&self, at: &[Located]) {
+        // SAFETY: the caller's promise.
+        unsafe { self.inner.reset(at) }
+    }
+
+    unsafe fn merge(&self, into: &[Located], from: &[Located]) {
+        // SAFETY: the caller's promise.
+        unsafe { self.inner.merge(into, from) }
+    }
+
+    fn fold(&self, n: usize, slots: &[u8], into: &mut [u8]) {
+        self.inner.fold(n, slots, into);
+    }
+}
