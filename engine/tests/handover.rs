@@ -6,9 +6,12 @@ use gristmill::{Chunk, Engine, Error, Kernel, Out, Shapes};
 use nix::fcntl::{FcntlArg, FdFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 use support::engine;
 use support::processes::{
     as_nobody, copy_for_everybody, descriptors, is_root, of_binary, part, skipped, succeeds,
@@ -137,12 +140,42 @@ fn in_secure_mode_a_forged_hand_over_is_ignored_and_no_engine_starts() {
     }
 }
 
+/// What code of the program that runs before `main` has seen in this process.
+static SEEN_BEFORE_MAIN: OnceLock<(bool, PathBuf, File)> = OnceLock::new();
+
+/// Looks for the hand-over as early as a library can, and opens a file.
+#[used]
+// SAFETY: the loader (in a worker: the engine's entry) calls it once, with arguments that it does
+// not look at, when the C library is usable.
+#[unsafe(link_section = ".init_array.00101")]
+static BEFORE_MAIN: extern "C" fn() = {
+    extern "C" fn look() {
+        let stdin = std::fs::read_link("/proc/self/fd/0").unwrap_or_default();
+        let file = File::open("/proc/self/status").expect("there is /proc");
+        let _ = SEEN_BEFORE_MAIN.set((std::env::var_os(VARIABLE).is_some(), stdin, file));
+    }
+    look
+};
+
+#[test]
+fn what_runs_before_main_sees_nothing_of_the_hand_over_and_keeps_what_it_opens() {
+    let engine = engine(2);
+    let seen = |_: u32| {
+        let (variable, stdin, file) = SEEN_BEFORE_MAIN.get().unwrap();
+        let kept = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
+        (*variable, stdin.clone(), kept.ends_with("status"))
+    };
+    let seen = engine.tasks().map(seen, 0..8).unwrap();
+    let nothing = (false, PathBuf::from("/dev/null"), true);
+    assert!(seen.map(Result::unwrap).all(|seen| seen == nothing));
+}
+
 /// What a kernel can see of its hand-over, as numbers: nothing of which must be there.
 #[derive(Serialize, Deserialize)]
 struct LookAround;
 
 /// The environment's variable, the environment as /proc shows it, descriptors that a child would
-/// inherit, others than the standard ones and the region, an output that is not the relay's.
+/// inherit, others than the standard ones, the region and `BEFORE_MAIN`'s file, an output that is not the relay's.
 const SEEN: usize = 5;
 
 impl Kernel for LookAround {
@@ -157,13 +190,14 @@ impl Kernel for LookAround {
             // SAFETY: asks about a descriptor by its number.
             let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
             let closes = FdFlag::from_bits_truncate(flags).contains(FdFlag::FD_CLOEXEC);
-            number > 2 && (!closes || !path.contains("memfd:gristmill"))
+            let own = path.contains("memfd:gristmill") || path.ends_with("/status");
+            number > 2 && (!closes || !own)
         };
         seen.copy_from_slice(&[
             u64::from(std::env::var_os(VARIABLE).is_some()),
             u64::from(shown.windows(name.len()).any(|window| window == name)),
             descriptors.iter().filter(|&found| inherited(found)).count() as u64,
-            u64::from(descriptors.len() != 4 || descriptors[&0] != "/dev/null"),
+            u64::from(descriptors.len() != 5 || descriptors[&0] != "/dev/null"),
             u64::from(![1, 2].iter().all(|pipe| descriptors[pipe].starts_with("pipe:"))),
         ]);
     }

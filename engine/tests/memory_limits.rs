@@ -1,6 +1,8 @@
 //! Workers that want too much memory: at their own limit, and at that of their cgroup.
 
-use gristmill::{Cause, Chunk, DeathRecord, Engine, Error, In, Kernel, Out};
+mod support;
+
+use gristmill::{Cause, Chunk, DeathRecord, Disturbance, Engine, Error, In, Kernel, Out, TaskFailure};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -97,17 +99,21 @@ fn the_most_memory_in_use_is_told() {
         std::hint::black_box(vec![1u8; bytes]);
         std::process::abort()
     };
-    let death = |bytes: usize| {
-        let mut results = engine.tasks().map(task, [bytes]).unwrap();
-        let result: gristmill::Result<()> = results.next().unwrap();
-        let Err(Error::Task { reason: gristmill::TaskFailure::Died(mut deaths), .. }) = result
-        else {
-            panic!("{result:?}")
-        };
-        deaths.remove(0)
-    };
-    let peak = death(400 * MIB).peak_bytes.unwrap();
+    let death = deaths_of_task(&engine, task, 400 * MIB).remove(0);
+    let peak = death.peak_bytes.unwrap();
     assert!((400 * MIB as u64..600 * MIB as u64).contains(&peak), "{peak}");
+}
+
+/// What a task dies of, each time.
+fn deaths_of_task<P: gristmill::Portable, F>(engine: &Engine, task: F, param: P) -> Vec<DeathRecord>
+where
+    F: Fn(P) + Copy + Send + Sync + 'static,
+{
+    let result = engine.tasks().map(task, [param]).unwrap().next().unwrap();
+    let Err(Error::Task { reason: TaskFailure::Died(deaths), .. }) = result else {
+        panic!("{result:?}")
+    };
+    deaths
 }
 
 fn of_own_process(file: &str) -> String {
@@ -177,6 +183,8 @@ impl Drop for MemoryGroup {
 }
 
 const GROUP: &str = "GRISTMILL_TEST_CGROUP";
+/// In place of a group: use all memory of the one that this process is in.
+const GREEDY: &str = "all";
 
 /// What the program below does, in its cgroup.
 fn run_out_of_memory_in(group: &str) {
@@ -188,20 +196,40 @@ fn run_out_of_memory_in(group: &str) {
     for death in deaths {
         assert_eq!(death.cause, Cause::OutOfMemory { in_cgroup: true }, "{death}");
     }
+    blame_nobody_for_others(&engine);
+}
+
+/// Somebody else of the cgroup is killed for want of memory; a worker that is killed after that, by
+/// whomever, has not.
+fn blame_nobody_for_others(engine: &Engine) {
+    let other = this_test().env(GROUP, GREEDY).status().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&other), Some(libc::SIGKILL));
+    // Any death makes the engine read the counts again, and so does time.
+    engine.disturb(0, Disturbance::Kill);
+    engine.sum(&engine.filled(1000, 1.0).unwrap()).unwrap();
+    for death in deaths_of_task(engine, |()| support::die(), ()) {
+        assert!(matches!(death.cause, Cause::Signal { number: libc::SIGKILL, .. }), "{death}");
+    }
+}
+
+fn this_test() -> std::process::Command {
+    let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+    program.args(["--exact", "a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that"]);
+    program
 }
 
 #[test]
 fn a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that() {
-    if let Ok(group) = std::env::var(GROUP) {
-        return run_out_of_memory_in(&group);
+    match std::env::var(GROUP).as_deref() {
+        Ok(GREEDY) => loop {
+            std::mem::forget(std::hint::black_box(vec![1u8; 16 * MIB]));
+        },
+        Ok(group) => return run_out_of_memory_in(group),
+        Err(_) => {}
     }
     let Some(group) = MemoryGroup::new(300 * MIB) else {
         eprintln!("skipped: it takes root, a memory cgroup, and a machine without swap");
         return;
     };
-    let program = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that"])
-        .env(GROUP, &group.0)
-        .status();
-    assert!(program.unwrap().success());
+    assert!(this_test().env(GROUP, &group.0).status().unwrap().success());
 }

@@ -9,12 +9,14 @@ use std::path::PathBuf;
 
 /// Run by the loader, before a worker begins.
 #[used]
-// SAFETY: the loader calls it once, with arguments that it does not look at, when the C library and
-// this program are usable.
-#[unsafe(link_section = ".init_array")]
+// SAFETY: the loader calls it once, with arguments that it does not look at, when the C library is
+// usable. Its number makes it the first, before the engine's own entry.
+#[unsafe(link_section = ".init_array.00001")]
 static BEFORE_MAIN: extern "C" fn() = {
     extern "C" fn end_if_wanted() {
-        let is_worker = std::env::args().next().is_some_and(|name| name.starts_with("gristmill w"));
+        // Too early for `std::env::args`.
+        let name = std::fs::read("/proc/self/cmdline").unwrap_or_default();
+        let is_worker = name.starts_with(b"gristmill w");
         if is_worker && let Some(way) = next(parent_id()) {
             match way.as_str() {
                 "kill" => support::die(),

@@ -87,10 +87,10 @@ pub enum Cause {
         /// [`Builder::worker_memory`](crate::Builder::worker_memory).
         limit_bytes: Option<u64>,
     },
-    /// The kernel killed it, as memory had run out.
+    /// SIGKILL ended it, and at about that time the kernel had killed somebody for want of memory. Its
+    /// counts do not tell whom, so this is most likely rather than known.
     OutOfMemory {
-        /// It was the cgroup's memory, whose count of such kills has grown. If not, then it was the
-        /// machine's count, and who was killed of all its programs is likely rather than known.
+        /// Counted by the cgroup of this program; if not, by the machine.
         in_cgroup: bool,
     },
     /// It was killed to try what happens then: [`Engine::disturb`](crate::Engine::disturb).
@@ -129,13 +129,13 @@ impl fmt::Display for Cause {
             Cause::AllocationFailed { bytes, limit_bytes: None } => {
                 write!(f, "could not have {bytes} bytes more: the system has no more, or a limit")
             }
-            Cause::OutOfMemory { in_cgroup: true } => {
-                write!(f, "was killed by the kernel, as the memory of its cgroup had run out")
+            Cause::OutOfMemory { in_cgroup } => {
+                let whose = if *in_cgroup { "its cgroup" } else { "the machine" };
+                write!(
+                    f,
+                    "was killed by SIGKILL, most likely by the kernel, as {whose} had run out of memory"
+                )
             }
-            Cause::OutOfMemory { in_cgroup: false } => write!(
-                f,
-                "was killed by SIGKILL, most likely by the kernel, as the machine's memory had run out"
-            ),
             Cause::Disturbed => write!(f, "was killed to try what happens then"),
             Cause::Unknown => write!(f, "ended, and another part of the program reaped it"),
         }

@@ -41,7 +41,7 @@ pub(crate) use memory::MemoryBound;
 pub(crate) use memory::{Memory, MemoryReason};
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;
-pub(crate) use oom::{Killed, OomKills};
+pub(crate) use oom::{Killed, OomWatch};
 #[cfg(feature = "cli")]
 pub(crate) use status::ProcessStatus;
 pub(crate) use topology::Machine;

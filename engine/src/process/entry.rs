@@ -1,4 +1,5 @@
-//! How a process becomes a worker: an entry of `.init_array`, which runs before `main`.
+//! How a process becomes a worker: an entry of `.init_array`, which runs before all others of the
+//! executable, and before `main`.
 //!
 //! Workers are the same executable, started with one environment variable and the region as
 //! standard input. The entry returns at once where the variable is absent, or no region came with
@@ -129,8 +130,12 @@ macro_rules! worker_entry {
     ($main:path) => {
         #[used]
         // SAFETY: the section holds pointers to functions of exactly this signature, which the
-        // loader calls once, after its own set-up (the C library and this program are usable).
-        #[unsafe(link_section = ".init_array")]
+        // loader calls once, after its own set-up (the C library is usable, and of the standard
+        // library all but `std::env::args`, whose entry is number 99). The linker sorts the entries
+        // by their numbers, those without one last: so no code of the user's, nor of the libraries
+        // linked into the program, sees the hand-over or opens something that is then closed.
+        // Numbers up to 100 are left to languages and sanitizers; theirs may come first.
+        #[unsafe(link_section = ".init_array.00010")]
         static WORKER_ENTRY: $crate::process::entry::Initialiser = {
             extern "C" fn enter(
                 argc: std::ffi::c_int,
@@ -227,11 +232,11 @@ fn entries_of_variable(mut envp: *const *const c_char) -> Vec<*const c_char> {
 
 /// Takes the variable from the environment, and its text from where /proc/PID/environ shows it.
 fn forget_variable(entries: &[*const c_char]) {
-    // SAFETY: no other thread runs yet.
+    // SAFETY: no other thread reads the environment: none of the program's own code has run yet.
     unsafe { std::env::remove_var(VARIABLE) };
     for entry in entries {
         // SAFETY: the text lies on the process's own writable stack as long as it lives; the
-        // environment does not point to it any more, and no other thread runs yet.
+        // environment does not point to it any more, and none of the program's code has run yet that could.
         unsafe { entry.cast_mut().write_bytes(0, CStr::from_ptr(*entry).count_bytes()) };
     }
 }

@@ -19,8 +19,8 @@ pub(crate) const THREAD_VARIABLES: [&str; 6] = [
 pub(crate) fn close_inherited_descriptors() {
     let (first, last, flags) = (3u32, u32::MAX, 0u32);
     // Before Linux 5.9 there is no such call, and such descriptors stay open.
-    // SAFETY: nothing that the executable itself has opened is closed, as none of it has run yet. (A
-    // shared library whose constructor opened something before us loses it.)
+    // SAFETY: nothing that the executable itself has opened is closed, as ours is the first of its
+    // initialisers. (A shared library whose constructor opened something before us loses it.)
     unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
 }
 

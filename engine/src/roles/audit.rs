@@ -24,16 +24,18 @@ pub(crate) struct Auditor {
 }
 
 impl Auditor {
-    /// Looks if it is time to. While a death has not been recovered from yet (`recovering`), a
-    /// standstill is no wonder.
+    /// Whether it is time for a look: somebody has found damage, or the last is long ago.
+    pub(crate) fn is_due(&self, core: &Core) -> bool {
+        let found = core.found_damaged.load(Ordering::Acquire) != 0;
+        found || self.looked.is_none_or(|looked| looked.elapsed() >= AUDIT_EVERY)
+    }
+
+    /// While a death has not been recovered from yet (`recovering`), a standstill is no wonder.
     pub(crate) fn look(&mut self, core: &Core, recovering: bool) -> Option<Damage> {
-        let found = Damage::of_word(core.found_damaged.load(Ordering::Acquire));
-        if found.is_some() || self.looked.is_some_and(|looked| looked.elapsed() < AUDIT_EVERY) {
-            return found;
-        }
         self.looked = Some(Instant::now());
         let (control, pids) = (core.control(), core.handle.pids());
-        let once = control.damage().or_else(|| control.board().impossible());
+        let found = Damage::of_word(core.found_damaged.load(Ordering::Acquire));
+        let once = found.or_else(|| control.damage()).or_else(|| control.board().impossible());
         once.or_else(|| self.standstill(core, &pids, recovering))
             .or_else(|| self.holder(core, &pids))
             .or_else(|| core.damaged_queue())

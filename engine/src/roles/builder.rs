@@ -11,7 +11,7 @@ use super::recoveries::Recoveries;
 use super::supervisor::Supervisor;
 use crate::compute::{Control, Start, WORKERS_MAX};
 use crate::error::{Error, Result};
-use crate::machine::{self, Machine, MemoryReason, OomKills};
+use crate::machine::{self, Machine, MemoryReason};
 use crate::memory::{Budget, Memory, Region};
 use crate::process::{self, Limits};
 use crate::shared::crash::CrashPlan;
@@ -263,7 +263,7 @@ impl Builder {
             recovering: None,
             looked: None,
             limits: self.limits,
-            oom_kills: OomKills::default(),
+            oom_watch: None,
             given_up: None,
             auditor: Auditor::default(),
         };

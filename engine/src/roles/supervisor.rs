@@ -9,7 +9,7 @@ use super::recovery::Recovery;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
 use crate::error::{Cause, DeathRecord, Error, Result};
-use crate::machine::{Killed, OomKills};
+use crate::machine::{Killed, OomWatch};
 use crate::process::{self, Child, Handover, Limits};
 use crate::shared::damage::Damage;
 use crate::shared::protocol::CrashPoint;
@@ -55,8 +55,8 @@ pub(crate) struct Supervisor {
     /// When it was last looked for workers that hang; none while nothing has a deadline.
     pub(crate) looked: Option<Instant>,
     pub(crate) limits: Limits,
-    /// Kills by the kernel for want of memory, as they were counted last.
-    pub(crate) oom_kills: OomKills,
+    /// Kills by the kernel for want of memory; none until the workers have been started.
+    pub(crate) oom_watch: Option<OomWatch>,
     /// Why nothing can go on.
     pub(crate) given_up: Option<End>,
     pub(crate) auditor: Auditor,
@@ -103,7 +103,7 @@ impl Supervisor {
         self.posts.resize_with(self.core.workers, Post::default);
         (0..self.core.workers).try_for_each(|rank| self.start(rank))?;
         // While they start.
-        self.oom_kills = OomKills::here();
+        self.oom_watch = Some(OomWatch::here());
         Ok(())
     }
 
@@ -197,12 +197,10 @@ impl Supervisor {
         let at_ns = self.core.handle.let_go(rank, &mut death.cause);
         self.core.recoveries.died(rank, at_ns, &self.core.control().ready_ns[rank]);
         self.core.paces.forget(rank);
-        if let Cause::Signal { number: libc::SIGKILL, .. } = death.cause {
-            let kills = OomKills::here();
-            if let Some(killed) = kills.since(self.oom_kills) {
-                death.cause = Cause::OutOfMemory { in_cgroup: killed == Killed::InCgroup };
-            }
-            self.oom_kills = kills;
+        if let Some(killed) = self.oom_watch.as_mut().and_then(OomWatch::explain)
+            && let Cause::Signal { number: libc::SIGKILL, .. } = death.cause
+        {
+            death.cause = Cause::OutOfMemory { in_cgroup: killed == Killed::InCgroup };
         }
         Some(death)
     }
@@ -230,6 +228,11 @@ impl Supervisor {
     }
 
     fn audit(&mut self) {
+        if !self.auditor.is_due(&self.core) {
+            return;
+        }
+        // What others are killed for explains no death of ours that comes later.
+        self.oom_watch.iter_mut().for_each(OomWatch::look);
         let found = self.auditor.look(&self.core, self.recovering.is_some());
         self.damaged(found);
     }
