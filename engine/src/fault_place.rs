@@ -41,11 +41,28 @@ pub enum FaultPlace {
     Element(FaultElement),
     /// An area of the engine's own beside the arrays: done marks, partial results, undo copies.
     EngineArea(&'static str),
-    /// Shared memory that is no argument of the step: another array, or none.
+    /// Something else in shared memory, such as an array that is no argument of the step.
+    OtherBlock(FaultBlock),
+    /// Shared memory that is not in use.
     OtherMemory {
         /// Bytes from the begin of the shared memory.
         offset: u64,
     },
+}
+
+/// A byte of something in shared memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FaultBlock {
+    /// What it was allocated for: "an array", say.
+    pub purpose: String,
+    /// Its address in the program that holds the engine, for an array that of its first element:
+    /// `array.as_slice().as_ptr()`.
+    pub start: u64,
+    /// Its size, rounded up as the allocator does.
+    pub bytes: u64,
+    /// Bytes from its begin to what was touched.
+    pub byte: u64,
 }
 
 /// An element of an argument of the kernel.
@@ -105,8 +122,13 @@ impl fmt::Display for FaultPlace {
             FaultPlace::ControlBlock => f.write_str("the engine's control block"),
             FaultPlace::Element(element) => element.fmt(f),
             FaultPlace::EngineArea(area) => write!(f, "the engine's {area}"),
-            FaultPlace::OtherMemory { .. } => {
-                f.write_str("shared memory that is no argument of the step")
+            FaultPlace::OtherBlock(FaultBlock { purpose, start, bytes, byte }) => write!(
+                f,
+                "byte {byte} of {purpose} that is no argument of the step (of {bytes} bytes, at \
+                 {start:#x} in the program that holds the engine)"
+            ),
+            FaultPlace::OtherMemory { offset } => {
+                write!(f, "shared memory that is not in use (byte {offset} of the region)")
             }
         }
     }

@@ -62,7 +62,7 @@ pub use compute::{
 pub use error::{
     Cause, ChunkPlace, DeathRecord, Error, Panic, Poisoned, PoisonedChunk, Result, TaskFailure,
 };
-pub use fault_place::{Fault, FaultAccess, FaultElement, FaultPlace};
+pub use fault_place::{Fault, FaultAccess, FaultBlock, FaultElement, FaultPlace};
 pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{

@@ -5,7 +5,7 @@ mod support;
 
 use gristmill::{
     Add, Cause, Chunk, DeathRecord, Engine, Error, Fault, FaultAccess, FaultElement, FaultPlace,
-    In, InOut, Kernel, Merge, Out, Poisoned, Shapes, Sum, TileOut, Whole,
+    In, InOut, Kernel, Merge, Out, Poisoned, Shapes, Sum, TaskFailure, TileOut, Whole,
 };
 use ndarray::{ArrayView2, ArrayViewMut2, Ix2};
 use serde::{Deserialize, Serialize};
@@ -145,8 +145,40 @@ fn a_write_to_an_array_of_nobodys_is_stopped() {
     let kernel = Strays { target: Target::Beyond, distance, chunk: 0 };
     let poisoned = poisoned(engine.run(&kernel, (&x, &mut y)).unwrap_err());
     let fault = fault(&poisoned.chunks[0].deaths[0]);
-    assert!(fault.fenced && matches!(fault.place, FaultPlace::OtherMemory { .. }), "{fault:?}");
-    assert!(poisoned.to_string().contains("shared memory that is no argument of the step"));
+    let FaultPlace::OtherBlock(block) = &fault.place else { panic!("{fault:?}") };
+    let found = (fault.fenced, block.start, block.byte);
+    assert_eq!(found, (true, bystander.as_slice().as_ptr() as u64, 8 * 50 * GRAIN as u64));
+    let said = format!("byte {} of a filled array that is no argument of the step", block.byte);
+    assert!(poisoned.to_string().contains(&said), "{poisoned}");
+    assert!(bystander.as_slice().iter().all(|&value| value == 1.5));
+}
+
+/// Stores a number at a place in the region, through each mapping of it in turn.
+fn scribble((mapping, offset): (usize, usize)) {
+    let start = support::mappings_of_the_region()[mapping];
+    // SAFETY: none; the test wants the fault.
+    unsafe { ((start + offset) as *mut u64).write_volatile(9) };
+}
+
+#[test]
+fn the_engines_own_mapping_is_no_way_around_the_fences() {
+    let engine = fenced(1);
+    let bystander = engine.filled(100 * GRAIN, 1.5).unwrap();
+    let own = support::mappings_of_the_region()[0];
+    let offset = bystander.as_slice().as_ptr() as usize - own;
+    for mapping in 0..2 {
+        let mut results = engine.tasks().map(scribble, [(mapping, offset)]).unwrap();
+        let Some(Err(Error::Task { reason: TaskFailure::Died(deaths), .. })) = results.next()
+        else {
+            panic!("it was not stopped")
+        };
+        assert!(fault(&deaths[0]).fenced, "{}", deaths[0]);
+        // In a kernel.
+        let mut x = engine.zeros(10).unwrap();
+        let poisoned = poisoned(engine.run(&Wild { mapping, offset }, &mut x).unwrap_err());
+        let place = &fault(&poisoned.chunks[0].deaths[0]).place;
+        assert!(matches!(place, FaultPlace::OtherBlock(block) if block.byte == 0), "{place:?}");
+    }
     assert!(bystander.as_slice().iter().all(|&value| value == 1.5));
 }
 

@@ -2,7 +2,9 @@
 
 mod support;
 
-use gristmill::{Cause, Chunk, DeathRecord, Disturbance, Engine, Error, In, Kernel, Out, TaskFailure};
+use gristmill::{
+    Cause, Chunk, DeathRecord, Disturbance, Engine, Error, In, Kernel, Out, TaskFailure,
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

@@ -6,6 +6,7 @@ use super::chunk::Chunk;
 use super::program::ArgSpec;
 use super::table::Runner;
 use crate::memory::{PAGE, Region};
+use crate::process::entry::exit;
 use crate::process::shield::shielded;
 use std::ops::Range;
 
@@ -91,8 +92,10 @@ impl<'a> Open<'a> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         for piece in &self.pieces {
-            let closed = self.views.open_fence(piece, false);
-            debug_assert!(closed.is_ok(), "closing joins pieces of the mapping");
+            if let Err(error) = self.views.open_fence(piece, false) {
+                eprintln!("a worker cannot close a fence ({error}), and ends itself");
+                exit(1);
+            }
         }
     }
 }

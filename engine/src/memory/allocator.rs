@@ -32,8 +32,18 @@ impl std::fmt::Debug for Memory {
 struct FreeList {
     /// Offset and length of each free block below `top`; no two are adjacent.
     blocks: BTreeMap<usize, usize>,
+    /// What is in use, by its offset.
+    used: BTreeMap<usize, Use>,
     /// Nothing from here on was ever handed out: its pages are absent, and zero once present.
     top: usize,
+}
+
+/// A block that somebody has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Use {
+    pub(crate) purpose: &'static str,
+    pub(crate) start: usize,
+    pub(crate) len: usize,
 }
 
 /// A piece of the region that is its owner's until dropped.
@@ -47,7 +57,8 @@ pub(crate) struct Block {
 
 impl Memory {
     pub(crate) fn new(region: Region, budget: Budget) -> Arc<Memory> {
-        let free = Mutex::new(FreeList { blocks: BTreeMap::new(), top: ARRAYS });
+        let free =
+            Mutex::new(FreeList { blocks: BTreeMap::new(), used: BTreeMap::new(), top: ARRAYS });
         Arc::new(Memory { region, free, budget })
     }
 
@@ -80,8 +91,12 @@ impl Memory {
             return Err(too_large());
         }
         let mut free = self.lock();
+        let lent = |free: &mut FreeList, offset: usize, fresh| {
+            free.used.insert(offset, Use { purpose, start: offset, len });
+            Block { memory: Arc::clone(self), offset, len, fresh }
+        };
         if let Some(offset) = free.take(len, align) {
-            return Ok(Block { memory: Arc::clone(self), offset, len, fresh: false });
+            return Ok(lent(&mut free, offset, false));
         }
         let offset = free.top;
         let growth = len.next_multiple_of(HUGE);
@@ -98,7 +113,14 @@ impl Memory {
         if growth > len {
             free.give(offset + len, growth - len);
         }
-        Ok(Block { memory: Arc::clone(self), offset, len, fresh: true })
+        Ok(lent(&mut free, offset, true))
+    }
+
+    /// The block in use that holds an offset.
+    pub(crate) fn block_at(&self, offset: usize) -> Option<Use> {
+        let free = self.lock();
+        let (_, found) = free.used.range(..=offset).next_back()?;
+        (offset - found.start < found.len).then_some(*found)
     }
 
     /// Refuses what the machine has not: for memory that is taken elsewhere than in the region.
@@ -175,7 +197,9 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        self.memory.lock().give(self.offset, self.len);
+        let mut free = self.memory.lock();
+        free.used.remove(&self.offset);
+        free.give(self.offset, self.len);
     }
 }
 

@@ -51,11 +51,11 @@ impl Region {
         [CONTROL..ARRAYS - GUARD, ARRAYS..self.capacity()]
     }
 
-    /// Makes the control block read-only in this mapping, or writable again; whether that worked.
-    pub(crate) fn allow_control_writes(&self, allow: bool) -> bool {
+    /// Makes all that is accessible in this mapping read-only, or writable again; whether that worked.
+    pub(crate) fn allow_writes(&self, allow: bool) -> bool {
         let access = ProtFlags::PROT_READ;
         let access = if allow { access | ProtFlags::PROT_WRITE } else { access };
-        self.protect_range(CONTROL..ARRAYS - GUARD, access).is_ok()
+        self.between_guards().into_iter().all(|range| self.protect_range(range, access).is_ok())
     }
 
     fn protect_range(&self, range: Range<usize>, access: ProtFlags) -> nix::Result<()> {

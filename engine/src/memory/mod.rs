@@ -16,7 +16,7 @@ mod pages;
 mod raw;
 mod region;
 
-pub(crate) use allocator::{Block, Budget, Memory};
+pub(crate) use allocator::{Block, Budget, Memory, Use};
 pub use array::{Array, Element, Elements};
 pub(crate) use bytes::words_of;
 #[cfg(feature = "cli")]

@@ -41,7 +41,7 @@ pub(crate) enum Fault {
         /// Where that lies in the region, if it does.
         offset: Option<usize>,
         access: FaultAccess,
-        /// It lies in the mapping that kernels' views are of, and there a fence stops writes.
+        /// What stopped the write was a fence.
         fenced: bool,
     },
     /// It ran out of a stack of so many bytes.
@@ -54,7 +54,7 @@ const STACK: u64 = 2;
 
 const READ: u64 = 1;
 const WRITE: u64 = 2;
-/// Beside the others: in the fenced mapping.
+/// Beside the others: in the fenced mapping, or in arrays.
 const FENCED: u64 = 4;
 
 impl FaultWords {
@@ -97,7 +97,9 @@ impl FaultWords {
         let inside = |mapping: usize| {
             let base = BASES[mapping].load(Relaxed);
             let offset = address.checked_sub(base).filter(|_| base != 0)?;
-            (offset < LEN.load(Relaxed)).then_some((offset, if mapping == 1 { FENCED } else { 0 }))
+            // Through the engine's mapping all arrays can be written, but for the shield.
+            let fenced = mapping == 1 || !Region::is_guard(offset) && !Region::is_control(offset);
+            (offset < LEN.load(Relaxed)).then_some((offset, if fenced { FENCED } else { 0 }))
         };
         let found = inside(0).or_else(|| inside(1));
         self.offset.store(found.map_or(0, |(offset, _)| offset as u64 + 1), Relaxed);

@@ -9,23 +9,33 @@ use crate::shared::damage::Damage;
 use crate::shared::protocol::{CrashPoint, Culprit};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// A worker that has been reaped.
+#[derive(Debug)]
+pub(super) struct Loss {
+    pub(super) death: DeathRecord,
+    /// Whether it is held against what the worker was about.
+    pub(super) is_attempt: bool,
+}
+
 impl Supervisor {
     /// Sets right what a reaped worker left, and blames what it was about.
-    pub(super) fn bury(&mut self, rank: usize, death: &DeathRecord) {
+    pub(super) fn bury(&mut self, rank: usize, Loss { death, is_attempt }: &Loss) {
         let control = self.core.control();
         let failed_starts = &mut self.posts[rank].failed_starts;
         *failed_starts = match &death.cause {
             _ if control.board().is_announced(rank) => 0,
-            cause if !cause.is_an_attempt() => 0,
+            _ if !is_attempt => 0,
             Cause::Signal { number: libc::SIGKILL, .. } => *failed_starts + KILLED_START,
             _ => *failed_starts + FAILED_START,
         };
         control.lock.disown(death.pid);
+        // From here on the areas stay those of the frame: a launch exchanges both under this lock.
+        let mut running = self.core.lock_running();
         let (_, Some(frame)) = control.current() else {
+            drop(running);
             return self.damaged(Some(Damage::Frame));
         };
         let serial = frame.serial;
-        let mut running = self.core.lock_running();
         let areas = running.areas();
         let marks = self.core.region().slice::<AtomicU64>(areas.marks, areas.marks_len);
         let put_back = |permit: &Permit| {
@@ -37,7 +47,7 @@ impl Supervisor {
             drop(running);
             return self.damaged(Some(what));
         }
-        if burial.at_work && burial.culprits.is_empty() && death.cause.is_an_attempt() {
+        if burial.at_work && burial.culprits.is_empty() && *is_attempt {
             let (count, last) = running.unblamed.entry(serial).or_default();
             *count += 1;
             *last = Some(death.clone());
@@ -47,11 +57,12 @@ impl Supervisor {
         for culprit in burial.culprits {
             about = match culprit {
                 Culprit::Chunk(chunk) => {
+                    let death = is_attempt.then_some(death);
                     self.blame_chunk(&mut running, (serial, chunk), &marks[chunk], death);
                     About::Chunk(chunk)
                 }
                 Culprit::Fold => {
-                    if death.cause.is_an_attempt() {
+                    if *is_attempt {
                         running.fold_deaths.entry(serial).or_default().push(death.clone());
                     }
                     self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
@@ -60,7 +71,7 @@ impl Supervisor {
             };
         }
         drop(running);
-        if self.core.return_leases(rank, death) {
+        if self.core.return_leases(rank, is_attempt.then_some(death)) {
             about = About::Task;
             self.at(CrashPoint::LeaseReturned);
         }
@@ -71,18 +82,17 @@ impl Supervisor {
         control.announce_finish();
     }
 
-    /// The chunk gets another attempt, or is set aside at its limit of deaths.
+    /// The chunk gets another attempt, or is set aside at its limit of deaths; `death` if there was one
+    /// that counts.
     fn blame_chunk(
         &self,
         running: &mut Running,
         place: (u64, usize),
         mark: &AtomicU64,
-        death: &DeathRecord,
+        death: Option<&DeathRecord>,
     ) {
         let deaths = running.deaths.entry(place).or_default();
-        if death.cause.is_an_attempt() {
-            deaths.push(death.clone());
-        }
+        deaths.extend(death.cloned());
         let hold = &self.core.control().hold;
         let is_held = hold.part(running.plan, place.0, place.1) == Some(Part::Held);
         let attempts_max = if is_held { 1 } else { self.core.attempts_max };

@@ -10,7 +10,7 @@ use super::coordinator::Core;
 use super::open_queue::OpenQueue;
 use super::pace::Pace;
 use super::supervisor::{START_MAX, Supervisor};
-use crate::compute::Issued;
+use crate::compute::{Frame, Issued};
 use crate::error::Cause;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -35,7 +35,9 @@ impl Core {
 
 /// The deadlines that are in force.
 struct Deadlines {
-    /// Of the plan that runs.
+    /// A plan runs, or is being launched: that waits for workers that have not left an old issue.
+    plan_runs: bool,
+    /// Of that plan.
     plan: Option<Duration>,
     /// Of each queue's tasks.
     tasks: Vec<Option<Duration>>,
@@ -46,16 +48,19 @@ struct Deadlines {
 impl Deadlines {
     fn now(core: &Core) -> Deadlines {
         let control = core.control();
-        let rests = |issued| matches!(issued, Issued::Rest(_));
-        let runs = control.current().1.is_some_and(|frame| !rests(frame.issued));
-        let plan = core.lock_running().deadline.filter(|_| runs);
+        let running = core.lock_running();
+        let over =
+            |frame: Frame| matches!(frame.issued, Issued::Rest(_)) && frame.plan == running.plan;
+        let plan_runs = !control.current().1.is_none_or(over);
+        let plan = running.deadline.filter(|_| plan_runs);
+        drop(running);
         let queues = core.lock_queues();
         let queues = || queues.iter().zip(&control.queues);
         let deadline = |open: &Option<OpenQueue>| open.as_ref().and_then(|open| open.deadline);
         let tasks = queues().map(|(open, words)| deadline(open).filter(|_| words.is_at_work()));
         let waiting =
             queues().filter_map(|(open, words)| deadline(open).filter(|_| words.has_work()));
-        Deadlines { plan, tasks: tasks.collect(), waiting: waiting.min() }
+        Deadlines { plan_runs, plan, tasks: tasks.collect(), waiting: waiting.min() }
     }
 
     /// How often to look; none while nothing has a deadline.
@@ -83,7 +88,9 @@ impl Supervisor {
     pub(super) fn end_the_hung(&mut self) {
         let in_force = self.deadlines().and_then(|all| Some((all.period()?, all)));
         let Some((period, deadlines)) = in_force else {
-            self.looked = None;
+            if self.looked.take().is_some() {
+                self.core.paces.excuse_all();
+            }
             return;
         };
         let now = Instant::now();
@@ -104,16 +111,18 @@ impl Supervisor {
             match self.limit_of(rank, &pace, &deadlines, &pids) {
                 Some(limit) if still > limit => {
                     let cause = Cause::Deadline { limit, ran: still };
-                    hung.push((rank, pace.look.pulse.busy_with(), cause));
+                    hung.push((rank, pace.look, cause));
                 }
                 Some(_) => {}
                 None => self.core.paces.excuse(rank),
             }
         }
         // Whoever publishes waits for those who are busy with an old issue.
-        let oldest = hung.iter().filter_map(|(_, issue, _)| *issue).min();
-        for (rank, issue, cause) in hung {
+        let oldest = hung.iter().filter_map(|(_, look, _)| look.pulse.busy_with()).min();
+        for (rank, look, cause) in hung {
+            let issue = look.pulse.busy_with();
             if issue.is_none() || issue == oldest {
+                self.core.paces.condemn(rank, look);
                 self.core.handle.end(rank, cause);
             } else {
                 self.core.paces.excuse(rank);
@@ -134,7 +143,11 @@ impl Supervisor {
         if let Some(task) = pace.look.task {
             return deadlines.tasks[task.queue].filter(|_| !task.waits);
         }
-        if let Some(limit) = deadlines.plan.filter(|_| pulse.busy_with().is_some()) {
+        let busy_with = pulse.busy_with();
+        if deadlines.plan_runs && deadlines.plan.is_none() && busy_with == Some(board.epoch()) {
+            return None;
+        }
+        if let Some(limit) = deadlines.plan.filter(|_| busy_with.is_some()) {
             let owner = control.lock.holder().filter(|_| board.may_be_merging(rank));
             let waits =
                 owner.is_some_and(|owner| pids[rank] != Some(owner) && pids.contains(&Some(owner)));
@@ -144,5 +157,45 @@ impl Supervisor {
         let unclaimed = deadlines.plan.filter(|_| board.has_unclaimed(rank));
         let limit = unclaimed.into_iter().chain(deadlines.waiting).min();
         limit.map(|limit| if pulse.is_announced() { limit } else { limit.max(START_MAX) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Disturbance, Engine};
+    use std::sync::mpsc;
+
+    /// Before the tags of claims repeat, a launch waits for whoever is stalled in an old issue.
+    #[test]
+    fn a_launch_that_waits_for_a_stopped_worker_ends_it_at_the_deadline() {
+        let limit = Duration::from_millis(50);
+        let engine = Engine::builder().workers(2).deadline(limit).build().unwrap();
+        let x = engine.filled(1000, 1.0).unwrap();
+        engine.sum(&x).unwrap();
+        engine.disturb(1, Disturbance::Stop);
+        let core = &engine.core;
+        while !core.control().board().is_asleep(1) {
+            engine.disturb(1, Disturbance::Continue);
+            std::thread::sleep(Duration::from_millis(5));
+            engine.disturb(1, Disturbance::Stop);
+        }
+        core.control().board().stall(1);
+        let (done, waits) = mpsc::channel();
+        std::thread::scope(|scope| {
+            // Lest a failure be a test that never ends.
+            let engine = &engine;
+            scope.spawn(move || {
+                waits.recv_timeout(Duration::from_secs(30)).unwrap_or_else(|_| {
+                    engine.disturb(1, Disturbance::Continue);
+                });
+            });
+            while engine.stats().deaths == 0 && engine.stats().launches < 1 << 16 {
+                assert_eq!(engine.sum(&x).unwrap(), 1000.0);
+            }
+            let _ = done.send(());
+        });
+        let latest = core.buried.lock().unwrap().pop_back().unwrap().death;
+        assert!(matches!(latest.cause, Cause::Deadline { .. }) && latest.rank == 1, "{latest}");
     }
 }

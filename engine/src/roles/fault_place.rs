@@ -1,10 +1,11 @@
 //! What lies where a worker faulted: which element of which argument of the step that it was at work
-//! on, or which of the engine's own areas.
+//! on, which of the engine's own areas, or what else has been allocated there.
 
 use super::coordinator::{Core, Running};
 use crate::compute::{Frame, Issued, Kind};
 use crate::error::{Cause, DeathRecord};
-use crate::fault_place::{FaultElement, FaultPlace};
+use crate::fault_place::{FaultBlock, FaultElement, FaultPlace};
+use crate::memory::Use;
 use std::ops::Range;
 
 impl Core {
@@ -12,14 +13,28 @@ impl Core {
     pub(crate) fn place_fault(&self, rank: usize, death: &mut DeathRecord) {
         let Cause::Signal { fault: Some(fault), .. } = &mut death.cause else { return };
         let FaultPlace::OtherMemory { offset } = fault.place else { return };
+        fault.place =
+            self.place_of(rank, offset as usize).unwrap_or(FaultPlace::OtherMemory { offset });
+    }
+
+    fn place_of(&self, rank: usize, offset: usize) -> Option<FaultPlace> {
         let control = self.control();
         // A task knows nothing of the step that others are at work on.
-        let (_, Some(frame)) = control.current() else { return };
-        if control.board().is_at_work(rank)
-            && let Some(place) = self.lock_running().place_of(&frame, offset as usize, self.workers)
-        {
-            fault.place = place;
-        }
+        let frame = control.current().1.filter(|_| control.board().is_at_work(rank));
+        let of_step =
+            frame.and_then(|frame| self.lock_running().place_of(&frame, offset, self.workers));
+        of_step.or_else(|| self.block_at(offset))
+    }
+
+    /// Whatever is in use there.
+    fn block_at(&self, offset: usize) -> Option<FaultPlace> {
+        let Use { purpose, start, len } = self.memory.block_at(offset)?;
+        Some(FaultPlace::OtherBlock(FaultBlock {
+            purpose: purpose.into(),
+            start: self.region().bytes(start, len).addr().get() as u64,
+            bytes: len as u64,
+            byte: (offset - start) as u64,
+        }))
     }
 }
 

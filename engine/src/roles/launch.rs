@@ -57,7 +57,10 @@ impl Launchpad {
         Terms { deadline, is_own }: Terms,
     ) -> Result<State> {
         core.refuse_other_processes()?;
+        // Whoever buries the dead reads marks and undo copies under this lock.
+        let running = core.lock_running();
         plan.program.areas = self.areas(core, &plan.program)?;
+        drop(running);
         let scratch = plan.program.scratch_bytes;
         let (scratch, _) = grow(&mut self.scratch, &core.memory, "accumulators", scratch)?;
         plan.program.place_scratch(scratch);
@@ -113,10 +116,11 @@ impl Launchpad {
         core.counters.launches.fetch_add(1, Ordering::Relaxed);
         Region::store_words(&control.image, &image);
         frame.write(control.frame(issue + 1), issue + 1);
-        let Ok(()) = control.board().issue(&mut Publisher(control), chunks);
         if deadline.is_some() {
+            // The issue may have to wait for a worker that hangs in an old one.
             core.handle.wake_for_work();
         }
+        let Ok(()) = control.board().issue(&mut Publisher(control), chunks);
         self.wait_for_end(core, number, plan)
     }
 

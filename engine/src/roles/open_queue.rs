@@ -75,9 +75,9 @@ impl Core {
         self.announce_answers();
     }
 
-    /// A dead worker's leases return to their queues, or fail after too many attempts; gives
-    /// whether there were any.
-    pub(crate) fn return_leases(&self, rank: usize, death: &DeathRecord) -> bool {
+    /// A dead worker's leases return to their queues, or fail after too many attempts (`death` if it
+    /// counts as one); gives whether there were any.
+    pub(crate) fn return_leases(&self, rank: usize, death: Option<&DeathRecord>) -> bool {
         let mut any = false;
         let control = self.control();
         let mut open = self.lock_queues();
@@ -86,9 +86,7 @@ impl Core {
             for sequence in words.leases_of(rank) {
                 any = true;
                 let deaths = deaths.entry(sequence).or_default();
-                if death.cause.is_an_attempt() {
-                    deaths.push(death.clone());
-                }
+                deaths.extend(death.cloned());
                 if deaths.len() as u32 >= self.attempts_max {
                     words.slot(sequence).set_outcome(sequence, TaskOutcome::Died as u64);
                     words.fail(sequence);

@@ -15,6 +15,8 @@ pub(crate) struct Paces(Mutex<Vec<Place>>);
 struct Place {
     /// None before the first look at its worker.
     pace: Option<Pace>,
+    /// What its worker was at when it was decided that it had hung.
+    condemned: Option<Look>,
     held: Held,
 }
 
@@ -50,6 +52,17 @@ pub(crate) struct Look {
     pub(super) task: Option<TaskLook>,
 }
 
+impl Look {
+    fn of(control: Control<'_>, rank: usize, task: Option<TaskLook>) -> Look {
+        Look { pulse: control.board().pulse(rank), task }
+    }
+
+    /// Whether it was at the same chunk, or the same task.
+    fn is_at_the_same(&self, before: &Look) -> bool {
+        self.pulse.is_at_the_same(&before.pulse) && self.task == before.task
+    }
+}
+
 /// A task that a worker has leased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TaskLook {
@@ -59,20 +72,47 @@ pub(crate) struct TaskLook {
     pub(super) waits: bool,
 }
 
+impl Pace {
+    fn excuse(&mut self) {
+        self.still = None;
+    }
+}
+
 impl Paces {
     pub(super) fn new(workers: usize) -> Paces {
         Paces(Mutex::new(vec![Place::default(); workers]))
     }
 
-    /// The worker of this rank is no more.
-    pub(super) fn forget(&self, rank: usize) {
-        self.lock()[rank].pace = None;
+    /// The worker of this rank is no more, but its words have not been touched. True if it had been
+    /// condemned for something and was at something else when it died.
+    pub(super) fn forget(&self, rank: usize, control: Control<'_>) -> bool {
+        let last = Look::of(control, rank, leased_tasks(control)[rank]);
+        let place = &mut self.lock()[rank];
+        place.pace = None;
+        place.condemned.take().is_some_and(|look| !last.is_at_the_same(&look))
+    }
+
+    /// The worker of this rank is to be ended for what it is at.
+    pub(super) fn condemn(&self, rank: usize, look: Look) {
+        self.lock()[rank].condemned = Some(look);
     }
 
     /// What this worker has been at until now is not held against it.
     pub(super) fn excuse(&self, rank: usize) {
-        if let Some(pace) = &mut self.lock()[rank].pace {
-            pace.still = None;
+        self.lock()[rank].pace.iter_mut().for_each(Pace::excuse);
+    }
+
+    /// The same for all workers.
+    pub(super) fn excuse_all(&self) {
+        self.lock().iter_mut().filter_map(|place| place.pace.as_mut()).for_each(Pace::excuse);
+    }
+
+    /// A queue is opened, whose tasks are counted from 0 once more: those of the queue that had this
+    /// place before are over.
+    pub(super) fn begin_queue(&self, queue: usize) {
+        for place in self.lock().iter_mut() {
+            let task = place.pace.and_then(|pace| pace.look.task);
+            place.pace = place.pace.filter(|_| task.is_none_or(|task| task.queue != queue));
         }
     }
 
@@ -85,11 +125,10 @@ impl Paces {
     /// Looks at all workers. For the supervisor `passed` is what is held against those that have not
     /// got on since its last look.
     pub(super) fn look(&self, control: Control<'_>, passed: Option<Duration>) -> Vec<Pace> {
-        let board = control.board();
         let tasks = leased_tasks(control);
         let now = Instant::now();
         let look_again = |(rank, place): (usize, &mut Place)| {
-            let look = Look { pulse: board.pulse(rank), task: tasks[rank] };
+            let look = Look::of(control, rank, tasks[rank]);
             let same = place.pace.filter(|pace| pace.look == look);
             let held = place.held.total();
             let mut next = same.unwrap_or(Pace { look, since: now, still: None, held });

@@ -4,11 +4,12 @@
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
 use super::audit::Auditor;
+use super::burial::Loss;
 use super::coordinator::{Core, End};
 use super::recovery::Recovery;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
-use crate::error::{Cause, DeathRecord, Error, Result};
+use crate::error::{Cause, Error, Result};
 use crate::machine::{Killed, OomWatch};
 use crate::process::{self, Child, Handover, Limits};
 use crate::shared::damage::Damage;
@@ -124,8 +125,9 @@ impl Supervisor {
             "a worker is this same executable, so what runs before `main` runs in it too";
         while self.somebody_starts() {
             if self.pump(Some(patience(since)))
-                && let Some(death) = (0..self.posts.len()).find_map(|rank| self.reap(rank))
+                && let Some(loss) = (0..self.posts.len()).find_map(|rank| self.reap(rank))
             {
+                let death = loss.death;
                 return Err(Error::Start { reason: format!("{death}; {what_runs}") });
             }
             if since.elapsed() > START_MAX {
@@ -177,18 +179,18 @@ impl Supervisor {
             return;
         }
         for rank in 0..self.posts.len() {
-            if let Some(mut death) = self.reap(rank) {
-                self.core.place_fault(rank, &mut death);
+            if let Some(mut loss) = self.reap(rank) {
+                self.core.place_fault(rank, &mut loss.death);
                 self.core.counters.deaths.fetch_add(1, Ordering::Relaxed);
                 self.at(CrashPoint::Reaped);
-                self.bury(rank, &death);
+                self.bury(rank, &loss);
                 self.replace(rank);
                 self.recovering = Some(Instant::now());
             }
         }
     }
 
-    fn reap(&mut self, rank: usize) -> Option<DeathRecord> {
+    fn reap(&mut self, rank: usize) -> Option<Loss> {
         let child = self.posts[rank].child.as_mut()?;
         let faults = &self.core.control().block.faults[rank];
         let mut death = process::reap(rank, child, faults)?;
@@ -196,13 +198,17 @@ impl Supervisor {
         self.posts[rank].child = None;
         let at_ns = self.core.handle.let_go(rank, &mut death.cause);
         self.core.recoveries.died(rank, at_ns, &self.core.control().ready_ns[rank]);
-        self.core.paces.forget(rank);
+        // Between the look that condemned it and its end it may have got on: then it ran no longer than
+        // it may, and what it was at when it died has done nothing.
+        let got_on = self.core.paces.forget(rank, self.core.control());
         if let Some(killed) = self.oom_watch.as_mut().and_then(OomWatch::explain)
             && let Cause::Signal { number: libc::SIGKILL, .. } = death.cause
         {
             death.cause = Cause::OutOfMemory { in_cgroup: killed == Killed::InCgroup };
         }
-        Some(death)
+        let in_vain = got_on && matches!(death.cause, Cause::Deadline { .. });
+        let is_attempt = death.cause.is_an_attempt() && !in_vain;
+        Some(Loss { death, is_attempt })
     }
 
     /// Starts a replacement; gives the rank up when too many starts have failed.
@@ -319,7 +325,10 @@ impl Supervisor {
         while self.posts.iter().any(|post| post.child.is_some()) {
             self.pump(Some(Duration::from_millis(10)));
             for rank in 0..self.posts.len() {
-                self.reap(rank);
+                if self.reap(rank).is_some() {
+                    // A launch may wait until this worker has left an old issue.
+                    self.core.control().board().vacate(rank);
+                }
             }
         }
     }

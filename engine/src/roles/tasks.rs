@@ -127,6 +127,7 @@ impl<'e> Tasks<'e> {
             limit: QUEUES as u64,
             remedy: "finish or drop one first",
         })?;
+        core.paces.begin_queue(index);
         open[index] = Some(OpenQueue::of(offset, table.name(), self.deadline));
         let control = core.control();
         control.queues[index].reset();

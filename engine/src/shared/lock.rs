@@ -60,6 +60,9 @@ impl LockBytes {
 
     /// Says that thread `tid`, which has been reaped, no longer owns the lock, if the kernel has
     /// not: a robust list that was scribbled over reports no death. True if it still owned it.
+    ///
+    /// One waiter is woken in any case: the dead may have been the one that was woken when the lock
+    /// was last released, and Linux passes such a wake on only where the dead had taken it.
     pub(crate) fn disown(&self, tid: i32) -> bool {
         let word = self.word(FUTEX);
         let owned = |bits: u32| {
@@ -67,9 +70,7 @@ impl LockBytes {
                 .then_some(bits & libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED)
         };
         let disowned = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, owned).is_ok();
-        if disowned {
-            crate::machine::futex::wake(word, 1);
-        }
+        crate::machine::futex::wake(word, 1);
         disowned
     }
 

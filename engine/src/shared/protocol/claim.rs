@@ -55,6 +55,9 @@ impl<A: Atomics> Board<'_, A> {
                     // The first chunk of the loot stays in hand, so that the issue cannot end and
                     // two thieves cannot steal the same loot back and forth for ever.
                     let rest = Claim { tag, lo: middle + 1, hi: claim.hi };
+                    // A plain store: the word is empty, of which nobody else takes anything; whoever
+                    // takes back what is unclaimed exchanges non-empty words alone, and finds this
+                    // worker busy, before or after.
                     self.posts[rank].claim.0.store(rest.pack(), Release);
                     host.at(CrashPoint::LootStored)?;
                     return Ok(Some(middle as usize));

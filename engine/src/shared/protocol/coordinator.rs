@@ -112,6 +112,17 @@ impl<A: Atomics> Board<'_, A> {
         (held > post.pending.as_ref().len()).then_some(Damage::Pending)
     }
 
+    /// A worker has been reaped, and nothing will run any more.
+    pub(crate) fn vacate(&self, rank: usize) {
+        self.posts[rank].state.store(State::NOBODY.0, Release);
+    }
+
+    /// A worker as if it had announced itself, and then never claimed.
+    #[cfg(test)]
+    pub(crate) fn stall(&self, rank: usize) {
+        self.posts[rank].state.store(State::busy(self.epoch()).0, Release);
+    }
+
     /// Sets a chunk aside: marked, so that a reissue only counts it, and the step known as failed.
     pub(crate) fn poison(&self, serial: u64, mark: &A::U64) {
         self.set_failed(serial);

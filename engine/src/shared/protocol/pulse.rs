@@ -29,6 +29,12 @@ impl Pulse {
         self.state.busy_with()
     }
 
+    /// Whether it is at what it was at `before`. Not so strict as being equal: its claim word may have
+    /// been emptied by the coordinator meanwhile.
+    pub(crate) fn is_at_the_same(&self, before: &Pulse) -> bool {
+        Pulse { claimed: before.claimed, ..*self } == *before
+    }
+
     /// What it has noted of the step with this serial.
     pub(crate) fn blame(&self, serial: u64) -> Option<Blame> {
         self.note.read(serial)
