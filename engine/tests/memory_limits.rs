@@ -96,6 +96,8 @@ fn a_limit_that_leaves_no_worker_alive_is_refused() {
 
 #[test]
 fn the_most_memory_in_use_is_told() {
+    // More in the coordinator than in the worker, from which the system does not tell it.
+    let own = std::hint::black_box(vec![1u8; 700 * MIB]);
     let engine = Engine::builder().workers(1).attempts(1).build().unwrap();
     let task = |bytes: usize| {
         std::hint::black_box(vec![1u8; bytes]);
@@ -104,6 +106,18 @@ fn the_most_memory_in_use_is_told() {
     let death = deaths_of_task(&engine, task, 400 * MIB).remove(0);
     let peak = death.peak_bytes.unwrap();
     assert!((400 * MIB as u64..600 * MIB as u64).contains(&peak), "{peak}");
+    drop(own);
+    let deadline = Some(std::time::Duration::from_millis(300));
+    let hang = |bytes: usize| {
+        std::hint::black_box(vec![1u8; bytes]);
+        std::thread::sleep(std::time::Duration::from_secs(1000));
+    };
+    let result = engine.tasks().deadline(deadline).map(hang, [100 * MIB]).unwrap().next();
+    let Some(Err(Error::Task { reason: TaskFailure::Died(deaths), .. })) = result else {
+        panic!("{result:?}")
+    };
+    let peak = deaths[0].peak_bytes.unwrap();
+    assert!((100 * MIB as u64..200 * MIB as u64).contains(&peak), "{peak}");
 }
 
 /// What a task dies of, each time.

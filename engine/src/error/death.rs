@@ -14,8 +14,9 @@ pub struct DeathRecord {
     pub pid: i32,
     /// How it ended.
     pub cause: Cause,
-    /// The most memory that it had in use at once, the pages of arrays that it had touched included;
-    /// none if that was less than the coordinator has had, from which the system does not tell it.
+    /// The most memory that it had in use at once, the pages of arrays that it had touched included.
+    /// After SIGKILL from elsewhere, or a call of exit, only the system tells it, and only where that
+    /// is more than the coordinator had when the worker was started.
     pub peak_bytes: Option<u64>,
     /// The last 4 KiB of its standard error; bytes that are no UTF-8 as `\xNN`.
     pub stderr_tail: String,

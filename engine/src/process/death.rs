@@ -36,7 +36,8 @@ pub(crate) fn reap(rank: usize, child: &mut Child, faults: &FaultWords) -> Optio
         }
         _ => cause,
     };
-    let peak_bytes = peak.filter(|peak| *peak > child.peak_at_start);
+    let of_system = peak.filter(|peak| *peak > child.peak_at_start);
+    let peak_bytes = faults.take_peak().or(of_system);
     Some(DeathRecord { rank, pid: child.pid, cause, peak_bytes, stderr_tail })
 }
 

@@ -1,10 +1,11 @@
-//! Notes a worker's fault before it dies of it: the address, whether it was to be written, and whether
-//! it was the end of the stack.
+//! Notes a worker's fault before it dies of it: the address, whether it was to be written, whether it
+//! was the end of the stack; and the most memory that it has had in use.
 //!
 //! The standard library's own handler is installed by `main`, which never runs in a worker. This
 //! one prints nothing: it leaves some words in the region for the death record, and lets the fault
 //! do its work. Kernels that install handlers of their own replace it.
 
+use super::peak::own_peak_bytes;
 use super::shield;
 use crate::fault_place::FaultAccess;
 use crate::memory::{Region, Shareable};
@@ -27,6 +28,8 @@ pub(crate) struct FaultWords {
     access: AtomicU64,
     /// What the worker found written over, if it ended itself for that.
     damage: AtomicU64,
+    /// The most memory that it has had in use, in bytes, if it or whoever ended it took that down.
+    peak: AtomicU64,
 }
 
 // SAFETY: nothing but atomics.
@@ -66,6 +69,16 @@ impl FaultWords {
     /// What a worker that is no more found written over.
     pub(crate) fn damage(&self) -> Option<Damage> {
         Damage::of_word(self.damage.load(Relaxed))
+    }
+
+    /// Notes the most memory that the worker has had in use.
+    pub(crate) fn note_peak(&self, bytes: u64) {
+        self.peak.store(bytes, Relaxed);
+    }
+
+    /// Takes the most memory that a worker that is no more has had in use.
+    pub(crate) fn take_peak(&self) -> Option<u64> {
+        Some(self.peak.swap(0, Relaxed)).filter(|bytes| *bytes != 0)
     }
 
     /// Takes what was noted by a worker that is no more.
@@ -140,10 +153,13 @@ pub(crate) fn watch(words: &'static FaultWords, region: &Region, views: Option<&
         libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: stack.len() };
     // SAFETY: the buffer lives as long as the process, and nothing else uses it.
     unsafe { libc::sigaltstack(&raw const stack, null_mut()) };
-    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+    let faults = [libc::SIGSEGV, libc::SIGBUS].map(|signal| (signal, note as *const ()));
+    let ends = [libc::SIGABRT, libc::SIGILL, libc::SIGFPE];
+    let ends = ends.map(|signal| (signal, note_peak as *const ()));
+    for (signal, handler) in faults.into_iter().chain(ends) {
         // SAFETY: all zeroes are a valid `sigaction`.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-        action.sa_sigaction = note as *const () as usize;
+        action.sa_sigaction = handler as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         // SAFETY: the handler does only what a signal handler may: atomics and a few system calls.
         unsafe { libc::sigaction(signal, &raw const action, null_mut()) };
@@ -160,6 +176,7 @@ extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_vo
         let below_stack = low.saturating_sub(GUARD)..low.saturating_add(4096);
         let overflow = low > 0 && below_stack.contains(&address);
         shield::lifted(|| {
+            own_peak_bytes().into_iter().for_each(|bytes| words.note_peak(bytes));
             if overflow {
                 words.note(STACK, STACK_BYTES.load(Relaxed) as u64);
             } else if code != libc::SI_KERNEL {
@@ -175,6 +192,20 @@ extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_vo
         if !from_kernel {
             libc::raise(signal);
         }
+    }
+}
+
+/// For signals that say nothing of an address.
+extern "C" fn note_peak(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
+    // SAFETY: null, or words in the region, which is mapped for the life of this process.
+    if let Some(words) = unsafe { WORDS.load(Relaxed).as_ref() } {
+        let note = || own_peak_bytes().into_iter().for_each(|bytes| words.note_peak(bytes));
+        shield::lifted(note);
+    }
+    // SAFETY: both are allowed in a handler; the signal waits until this one returns, then kills.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
     }
 }
 

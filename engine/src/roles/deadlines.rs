@@ -12,6 +12,7 @@ use super::pace::Pace;
 use super::supervisor::{START_MAX, Supervisor};
 use crate::compute::{Frame, Issued};
 use crate::error::Cause;
+use crate::process::peak_bytes_of;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -123,11 +124,18 @@ impl Supervisor {
             let issue = look.pulse.busy_with();
             if issue.is_none() || issue == oldest {
                 self.core.paces.condemn(rank, look);
+                self.note_peak(rank, pids[rank]);
                 self.core.handle.end(rank, cause);
             } else {
                 self.core.paces.excuse(rank);
             }
         }
+    }
+
+    /// Takes down the most memory that a worker has had in use, while it is there.
+    fn note_peak(&self, rank: usize, pid: Option<i32>) {
+        let words = &self.core.control().block.faults[rank];
+        pid.and_then(peak_bytes_of).iter().for_each(|&bytes| words.note_peak(bytes));
     }
 
     /// The deadline of what a worker is at, if it has one and it is for this worker to get on.

@@ -1,0 +1,58 @@
+//! The most memory that a worker has had in use, taken down by itself as it dies, or by whoever ends
+//! it.
+//!
+//! What the system says of a reaped child includes what its parent had in use when it was started,
+//! and so tells of the worker only where that had more.
+
+use std::ffi::{CStr, CString};
+
+/// Of this process, in bytes. Nothing but system calls and a buffer on the stack, so a signal handler
+/// may call it.
+pub(super) fn own_peak_bytes() -> Option<u64> {
+    peak_bytes_in(c"/proc/self/status")
+}
+
+/// Of a process that is still there.
+pub(crate) fn peak_bytes_of(pid: i32) -> Option<u64> {
+    peak_bytes_in(&CString::new(format!("/proc/{pid}/status")).ok()?)
+}
+
+/// `VmHWM` of such a file.
+fn peak_bytes_in(file: &CStr) -> Option<u64> {
+    let mut text = [0u8; 4096];
+    // SAFETY: a file's name, a buffer with its length, and the descriptor that was just opened.
+    let len = unsafe {
+        let file = libc::open(file.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            return None;
+        }
+        let len = libc::read(file, text.as_mut_ptr().cast(), text.len());
+        libc::close(file);
+        len
+    };
+    peak_of(text.get(..usize::try_from(len).ok()?)?)
+}
+
+fn peak_of(status: &[u8]) -> Option<u64> {
+    const NAME: &[u8] = b"VmHWM:";
+    let start = status.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
+    let digits = status[start..].iter().skip_while(|byte| byte.is_ascii_whitespace());
+    let digits = digits.take_while(|byte| byte.is_ascii_digit());
+    let kib = digits.fold(0u64, |kib, digit| kib.wrapping_mul(10) + u64::from(digit - b'0'));
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_found_in_the_text_and_is_that_of_this_process() {
+        let text = b"Name:\tx\nVmPeak:\t  900 kB\nVmHWM:\t    1234 kB\nVmRSS:\t 7 kB\n";
+        assert_eq!(peak_of(text), Some(1234 << 10));
+        assert_eq!(peak_of(b"Name:\tx\n"), None);
+        let before = own_peak_bytes().unwrap();
+        std::hint::black_box(vec![1u8; before as usize + (16 << 20)]);
+        assert!(own_peak_bytes().unwrap() >= before + (16 << 20));
+    }
+}
