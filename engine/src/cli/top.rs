@@ -18,10 +18,10 @@ const CLEAR: &str = "\x1b[H\x1b[J";
 
 pub(super) fn top() -> ExitStatus {
     if !std::io::stdout().is_terminal() {
-        return print(&table(&snapshots()));
+        return print(&table(&answers()));
     }
     loop {
-        let status = print(&format!("{CLEAR}{}\nCtrl-C ends this view\n", table(&snapshots())));
+        let status = print(&format!("{CLEAR}{}\nCtrl-C ends this view\n", table(&answers())));
         if status != ExitStatus::Done {
             return status;
         }
@@ -29,23 +29,45 @@ pub(super) fn top() -> ExitStatus {
     }
 }
 
-/// All jobs that answer, in the order of their processes.
-fn snapshots() -> Vec<Snapshot> {
+/// What came of asking a job.
+enum Answer {
+    Says(Snapshot),
+    /// Nothing, though the process is there: it is stopped, most likely.
+    Nothing {
+        pid: u32,
+    },
+}
+
+impl Answer {
+    fn pid(&self) -> u32 {
+        match self {
+            Answer::Says(snapshot) => snapshot.pid,
+            Answer::Nothing { pid } => *pid,
+        }
+    }
+}
+
+/// All jobs, in the order of their processes.
+fn answers() -> Vec<Answer> {
     let sockets = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
     let mut names: Vec<&str> = sockets
         .lines()
-        .filter_map(|line| line.split_once(" @")?.1.starts_with(PREFIX).then_some(line))
         .filter_map(|line| Some(line.split_once(" @")?.1))
+        .filter(|name| name.starts_with(PREFIX))
         .collect();
     // Each connection has a line of its own.
     names.sort_unstable();
     names.dedup();
-    let mut snapshots: Vec<Snapshot> = names.into_iter().filter_map(ask).collect();
-    snapshots.sort_by_key(|snapshot| snapshot.pid);
-    snapshots
+    // All at once: one that does not answer is waited for.
+    let mut answers: Vec<Answer> = std::thread::scope(|scope| {
+        let asked: Vec<_> = names.iter().map(|name| scope.spawn(|| ask(name))).collect();
+        asked.into_iter().filter_map(|asked| asked.join().ok()?).collect()
+    });
+    answers.sort_by_key(Answer::pid);
+    answers
 }
 
-fn ask(name: &str) -> Option<Snapshot> {
+fn ask(name: &str) -> Option<Answer> {
     let address = SocketAddr::from_abstract_name(name).ok()?;
     let mut stream = UnixStream::connect_addr(&address).ok()?;
     // Anybody can bind such a name; root is shown the jobs of all.
@@ -55,15 +77,21 @@ fn ask(name: &str) -> Option<Snapshot> {
     }
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let mut text = String::new();
-    (&mut stream).take(SNAPSHOT_BYTES_MAX).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    match (&mut stream).take(SNAPSHOT_BYTES_MAX).read_to_string(&mut text) {
+        Ok(_) => serde_json::from_str(&text).ok().map(Answer::Says),
+        Err(_) => Some(Answer::Nothing { pid: peer.pid() as u32 }),
+    }
 }
 
-fn table(snapshots: &[Snapshot]) -> String {
-    if snapshots.is_empty() {
+fn table(answers: &[Answer]) -> String {
+    if answers.is_empty() {
         return "no job of yours is running here\n".into();
     }
-    snapshots.iter().map(job).collect::<Vec<_>>().join("\n")
+    let told = answers.iter().map(|answer| match answer {
+        Answer::Says(snapshot) => job(snapshot),
+        Answer::Nothing { pid } => format!("a job (pid {pid}) does not answer: is it stopped?\n"),
+    });
+    told.collect::<Vec<_>>().join("\n")
 }
 
 fn job(snapshot: &Snapshot) -> String {
@@ -116,7 +144,7 @@ mod tests {
             step: Some(("slope".into(), 0.421)),
             workers: vec![worker(0, "chunk 17 (850..900)", false), worker(1, "idle", true)],
         };
-        let shown = table(&[snapshot]);
+        let shown = table(&[Answer::Says(snapshot), Answer::Nothing { pid: 50 }]);
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[0], "terrain[2J (pid 39), 2 min 30 s: step slope, 42 %");
         assert!(lines[2].contains("40  chunk 17 (850..900)") && lines[2].contains("12 s"));
@@ -124,5 +152,6 @@ mod tests {
             lines[3].contains("41  idle (stopped)") && lines[3].ends_with("3.00 MiB"),
             "{shown}"
         );
+        assert_eq!(lines[5], "a job (pid 50) does not answer: is it stopped?");
     }
 }

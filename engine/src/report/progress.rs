@@ -20,6 +20,7 @@ pub(crate) struct Progress {
     /// Of steps that are done, too: a bar that nobody holds is written over by lines above it.
     drawn: Arc<Mutex<Vec<ProgressBar>>>,
     shown: Arc<AtomicBool>,
+    quiet: bool,
 }
 
 impl Progress {
@@ -30,7 +31,12 @@ impl Progress {
             if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let shown = Arc::new(AtomicBool::new(shown));
         let bars = MultiProgress::with_draw_target(target);
-        Progress { bars, drawn: Arc::default(), shown }
+        Progress { bars, drawn: Arc::default(), shown, quiet }
+    }
+
+    /// Whether somebody wants to know how things are, and no bar shows it.
+    pub(crate) fn wants_words(&self) -> bool {
+        !self.quiet && !self.is_shown()
     }
 
     fn is_shown(&self) -> bool {
@@ -87,11 +93,13 @@ fn columns() -> usize {
     size.map_or(80, |(terminal_size::Width(columns), _)| columns.into())
 }
 
-/// A line: name, bar, part, time, and what there is to tell in the room that is left. The bar is as long as the terminal lets it, within reason.
+/// A line: name, bar, part, time, and what there is to tell in the room that is left. The bar is as
+/// long as the terminal lets it, within reason, and as leaves room for the rest.
 fn template(columns: usize, name_width: usize) -> String {
     // Blanks, "100 %" and a time such as "12m".
     let others = name_width + 14;
-    let bar = columns.saturating_sub(others).clamp(4, 32);
+    let told = "chunk 1234 for 12 min 30 s (worker 12)".len();
+    let bar = columns.saturating_sub(others + told).clamp(4, 32);
     format!("{{prefix}} {{bar:{bar}}} {{percent:>3}} %  {{elapsed}} {{wide_msg}}")
 }
 
@@ -116,7 +124,7 @@ impl StepBar {
 
     /// Shows what `done` says until it says 1 or more or gives up with `None`, looking every
     /// `pause`.
-    pub(crate) fn follow(&self, pause: Duration, done: impl Fn() -> Option<f64>) {
+    pub(crate) fn follow(&self, pause: Duration, mut done: impl FnMut() -> Option<f64>) {
         while let Some(part) = done() {
             self.set(part);
             if part >= 1.0 {
@@ -170,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_template_is_right() {
-        for (columns, bar) in [(200, "{bar:32}"), (40, "{bar:17}"), (0, "{bar:4}")] {
+        for (columns, bar) in [(200, "{bar:32}"), (80, "{bar:19}"), (40, "{bar:4}")] {
             let template = template(columns, 9);
             assert!(template.contains(bar), "{template}");
             assert!(ProgressStyle::with_template(&template).is_ok());

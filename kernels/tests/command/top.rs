@@ -29,6 +29,9 @@ fn a_job_is_shown_with_what_its_workers_are_about() {
         lines[0].contains("step sky_view, ") && in_chunks && lines[3].contains("(stopped)")
     });
     assert!(last.contains("MiB") || last.contains("KiB") || last.contains("kB"), "{last}");
+    job.signal(SIGSTOP);
+    let silent = format!("a job (pid {}) does not answer: is it stopped?\n", job.pid());
+    assert!(place.gristmill("top").ends_with(0).out.contains(&silent));
     job.signal(SIGKILL);
     job.end();
     all_end(&workers);

@@ -8,10 +8,13 @@ use crate::error::{Error, Result};
 use crate::memory::RawArray;
 use crate::report::{Ordered, StepBar, StepReport, longest};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the bar is moved and deaths are looked for.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How often, at most, it is told without a bar that something takes long.
+const WORDS_EVERY: Duration = Duration::from_secs(60);
 
 /// Bytes of the watching thread's stack: little, as address space may be scarce.
 const WATCHER_STACK: usize = 256 << 10;
@@ -104,15 +107,28 @@ impl Run<'_> {
     /// turn.
     fn watch(&self, step: &CheckedStep, bar: &StepBar, underway: &Underway, ended: &AtomicBool) {
         let runs = step.runs.len().max(1) as f64;
+        let mut told = Instant::now();
         bar.follow(LOOK, || {
             self.deaths.tell(self.engine, Some(&step.name), self.progress);
             if ended.load(Ordering::Acquire) {
                 // Whether it is full is for whoever knows how the step ended.
                 return None;
             }
-            bar.tell(longest(&self.engine.activities()).unwrap_or_default());
+            let long = longest(&self.engine.activities()).unwrap_or_default();
+            if !long.is_empty() && told.elapsed() >= WORDS_EVERY {
+                self.tell_without_bar(step, &long);
+                told = Instant::now();
+            }
+            bar.tell(long);
             Some((underway.part(self.engine.progress()) / runs).min(0.99))
         });
+    }
+
+    /// In a log there is no bar, and what hangs would leave no trace.
+    fn tell_without_bar(&self, step: &CheckedStep, long: &str) {
+        if self.progress.wants_words() {
+            self.progress.note(&format!("step `{}`: {long}", step.name));
+        }
     }
 
     /// The kernel's runs: one, or one for each array of a list, by the array's name; none after one
