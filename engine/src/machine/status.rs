@@ -1,5 +1,6 @@
 //! What the system says of a process: /proc/PID/status.
 
+#[cfg(feature = "cli")]
 use super::memory::kilobytes;
 
 /// The text; empty if there is no such process.
@@ -18,6 +19,7 @@ impl ProcessStatus {
     }
 
     /// An amount of memory such as `RssAnon:`, in bytes.
+    #[cfg(feature = "cli")]
     pub(crate) fn bytes(&self, name: &str) -> Option<u64> {
         kilobytes(&self.0, name)
     }
