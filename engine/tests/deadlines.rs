@@ -10,8 +10,8 @@ use gristmill::{
 use serde::{Deserialize, Serialize};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use support::processes::wait_until;
+use std::time::{Duration, Instant};
+use support::processes::{part, state_of, this_binary, wait_until};
 
 const N: usize = 20_000;
 const DEADLINE: Duration = Duration::from_millis(200);
@@ -289,7 +289,28 @@ fn a_worker_that_is_stopped_holds_nothing_up() {
         }
         let doubled = engine.tasks().map(|n: u32| 2 * n, 0..9).unwrap();
         assert!(doubled.map(Result::unwrap).eq((0..9).map(|n| 2 * n)));
+        // While it starts, which may take much longer than the deadline, but not by standing still.
+        stop_while_it_starts(&engine, 0);
+        let started = Instant::now();
+        assert_eq!(engine.sum(&x).unwrap(), sum);
+        assert!(started.elapsed() < Duration::from_secs(30), "it was given the time of a start");
         assert_eq!(engine.stats().poisoned, 0);
+    }
+}
+
+/// Kills the worker of a rank and stops its replacement before that has come as far as the protocol.
+fn stop_while_it_starts(engine: &Engine, rank: usize) {
+    let worker = || engine.activities().swap_remove(rank);
+    loop {
+        let killed = worker().pid;
+        engine.disturb(rank, Disturbance::Kill);
+        wait_until("a replacement", || ![None, killed].contains(&worker().pid));
+        let pid = worker().pid.unwrap();
+        engine.disturb(rank, Disturbance::Stop);
+        wait_until("a worker to stop", || state_of(pid) == Some('T'));
+        if worker().activity == Activity::Starting {
+            return;
+        }
     }
 }
 
@@ -353,21 +374,16 @@ fn run_under_a_deadline(folder: &str) {
     assert_eq!(engine.stats().deaths, 0);
 }
 
-const FOLDER: &str = "GRISTMILL_TEST_FOLDER";
-
 #[test]
 fn time_in_which_the_whole_program_was_stopped_does_not_count() {
-    if let Ok(folder) = std::env::var(FOLDER) {
+    if let Some(folder) = part() {
         return run_under_a_deadline(&folder);
     }
     use nix::sys::signal::{Signal, killpg};
     let folder = tempfile::tempdir().unwrap();
-    let mut program = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "time_in_which_the_whole_program_was_stopped_does_not_count"])
-        .env(FOLDER, folder.path())
-        .process_group(0)
-        .spawn()
-        .unwrap();
+    let test = "time_in_which_the_whole_program_was_stopped_does_not_count";
+    let mut program = this_binary(test, folder.path().to_str().unwrap());
+    let mut program = program.process_group(0).spawn().unwrap();
     wait_until("the begin", || folder.path().join("begun").exists());
     let group = nix::unistd::Pid::from_raw(program.id() as i32);
     killpg(group, Signal::SIGSTOP).unwrap();

@@ -7,6 +7,7 @@ use gristmill::{Chunk, Disturbance, Engine, In, Kernel, Sum};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use support::processes::{state_of, wait_until};
 
 const KILLS: usize = 5;
 
@@ -106,19 +107,14 @@ fn a_stopped_worker_goes_on_when_it_is_told_to() {
     let x = engine.from_fn(1000, |i| i as f64).unwrap();
     let pid = engine.tasks().map(|()| std::process::id(), [()]).unwrap().next().unwrap().unwrap();
     assert!(engine.disturb(0, Disturbance::Stop));
-    let state = || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.rsplit_once(')').unwrap().1.trim_start().chars().next().unwrap()
-    };
-    while state() != 'T' {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let is_stopped = || state_of(pid as i32) == Some('T');
+    wait_until("the worker to stop", is_stopped);
     std::thread::scope(|scope| {
         let sum = scope.spawn(|| engine.sum(&x).unwrap());
         while engine.progress().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert_eq!(state(), 'T');
+        assert!(is_stopped());
         assert!(engine.disturb(0, Disturbance::Continue));
         assert_eq!(sum.join().unwrap(), 499_500.0);
     });

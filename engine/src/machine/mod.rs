@@ -12,7 +12,6 @@ mod kernel;
 mod memory;
 mod nodes;
 mod oom;
-#[cfg(feature = "cli")]
 mod status;
 mod topology;
 mod tree;
@@ -42,7 +41,6 @@ pub(crate) use memory::{Memory, MemoryReason};
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;
 pub(crate) use oom::{Killed, OomWatch};
-#[cfg(feature = "cli")]
 pub(crate) use status::ProcessStatus;
 pub(crate) use topology::Machine;
 #[cfg(any(test, feature = "fuzzing"))]

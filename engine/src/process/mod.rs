@@ -23,7 +23,6 @@ pub(crate) use entry::{
 };
 pub(crate) use foreground::come_to_the_foreground;
 pub(crate) use image::{offset_in_executable, reference_at};
-pub(crate) use peak::peak_bytes_of;
 pub(crate) use pidfd::Pidfd;
 pub(crate) use relay::Relay;
 #[cfg(feature = "cli")]

@@ -1,24 +1,12 @@
-//! The most memory that a worker has had in use, taken down by itself as it dies, or by whoever ends
-//! it.
+//! The most memory that a worker has had in use, taken down by itself as it dies.
 //!
 //! What the system says of a reaped child includes what its parent had in use when it was started,
 //! and so tells of the worker only where that had more.
 
-use std::ffi::{CStr, CString};
-
-/// Of this process, in bytes. Nothing but system calls and a buffer on the stack, so a signal handler
+/// `VmHWM` of this process, in bytes. Nothing but system calls and a buffer on the stack, so a signal handler
 /// may call it.
 pub(super) fn own_peak_bytes() -> Option<u64> {
-    peak_bytes_in(c"/proc/self/status")
-}
-
-/// Of a process that is still there.
-pub(crate) fn peak_bytes_of(pid: i32) -> Option<u64> {
-    peak_bytes_in(&CString::new(format!("/proc/{pid}/status")).ok()?)
-}
-
-/// `VmHWM` of such a file.
-fn peak_bytes_in(file: &CStr) -> Option<u64> {
+    let file = c"/proc/self/status";
     let mut text = [0u8; 4096];
     // SAFETY: a file's name, a buffer with its length, and the descriptor that was just opened.
     let len = unsafe {

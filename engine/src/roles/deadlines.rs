@@ -4,7 +4,8 @@
 //! The supervisor looks at the workers' words now and then, as long as something runs that has a
 //! deadline. Claiming, folding and merging are covered as well as chunks; not so who waits for what
 //! another must do first: the cell's lock (its owner hangs), room for a result (the coordinator gives
-//! it), an old issue to be left (who is busy with that one hangs).
+//! it), an old issue to be left (who is busy with that one hangs). A worker that starts has more time, as
+//! long as it does start: one that somebody has stopped has not.
 
 use super::coordinator::Core;
 use super::open_queue::OpenQueue;
@@ -12,7 +13,7 @@ use super::pace::Pace;
 use super::supervisor::{START_MAX, Supervisor};
 use crate::compute::{Frame, Issued};
 use crate::error::Cause;
-use crate::process::peak_bytes_of;
+use crate::machine::ProcessStatus;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -135,7 +136,8 @@ impl Supervisor {
     /// Takes down the most memory that a worker has had in use, while it is there.
     fn note_peak(&self, rank: usize, pid: Option<i32>) {
         let words = &self.core.control().block.faults[rank];
-        pid.and_then(peak_bytes_of).iter().for_each(|&bytes| words.note_peak(bytes));
+        let peak = pid.and_then(|pid| ProcessStatus::of(pid).bytes("VmHWM:"));
+        peak.iter().for_each(|&bytes| words.note_peak(bytes));
     }
 
     /// The deadline of what a worker is at, if it has one and it is for this worker to get on.
@@ -164,7 +166,16 @@ impl Supervisor {
         // It does nothing, or has not left a plan that is over; then it should take part, if there is anything to do.
         let unclaimed = deadlines.plan.filter(|_| board.has_unclaimed(rank));
         let limit = unclaimed.into_iter().chain(deadlines.waiting).min();
-        limit.map(|limit| if pulse.is_announced() { limit } else { limit.max(START_MAX) })
+        limit.map(|limit| {
+            let starts = !pulse.is_announced() && !Self::is_stopped_beyond(limit, pace, pids[rank]);
+            if starts { limit.max(START_MAX) } else { limit }
+        })
+    }
+
+    /// Whether a worker that may be starting yet is not slow to, but stopped.
+    fn is_stopped_beyond(limit: Duration, pace: &Pace, pid: Option<i32>) -> bool {
+        let is_stopped = |pid| ProcessStatus::of(pid).word("State:") == Some("T");
+        pace.still.is_some_and(|still| still > limit) && pid.is_some_and(is_stopped)
     }
 }
 

@@ -1,37 +1,57 @@
 //! How long the places of dead workers were empty: from a worker's death to the moment at which its
 //! replacement was ready to work, which that notes itself.
+//!
+//! Two figures. A recovery is how long one start took, so it counts only if nobody disturbed that. A
+//! vacancy is how long the place was empty in all, however many died or were stopped there as they started.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Recoveries that are kept until somebody takes them.
+/// Of each that are kept until somebody takes them.
 const KEPT: usize = 16 << 10;
 
-/// The recoveries since they were last taken. Ready words are those of the control block.
+/// Recoveries and vacancies since they were last taken. Ready words are those of the control block.
 #[derive(Debug)]
 pub(super) struct Recoveries(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// By rank, when the worker died whose replacement was not ready when last looked at.
-    empty_since_ns: Vec<Option<u64>>,
-    latest: VecDeque<Duration>,
+    /// By rank.
+    places: Vec<Place>,
+    recoveries: Latest,
+    vacancies: Latest,
 }
+
+/// A rank whose worker was not ready when last looked at.
+#[derive(Debug, Clone, Default)]
+struct Place {
+    /// When the latest worker died, unless its replacement has been stopped.
+    died_ns: Option<u64>,
+    /// When the first one died.
+    empty_since_ns: Option<u64>,
+}
+
+/// The latest times, the oldest first.
+#[derive(Debug, Default)]
+struct Latest(VecDeque<Duration>);
 
 impl Recoveries {
     pub(super) fn new(workers: usize) -> Recoveries {
-        let state = State { empty_since_ns: vec![None; workers], latest: VecDeque::new() };
-        Recoveries(Mutex::new(state))
+        let (recoveries, vacancies) = Default::default();
+        let places = vec![Place::default(); workers];
+        Recoveries(Mutex::new(State { places, recoveries, vacancies }))
     }
 
     /// The worker of a rank has died at that time and is reaped; its replacement is not started yet.
     pub(super) fn died(&self, rank: usize, at_ns: u64, ready_ns: &AtomicU64) {
         let mut state = self.lock();
         state.look(rank, ready_ns);
-        // Who died before it was ready leaves the place empty anew.
-        state.empty_since_ns[rank] = Some(at_ns);
+        let place = &mut state.places[rank];
+        // Who died before it was ready leaves the place empty as it was, and to be filled anew.
+        place.died_ns = Some(at_ns);
+        place.empty_since_ns.get_or_insert(at_ns);
         ready_ns.store(0, Ordering::Relaxed);
     }
 
@@ -40,16 +60,25 @@ impl Recoveries {
     pub(super) fn stopped(&self, rank: usize, ready_ns: &AtomicU64) {
         let mut state = self.lock();
         state.look(rank, ready_ns);
-        state.empty_since_ns[rank] = None;
+        state.places[rank].died_ns = None;
     }
 
-    /// The recoveries since the last call, the oldest first.
+    /// The recoveries since the last call.
     pub(super) fn take(&self, ready_ns: &[AtomicU64]) -> Vec<Duration> {
+        self.looked_at(ready_ns).recoveries.take()
+    }
+
+    /// The vacancies since the last call.
+    pub(super) fn take_vacancies(&self, ready_ns: &[AtomicU64]) -> Vec<Duration> {
+        self.looked_at(ready_ns).vacancies.take()
+    }
+
+    fn looked_at(&self, ready_ns: &[AtomicU64]) -> MutexGuard<'_, State> {
         let mut state = self.lock();
-        for (rank, ready_ns) in (0..state.empty_since_ns.len()).zip(ready_ns) {
+        for (rank, ready_ns) in (0..state.places.len()).zip(ready_ns) {
             state.look(rank, ready_ns);
         }
-        std::mem::take(&mut state.latest).into()
+        state
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -61,14 +90,26 @@ impl State {
     /// Whether the replacement has been ready meanwhile.
     fn look(&mut self, rank: usize, ready_ns: &AtomicU64) {
         let ready_ns = ready_ns.load(Ordering::Relaxed);
-        if ready_ns != 0
-            && let Some(died_ns) = self.empty_since_ns[rank].take()
-        {
-            if self.latest.len() == KEPT {
-                self.latest.pop_front();
-            }
-            self.latest.push_back(Duration::from_nanos(ready_ns.saturating_sub(died_ns)));
+        if ready_ns == 0 {
+            return;
         }
+        let Place { died_ns, empty_since_ns } = std::mem::take(&mut self.places[rank]);
+        let since = |ns: u64| Duration::from_nanos(ready_ns.saturating_sub(ns));
+        self.recoveries.push(died_ns.map(since));
+        self.vacancies.push(empty_since_ns.map(since));
+    }
+}
+
+impl Latest {
+    fn push(&mut self, time: Option<Duration>) {
+        self.0.extend(time);
+        if self.0.len() > KEPT {
+            self.0.pop_front();
+        }
+    }
+
+    fn take(&mut self) -> Vec<Duration> {
+        std::mem::take(&mut self.0).into()
     }
 }
 
@@ -79,7 +120,7 @@ mod tests {
     const NS: fn(u64) -> Duration = Duration::from_nanos;
 
     #[test]
-    fn each_death_counts_from_its_own_time() {
+    fn a_recovery_is_from_its_own_death_and_a_vacancy_from_the_first() {
         let recoveries = Recoveries::new(1);
         let ready_ns = [AtomicU64::new(5)];
         let is_ready = |at| ready_ns[0].store(at, Ordering::Relaxed);
@@ -90,11 +131,13 @@ mod tests {
         recoveries.died(0, 300, &ready_ns[0]);
         is_ready(340);
         assert_eq!(recoveries.take(&ready_ns), [30, 40].map(NS));
+        assert_eq!(recoveries.take_vacancies(&ready_ns), [130, 40].map(NS));
         assert_eq!(recoveries.take(&ready_ns), []);
         recoveries.died(0, 400, &ready_ns[0]);
         recoveries.stopped(0, &ready_ns[0]);
         is_ready(900);
         assert_eq!(recoveries.take(&ready_ns), [], "it was stopped while it started");
+        assert_eq!(recoveries.take_vacancies(&ready_ns), [500].map(NS), "the place was empty");
     }
 
     #[test]
@@ -107,5 +150,6 @@ mod tests {
         }
         let times = recoveries.take(&ready_ns);
         assert_eq!((times.len(), times[0]), (KEPT, NS(11)));
+        assert_eq!(recoveries.take_vacancies(&ready_ns), times);
     }
 }

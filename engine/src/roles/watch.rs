@@ -124,7 +124,8 @@ impl Engine {
 
     /// How long it took from a worker's death until its replacement was ready to work, for each death
     /// since the last call, the oldest first; at most the latest 16,384. Deaths whose replacements
-    /// died, or were stopped by [`chaos`](Engine::chaos), before they were ready are left out.
+    /// died, or were stopped by [`chaos`](Engine::chaos), before they were ready are left out: see
+    /// [`take_vacancies`](Engine::take_vacancies) for these.
     ///
     /// The death is the moment of the kill where [`disturb`](Engine::disturb),
     /// [`chaos`](Engine::chaos) or the engine itself ended the worker, else the moment at which the
@@ -150,6 +151,36 @@ impl Engine {
             return vec![];
         }
         self.core.recoveries.take(&self.core.control().ready_ns)
+    }
+
+    /// How long places of workers were empty, for each since the last call, the oldest first; at most the
+    /// latest 16,384: from a worker's death until somebody there was ready to work. Nothing is left
+    /// out: where replacements died as they started it counts from the first death, and where they
+    /// were stopped that counts as well. Apart from that it is as
+    /// [`take_recoveries`](Engine::take_recoveries).
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// use gristmill::{Disturbance, Engine};
+    ///
+    /// let engine = Engine::builder().workers(1).build()?;
+    /// for _ in 0..3 {
+    ///     engine.disturb(0, Disturbance::Kill); // the worker, or a replacement that starts
+    /// }
+    /// let empty = loop {
+    ///     match engine.take_vacancies().pop() {
+    ///         Some(empty) => break empty,
+    ///         None => std::thread::yield_now(),
+    ///     }
+    /// };
+    /// println!("nobody was there for {empty:?}");
+    /// # Ok(()) }
+    /// ```
+    pub fn take_vacancies(&self) -> Vec<Duration> {
+        if self.core.refuse_other_processes().is_err() {
+            return vec![];
+        }
+        self.core.recoveries.take_vacancies(&self.core.control().ready_ns)
     }
 
     /// Does something to the worker of a rank, to try what happens then; for another thread to

@@ -1,10 +1,11 @@
 //! Workers die while they make the pages of a new array present.
 
 use crate::WORKERS;
+use crate::passages::{Passed, Shape};
 use crate::scenarios::Launch;
 use crate::stage::Stage;
 use crate::tally::Tally;
-use gristmill::{Crash, CrashPoint, Engine};
+use gristmill::{CrashPoint, Engine};
 
 /// Pieces of 2 MiB.
 const PIECES: u64 = 5;
@@ -21,13 +22,14 @@ fn arrays(_: &Engine) -> Launch {
 
 pub(crate) fn cases() -> Tally {
     let mut tally = Tally::default();
-    let crash = Crash::at(CrashPoint::PagesPresent);
+    let point = CrashPoint::PagesPresent;
     for workers in WORKERS {
-        let mut stage = Stage::new("allocation", workers, arrays);
+        let mut stage = Stage::new("allocation", Shape::NOTHING, workers, arrays);
+        stage.certain.insert(point, Passed::Exactly(PIECES));
         for passage in [1, 2, PIECES] {
-            stage.case(crash.passage(passage).into(), 1);
+            stage.passage(point, passage, 1);
         }
-        stage.case(crash.times(2).into(), 2);
+        stage.passage(point, 1, 2);
         tally.add(stage.tally);
     }
     tally
