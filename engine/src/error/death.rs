@@ -93,7 +93,8 @@ pub enum Cause {
         /// machine's count, and who was killed of all its programs is likely rather than known.
         in_cgroup: bool,
     },
-    /// It was killed to try what happens then: [`Engine::disturb`](crate::Engine::disturb).
+    /// It was killed to try what happens then: [`Engine::disturb`](crate::Engine::disturb), or
+    /// [`Engine::chaos`](crate::Engine::chaos).
     Disturbed,
     /// It was reaped by somebody else, so nothing is known.
     Unknown,
