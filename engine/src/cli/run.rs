@@ -5,7 +5,7 @@ use super::chaos;
 use super::interrupts::Interrupts;
 use super::observed::Observed;
 use super::{described, print, say, show_mistakes, width};
-use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry, counted};
+use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry, Wanted, counted};
 use crate::machine::Machine;
 use crate::report::{self, Look, Progress, Report, Status};
 use crate::roles::{Engine, Pin};
@@ -13,13 +13,14 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
-    let job = match batch::check_file(&args.job, None, registry) {
+    let job = match batch::check_file(&args.job, Wanted::default(), registry) {
         Ok(job) => job,
         Err(error) => {
             show_mistakes(&error);
             return ExitStatus::Wrong;
         }
     };
+    warn_of_memory(&job, None);
     if let Err(error) = OutputFolder::look(&job.folder, false) {
         say(&described(&error));
         return ExitStatus::Wrong;
@@ -34,7 +35,8 @@ pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
 }
 
 pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
-    let mut job = match batch::check_file(&args.job, args.out.as_deref(), registry) {
+    let wanted = Wanted { folder: args.out.as_deref(), fence: args.fence };
+    let mut job = match batch::check_file(&args.job, wanted, registry) {
         Ok(job) => job,
         Err(error) => {
             show_mistakes(&error);
@@ -49,6 +51,7 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
     }
     job.deadline = args.deadline.or(job.deadline);
     job.worker_memory = args.worker_memory.or(job.worker_memory);
+    warn_of_memory(&job, args.workers);
     // Before there is anything that a signal could leave behind.
     let signals = match Interrupts::watch() {
         Ok(signals) => signals,
@@ -107,9 +110,6 @@ fn run_in(
             engine.workers()
         ));
     }
-    if let Some(warning) = memory_warning(job, engine.workers()) {
-        progress.note(&warning);
-    }
     signals.cancel_on_signal(&engine, progress.clone())?;
     let lines = progress.clone();
     crate::process::send_lines_to(move |line| lines.note(line));
@@ -145,18 +145,20 @@ fn run_in(
     })
 }
 
-/// A warning where the workers' limits together are more than there is: then memory runs out before
-/// they are met.
-fn memory_warning(job: &CheckedJob, workers: usize) -> Option<String> {
-    let each = job.worker_memory?;
-    let all = each.saturating_mul(workers as u64);
+/// Says so where the workers' limits together are more than there is: then memory runs out before
+/// they are met. It is no mistake, as a limit is not what a worker needs.
+fn warn_of_memory(job: &CheckedJob, workers: Option<u32>) {
+    let Some(each) = job.worker_memory else { return };
+    let workers =
+        workers.map_or_else(|| Machine::for_start(false).worker_count().workers as u64, u64::from);
+    let all = each.saturating_mul(workers);
     let memory = crate::machine::Memory::here();
-    let available = memory.available().filter(|available| available.bytes < all)?;
-    Some(format!(
-        "gristmill: {workers} workers may have {} each, {} in all; available are {available}",
+    let Some(available) = memory.available().filter(|bound| bound.bytes < all) else { return };
+    say(&format!(
+        "{workers} workers may have {} each, {} in all; available are {available}",
         report::bytes(each),
         report::bytes(all)
-    ))
+    ));
 }
 
 /// The tables at the end, where the results lie, and how to go on.

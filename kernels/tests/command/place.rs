@@ -100,6 +100,13 @@ impl Place {
         std::fs::write(self.path(name), content).unwrap();
     }
 
+    /// An array of zeros, of so many bytes.
+    pub(crate) fn sparse_array(&self, name: &str, bytes: u64) {
+        self.file(name, npy("<f8", &format!("({},)", bytes / 8), &[]));
+        let file = std::fs::OpenOptions::new().append(true).open(self.path(name)).unwrap();
+        file.set_len(file.metadata().unwrap().len() + bytes).unwrap();
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.path(name).symlink_metadata().is_ok()
     }
