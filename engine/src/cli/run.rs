@@ -10,6 +10,7 @@ use crate::machine::Machine;
 use crate::report::{self, Look, Progress, Report, Status};
 use crate::roles::{Engine, Pin};
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
@@ -96,7 +97,7 @@ fn run_in(
     let engine = match builder.build() {
         Ok(engine) => Arc::new(engine),
         // Ctrl-C goes to all processes of the group: it ends workers that have just been started.
-        Err(_) if signals.is_pending() => {
+        Err(_) if signals.have_come() => {
             say("interrupted before anything was computed");
             return Ok(signals.exit_status());
         }
@@ -124,25 +125,35 @@ fn run_in(
     let chaos = chaos.map(|chaos| chaos.end(progress));
     let Ended { mut report, failures, notes } = ended?;
     report.chaos = chaos;
-    failures.iter().for_each(|failure| say(failure));
-    let json = report.to_json().map_err(|e| e.to_string())?;
-    let mut file = folder.create(&OutputPath::report()).map_err(|e| described(&e))?;
-    file.write_all(json.as_bytes()).map_err(|e| e.to_string())?;
-    file.finish().map_err(|e| described(&e))?;
     let path = folder.path().to_path_buf();
-    if report.status == Status::Done {
-        folder.finish().map_err(|e| described(&e))?;
+    // Kept before anything is told: nobody may be there to read it.
+    let kept = keep(&report, folder);
+    failures.iter().chain(kept.as_ref().err()).for_each(|failure| say(failure));
+    if kept.is_err() && report.status == Status::Done {
+        report.status = Status::Failed;
     }
     let printed = match (args.json, args.quiet) {
-        (true, _) => print(&json),
+        (true, _) => print(&report.to_json().map_err(|e| e.to_string())?),
         (false, true) => ExitStatus::Done,
-        (false, false) => print(&tables(&report, &notes, &path)),
+        (false, false) => print(&tables(&report, kept.is_ok(), &notes, &path)),
     };
     Ok(match report.status {
         Status::Done => printed,
         Status::Failed => ExitStatus::Failed,
         Status::Interrupted => signals.exit_status(),
     })
+}
+
+/// Writes report.json, and if all is done the run is.
+fn keep(report: &Report, folder: OutputFolder) -> Result<(), String> {
+    let json = report.to_json().map_err(|e| e.to_string())?;
+    let mut file = folder.create(&OutputPath::report()).map_err(|e| described(&e))?;
+    file.write_all(json.as_bytes()).map_err(|e| e.to_string())?;
+    file.finish().map_err(|e| described(&e))?;
+    match report.status {
+        Status::Done => folder.finish().map_err(|e| described(&e)),
+        Status::Failed | Status::Interrupted => Ok(()),
+    }
 }
 
 /// Says so where the workers' limits together are more than there is: then memory runs out before
@@ -161,8 +172,9 @@ fn warn_of_memory(job: &CheckedJob, workers: Option<u32>) {
     ));
 }
 
-/// The tables at the end, where the results lie, and how to go on.
-fn tables(report: &Report, notes: &[String], folder: &std::path::Path) -> String {
+/// The tables at the end, where the results lie, and how to go on; `kept` says that the report lies
+/// there too.
+fn tables(report: &Report, kept: bool, notes: &[String], folder: &Path) -> String {
     let look = match std::io::stdout().is_terminal() {
         true => Look::Terminal(width()),
         false => Look::Plain,
@@ -177,11 +189,12 @@ fn tables(report: &Report, notes: &[String], folder: &std::path::Path) -> String
         .map(|output| output.path.as_str())
         .filter(|path| path.ends_with(".png"))
         .collect();
-    let files = match report.outputs.len() {
-        0 => String::new(),
-        count => format!("{} and ", counted(count, "file")),
-    };
-    text += &format!("\n\n{files}report.json in {}\n", folder.display());
+    let files = Some(report.outputs.len()).filter(|count| *count > 0);
+    let files = files.map(|count| counted(count, "file"));
+    let files: Vec<_> = files.into_iter().chain(kept.then(|| "report.json".into())).collect();
+    if !files.is_empty() {
+        text += &format!("\n\n{} in {}\n", files.join(" and "), folder.display());
+    }
     if !pictures.is_empty() {
         text += &format!("pictures: {}\n", pictures.join(", "));
     }

@@ -1,7 +1,9 @@
 //! Strange environments: inherited variables, closed descriptors, low limits.
 
-use super::place::{MINUTES, Place, may_start};
+use super::place::{Answer, MINUTES, Place, may_start};
 use super::started::Started;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::os::unix::process::CommandExt;
 
 const SLOPE: &str = "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n";
 
@@ -78,6 +80,33 @@ fn few_descriptors_are_a_clear_error_or_enough() {
         place.gristmill(&format!("{words}{fresh}")).ends_with(0);
     }
     assert!((1..8).contains(&refused), "{refused}");
+}
+
+/// How many are too few depends on what else this user runs.
+#[test]
+fn too_few_processes_are_a_clear_error_and_leave_nothing() {
+    let place = Place::with_steps(SLOPE);
+    let mut refused = 0;
+    let enough = (1..100_000).find(|&limit| {
+        let mut command = place.command_of_a_bound_user("run job.toml --out o --workers 2 --quiet");
+        // SAFETY: system calls alone, as is allowed between fork and exec.
+        unsafe { command.pre_exec(move || limit_processes(limit)) };
+        let answer = Answer::of(&mut command);
+        if answer.err.is_empty() {
+            answer.ends_with(0);
+            return true;
+        }
+        refused += 1;
+        answer.ends_with(1).prints_nothing().says("`ulimit -u`");
+        assert!(!place.has("o"), "{:?}", place.names("o"));
+        false
+    });
+    assert!(refused > 0 && enough.is_some());
+}
+
+fn limit_processes(soft: u64) -> std::io::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NPROC)?;
+    Ok(setrlimit(Resource::RLIMIT_NPROC, soft.min(hard), hard)?)
 }
 
 /// How much the program itself needs changes with it, so the limit is sought just below which it
@@ -188,7 +217,7 @@ fn without_proc_the_error_says_so_and_nothing_is_left() {
             .prints_nothing()
             .says("/proc is not mounted")
             .says("mount -t proc proc /proc");
-        assert!(place.names("o").is_empty(), "{:?}", place.names("o"));
+        assert!(!place.has("o"), "{:?}", place.names("o"));
     }
 }
 
