@@ -76,8 +76,8 @@ Examples:
   gristmill replay out/terrain 17 --debugger gdb    stopped before it begins: `continue`, then `bt`
   gristmill replay out/terrain/report.json 17 --debugger 'gdb -batch -ex continue -ex bt'
 
-Which chunks were given up the run has said, by number (`chunk 17 …`), and so does its report, under \
-`poisoned`.
+CHUNK is the number that the run has said of a chunk that was set aside (`chunk 17 …`); its report \
+has it under `poisoned`.
 
 The steps that the chunk needs are done again, then it is run alone, once, without a deadline; \
 its output goes straight to the terminal. No file is written. A core dump is left if `ulimit -c` \
@@ -309,7 +309,10 @@ mod tests {
     fn every_help_has_an_example() {
         let mut command = Args::command();
         command.build();
-        assert!(command.render_long_help().to_string().contains("143  terminated"));
+        let help = command.render_long_help().to_string();
+        for shown in ["143  terminated", "  gristmill top ", "  gristmill replay out/NAME 17 "] {
+            assert!(help.contains(shown), "{shown}: {help}");
+        }
         for each in command.get_subcommands_mut().filter(|each| each.get_name() != "help") {
             let help = each.render_long_help().to_string();
             assert!(help.contains("Example") && help.contains("  gristmill "), "{help}");

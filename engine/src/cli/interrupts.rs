@@ -149,6 +149,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_thread_that_cannot_start_has_a_remedy_for_the_limit_that_was_met() {
+        let error = std::io::Error::from_raw_os_error(nix::errno::Errno::EAGAIN as i32);
+        let reason = MemoryReason::AddressSpace { limit_bytes: 1 << 30, used_bytes: 1 << 30 };
+        let bound = |bytes| MemoryBound { bytes, reason: reason.clone() };
+        for (left, said) in [(4096, "RLIMIT_AS"), (1 << 29, "`ulimit -u`")] {
+            let memory = Memory { available: vec![bound(left)], ..Memory::default() };
+            assert!(remedy(&error, memory).contains(said), "{left}");
+        }
+    }
+
     /// All of it would take minutes.
     #[test]
     fn a_signal_between_two_launches_cancels_the_next() {

@@ -1,7 +1,7 @@
 //! How large a region may be, and how much of it arrays get: one answer for the engine, and for
 //! whoever asks before there is one. What the machine has is read by floor 1.
 
-use super::region::{HUGE, Region};
+use super::region::HUGE;
 use crate::machine::{self, MemoryBound, MemoryReason};
 
 /// Address space that the rest of a process needs beside what it had mapped before the region:
@@ -20,7 +20,7 @@ pub(crate) fn region_capacity(memory: &machine::Memory, fence: bool) -> Option<M
 #[cfg(feature = "cli")]
 pub(crate) fn available_to_arrays(memory: &machine::Memory, fence: bool) -> Option<MemoryBound> {
     let region = region_capacity(memory, fence).map(|bound| {
-        let bytes = Region::bytes_for_arrays(bound.bytes as usize) as u64;
+        let bytes = super::Region::bytes_for_arrays(bound.bytes as usize) as u64;
         MemoryBound { bytes, ..bound }
     });
     let others = memory.available.iter().filter(|bound| !is_address_space(bound)).cloned();
@@ -83,7 +83,7 @@ mod tests {
     fn arrays_get_what_the_control_block_leaves() {
         let memory = limited(200 << 20, 30 << 20);
         assert_eq!(available_to_arrays(&memory, false).unwrap().bytes, 96 << 20);
-        let region = Region::create(100 << 20).unwrap();
+        let region = super::super::Region::create(100 << 20).unwrap();
         assert_eq!(region.capacity() - super::super::ARRAYS, 96 << 20);
     }
 }
