@@ -147,6 +147,18 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// Less was asked for than the engine can work with.
+    #[error("{what} is {asked}, the least is {least}; {remedy}")]
+    TooSmall {
+        /// The quantity.
+        what: &'static str,
+        /// The value asked for.
+        asked: u64,
+        /// The least value allowed.
+        least: u64,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A file could not be read or written as an array.
     #[error("{path}: {reason}")]
     File {

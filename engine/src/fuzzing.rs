@@ -2,7 +2,7 @@
 //! reader keeps its promises and panics if not. For the fuzzer in `engine/fuzz`, and for the tests
 //! that go through its corpora; no part of the library's interface.
 
-use crate::batch::{Catalogue, Registry, check_text, parse_marker};
+use crate::batch::{Catalogue, Registry, Wanted, check_text, parse_marker};
 use crate::compute::{Failure, FailurePage, Frame, FrameWords, Program};
 use crate::machine::{Machine, OtherCounts, Tree};
 use crate::memory::{Encoding, NpyHeader, Order, Permit, Region, words_of};
@@ -69,7 +69,10 @@ pub fn job(bytes: &[u8], folder: &Path, registry: &Registry) {
 
 pub(crate) fn job_of(bytes: &[u8], folder: &Path, catalogue: &dyn Catalogue) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Err(errors) = check_text(text, &folder.join("job.toml"), None, catalogue) else { return };
+    let Err(errors) = check_text(text, &folder.join("job.toml"), Wanted::default(), catalogue)
+    else {
+        return;
+    };
     assert!(!errors.errors.is_empty());
     let drawn = format!("{errors}\n{}", errors.plain());
     assert!(!drawn.is_empty());

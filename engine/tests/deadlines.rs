@@ -396,7 +396,7 @@ fn time_in_which_the_whole_program_was_stopped_does_not_count() {
 #[test]
 fn no_time_at_all_is_no_deadline() {
     let refused = Engine::builder().workers(1).deadline(Duration::ZERO).build();
-    assert!(matches!(refused, Err(Error::Limit { asked: 0, .. })));
+    assert!(matches!(refused, Err(Error::TooSmall { asked: 0, .. })));
 }
 
 #[test]

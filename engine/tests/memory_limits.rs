@@ -91,7 +91,9 @@ fn a_leak_costs_a_retry() {
 #[test]
 fn a_limit_that_leaves_no_worker_alive_is_refused() {
     let refused = Engine::builder().workers(1).worker_memory(1 << 20).build();
-    let Err(Error::Limit { asked: 1_048_576, .. }) = refused else { panic!("{refused:?}") };
+    let Err(Error::TooSmall { asked: 1_048_576, least: 16_777_216, .. }) = refused else {
+        panic!("{refused:?}")
+    };
 }
 
 #[test]

@@ -30,6 +30,7 @@ impl Kernel for Eventful {
             "hang" if chunk.index() == 1 => loop {
                 std::hint::spin_loop();
             },
+            "slow" => std::thread::sleep(std::time::Duration::from_secs(3600)),
             "allocate" if chunk.index() == 1 => {
                 std::hint::black_box(vec![1u8; 10 << 30]);
             }
@@ -43,7 +44,7 @@ impl Kernel for Eventful {
     }
 
     fn grain(&self, _: &gristmill::Shapes) -> usize {
-        1000
+        if self.what == "slow" { 10_000 } else { 1000 }
     }
 }
 
@@ -54,7 +55,7 @@ impl JobKernel for Eventful {
     fn params() -> Vec<Param> {
         vec![Param::choice(
             "what",
-            &["print", "panic", "abort", "exit", "hang", "allocate", "stray"],
+            &["print", "panic", "abort", "exit", "hang", "slow", "allocate", "stray"],
             "the event",
         )]
     }
@@ -70,10 +71,11 @@ fn main() -> ExitCode {
     a_kernel_that_panics_fails_the_job_with_its_place();
     a_chunk_that_kills_its_workers_is_given_up_and_named();
     a_chunk_that_hangs_or_wants_too_much_is_given_up_and_named();
+    a_deadline_that_is_too_short_for_all_is_said_in_few_lines();
     all_that_does_not_need_the_chunk_is_finished_and_kept();
     a_fence_stops_a_stray_write_and_the_report_names_its_place();
     own_kernels_are_listed_among_the_others();
-    println!("own_program: 8 scenarios passed");
+    println!("own_program: 9 scenarios passed");
     ExitCode::SUCCESS
 }
 
@@ -216,6 +218,24 @@ fn a_chunk_that_hangs_or_wants_too_much_is_given_up_and_named() {
     });
     assert_eq!(cause(&answer), expected);
     assert_eq!(answer.report()["worker_memory_bytes"], 256 << 20);
+}
+
+fn a_deadline_that_is_too_short_for_all_is_said_in_few_lines() {
+    let answer = run("slow", &["--deadline", "20ms", "--quiet"]);
+    assert_eq!(answer.status, Some(1), "{}", answer.err);
+    let report = answer.report();
+    assert_eq!(report["poisoned"].as_array().unwrap().len(), 14);
+    assert_eq!(report["steps"][1]["deaths"], 3 * 14);
+    let notices = answer.err.lines().filter(|line| line.starts_with("gristmill: worker "));
+    assert_eq!(notices.count(), 6);
+    for said in [
+        "gristmill: and 36 more deaths during step `eventful`: see report.json",
+        "14 of 14 chunks ended at their deadline: 0.02 s is less than a chunk takes",
+    ] {
+        assert!(answer.err.contains(said), "{said}: {}", answer.err);
+    }
+    let hung = run("hang", &["--deadline", "100ms", "--quiet"]);
+    assert!(!hung.err.contains("less than a chunk takes"), "{}", hung.err);
 }
 
 fn all_that_does_not_need_the_chunk_is_finished_and_kept() {

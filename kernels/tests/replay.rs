@@ -53,6 +53,35 @@ impl JobKernel for Fragile {
     }
 }
 
+/// A copy; one chunk takes its time.
+#[derive(Serialize, Deserialize)]
+struct Slow {}
+
+impl Kernel for Slow {
+    type Args = (In<f64>, Out<f64>);
+    type Output = ();
+
+    fn run(&self, chunk: Chunk, (from, to): (&[f64], &mut [f64])) {
+        if chunk.index() == 5 {
+            std::thread::sleep(std::time::Duration::from_secs(2));
+        }
+        to.copy_from_slice(from);
+    }
+
+    fn grain(&self, _: &Shapes) -> usize {
+        1000
+    }
+}
+
+impl JobKernel for Slow {
+    const SUMMARY: &'static str = "a copy that takes its time";
+    const ARRAYS: &'static [&'static str] = &["x"];
+
+    fn params() -> Vec<Param> {
+        vec![]
+    }
+}
+
 /// x += 1; falls over at the seventh time, as the data say.
 #[derive(Serialize, Deserialize)]
 struct Grow;
@@ -107,18 +136,20 @@ impl JobPlan for Growth {
 fn main() -> ExitCode {
     if std::env::var_os(AS_COMMAND).is_some() {
         let registry = gristmill_kernels::registry();
-        let registry = registry.add::<Fragile>("fragile").add_plan::<Growth>("growth");
+        let registry = registry.add::<Fragile>("fragile").add::<Slow>("slow");
+        let registry = registry.add_plan::<Growth>("growth");
         return gristmill::cli::main(&registry);
     }
     let place = Place::after_a_run();
     the_chunk_runs_alone_and_its_death_is_told(&place);
     a_chunk_that_does_not_die_again_is_said_so(&place);
+    a_chunk_that_was_slow_is_told_from_one_that_hangs(&place);
     a_plan_is_redone_up_to_the_very_step(&place);
     a_debugger_sees_the_chunk_fall_over(&place);
     a_debugger_that_does_not_attach_is_an_error(&place);
     what_cannot_be_replayed_is_refused(&place);
     a_changed_job_is_replayed_on_demand(&place);
-    println!("replay: 7 scenarios passed");
+    println!("replay: 8 scenarios passed");
     ExitCode::SUCCESS
 }
 
@@ -141,7 +172,8 @@ impl Place {
              [steps.copy]\nin = \"e\"\nsave = \"copy.npy\"\n\
              [steps.unneeded]\nin = \"e\"\nkernel = \"copy\"\nsave = \"unneeded.npy\"\n\
              [steps.fragile]\nin = \"copy\"\nsave = \"fragile.npy\"\n\
-             [steps.growth]\nin = \"copy\"\nsave = \"growth.npy\"\n"
+             [steps.growth]\nin = \"copy\"\nsave = \"growth.npy\"\n\
+             [steps.slow]\nin = \"copy\"\ndeadline = \"100ms\"\n"
         );
         std::fs::write(place.0.path().join("job.toml"), job).unwrap();
         let answer = place.command("run job.toml --out o --workers 2", &[]);
@@ -188,6 +220,14 @@ fn a_chunk_that_does_not_die_again_is_said_so(place: &Place) {
     let answer = place.command("replay o 17 --step fragile --workers 1", &[CALM]);
     assert_eq!(answer.status, Some(0), "{answer:#?}");
     assert!(answer.err.contains("came to its end this time"), "{answer:#?}");
+}
+
+fn a_chunk_that_was_slow_is_told_from_one_that_hangs(place: &Place) {
+    let answer = place.command("replay o 5", &[]);
+    assert_eq!(answer.status, Some(0), "{answer:#?}");
+    assert!(answer.err.contains("of step `slow` came to its end after 2."), "{answer:#?}");
+    let said = " s, without the deadline of 0.1 s: it is slow, not hung";
+    assert!(answer.err.contains(said), "{answer:#?}");
 }
 
 fn a_plan_is_redone_up_to_the_very_step(place: &Place) {

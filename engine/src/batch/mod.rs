@@ -7,11 +7,13 @@
 //! |---|---|
 //! | `kernels` | kernels and plans as job files see them, by name |
 //! | `output` | the folder that results go to, and files that are whole or absent |
+//! | `text_file` | reading job files and reports, and no more than is sensible |
 //! | `check` | from a job file's text to a job that can run |
 //! | `run` | running it |
 
 mod kernels;
 mod output;
+mod text_file;
 
 mod check;
 
@@ -26,11 +28,11 @@ pub(crate) use check::checked::Source;
 pub(crate) use check::diagnose::{JobErrors, counted, unknown};
 pub(crate) use check::input::{nearest_file, shape_in_jobs};
 pub(crate) use check::job::FORMAT;
-pub(crate) use check::quantity::{bytes as byte_count, duration};
+pub(crate) use check::quantity::{duration, worker_memory};
 pub(crate) use check::value::is_name;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use check::whole::check_text;
-pub(crate) use check::whole::{CheckError, check_file};
+pub(crate) use check::whole::{CheckError, Wanted, check_file};
 pub(crate) use kernels::catalogue::{ArrayMeta, Catalogue, KernelInfo, NamedMeta, ResultKind};
 #[cfg(test)]
 pub(crate) use kernels::catalogue::{At, InputInfo, ParamInfo, ParamType, Prepared, Refusal};
@@ -47,3 +49,4 @@ pub(crate) use output::output_path::OutputPath;
 pub(crate) use output::whole_file::WholeFile;
 pub(crate) use run::job::{Ended, run};
 pub(crate) use run::replay::{Replayed, replay};
+pub(crate) use text_file::read as read_text;

@@ -1,6 +1,6 @@
 //! The words of the command line, and the help that explains them. Nothing is carried out here.
 
-use crate::batch::{byte_count, duration};
+use crate::batch::{duration, worker_memory};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ Examples:
   gristmill init elevation.npy > my.toml    a job to start from, for that file
   gristmill check my.toml                   is it right?
   gristmill run my.toml                     do it; results go to out/NAME
+  gristmill top                             how far are the jobs that run?
+  gristmill replay out/NAME 17              chunk 17 was set aside: once more, to see why
 
 Exit status:
   0    done
@@ -73,6 +75,9 @@ Examples:
   gristmill replay out/terrain 17                   chunk 17, as the report there has it
   gristmill replay out/terrain 17 --debugger gdb    stopped before it begins: `continue`, then `bt`
   gristmill replay out/terrain/report.json 17 --debugger 'gdb -batch -ex continue -ex bt'
+
+CHUNK is the number that the run has said of a chunk that was set aside (`chunk 17 …`); its report \
+has it under `poisoned`.
 
 The steps that the chunk needs are done again, then it is run alone, once, without a deadline; \
 its output goes straight to the terminal. No file is written. A core dump is left if `ulimit -c` \
@@ -148,9 +153,9 @@ pub(crate) struct RunArgs {
     /// ended, tried again, and set aside at last [default: what the job file says, else any time]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) deadline: Option<Duration>,
-    /// The most memory of its own that a worker may have, such as 2GiB [default: what the job file
-    /// says, else no limit]
-    #[arg(long, value_name = "SIZE", value_parser = byte_count)]
+    /// The most memory of its own that a worker may have, such as 2GiB, at least 16MiB [default:
+    /// what the job file says, else no limit]
+    #[arg(long, value_name = "SIZE", value_parser = worker_memory)]
     pub(crate) worker_memory: Option<u64>,
     /// Let workers that crash leave core dumps, with all arrays in them, as `ulimit -c` says
     #[arg(long)]
@@ -288,6 +293,7 @@ mod tests {
             "gristmill run a.toml --workers many",
             "gristmill run a.toml --deadline 5",
             "gristmill run a.toml --worker-memory much",
+            "gristmill run a.toml --worker-memory 15MiB",
             "gristmill run a.toml --frsh",
             "gristmill run a.toml --pin some",
             "gristmill run a.toml --pin 3-1",
@@ -303,7 +309,10 @@ mod tests {
     fn every_help_has_an_example() {
         let mut command = Args::command();
         command.build();
-        assert!(command.render_long_help().to_string().contains("143  terminated"));
+        let help = command.render_long_help().to_string();
+        for shown in ["143  terminated", "  gristmill top ", "  gristmill replay out/NAME 17 "] {
+            assert!(help.contains(shown), "{shown}: {help}");
+        }
         for each in command.get_subcommands_mut().filter(|each| each.get_name() != "help") {
             let help = each.render_long_help().to_string();
             assert!(help.contains("Example") && help.contains("  gristmill "), "{help}");

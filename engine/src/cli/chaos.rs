@@ -113,6 +113,12 @@ mod tests {
     }
 
     #[test]
+    fn one_of_a_kind_is_no_plural() {
+        let tally = ChaosTally { kills: 1, stops: 1, slowed: 1 };
+        assert_eq!(tally.to_string(), "1 kill, 1 stop, 1 slowed");
+    }
+
+    #[test]
     fn much_is_told_in_few_lines() {
         let mut teller = Teller::default();
         let mut lines = vec![];

@@ -2,14 +2,18 @@
 
 use super::args::{ExitStatus, ReplayArgs};
 use super::{say, show_mistakes};
-use crate::batch::{self, CheckedJob, Registry, Replayed};
+use crate::batch::{self, CheckedJob, Registry, Replayed, Wanted};
 use crate::machine::ProcessStatus;
-use crate::report::{Poisoned, Progress, Report};
+use crate::report::{Death, Poisoned, Progress, Report};
 use crate::roles::{Disturbance, Engine};
 use std::path::Path;
 use std::process::{Child, Command};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// A report's length at most: with a page of last words for each attempt, some ten thousand chunks
+/// that were given up.
+const REPORT_BYTES_MAX: u64 = 256 << 20;
 
 pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> ExitStatus {
     let (report, poisoned) = match read(&args.report).and_then(|report| {
@@ -22,7 +26,8 @@ pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> ExitStatus {
             return ExitStatus::Wrong;
         }
     };
-    let job = match batch::check_file(Path::new(&report.job_file.path), None, registry) {
+    let path = Path::new(&report.job_file.path);
+    let job = match batch::check_file(path, Wanted::default(), registry) {
         Ok(job) => job,
         Err(error) => {
             show_mistakes(&error);
@@ -50,8 +55,8 @@ pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> ExitStatus {
 fn read(path: &Path) -> Result<Report, String> {
     let inside = path.join("report.json");
     let path = if path.is_dir() { &inside } else { path };
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let text = batch::read_text(path, REPORT_BYTES_MAX);
+    let text = text.map_err(|reason| format!("cannot read {}: {reason}", path.display()))?;
     serde_json::from_str(&text).map_err(|error| {
         format!("{} is no report of this version of gristmill: {error}", path.display())
     })
@@ -99,10 +104,14 @@ fn replay_of(
     crate::process::send_lines_to(move |line| lines.note(line));
     let Poisoned { step, chunk, range: [start, end], .. } = poisoned;
     let what = format!("chunk {chunk} (indices {start}..{end}) of step `{step}`");
+    let begun = OnceLock::new();
     let beside = |rank: usize, pid: i32| {
         progress.end_with(&format!("gristmill: {what} runs in worker {rank} (pid {pid})"));
         match &args.debugger {
-            None => engine.release(),
+            None => {
+                let _ = begun.set(Instant::now());
+                engine.release();
+            }
             Some(debugger) => {
                 let debugged = debug(&engine, debugger, pid);
                 // It may be anywhere now, and nobody looks at it any more.
@@ -116,8 +125,8 @@ fn replay_of(
     Ok(match replayed {
         Replayed::Well => {
             say(&format!(
-                "{what} came to its end this time: what killed it before does not depend on its \
-                 arguments alone"
+                "{what} came to its end {}",
+                well(poisoned, begun.get().map(Instant::elapsed))
             ));
             ExitStatus::Done
         }
@@ -131,6 +140,28 @@ fn replay_of(
             ExitStatus::Done
         }
     })
+}
+
+/// What it means that a chunk came to its end that did not before; after how long, unless it was run
+/// by a debugger.
+fn well(poisoned: &Poisoned, took: Option<Duration>) -> String {
+    let took = took.map(|took| took.as_secs_f64());
+    let after = took.map_or(String::new(), |took| format!("after {took:.3} s, "));
+    match poisoned.attempts.last().map(|attempt| &attempt.cause) {
+        Some(Death::Deadline { limit_s, .. }) if took.is_none_or(|took| took >= *limit_s) => {
+            format!("{after}without the deadline of {limit_s} s: it is slow, not hung")
+        }
+        Some(Death::Deadline { limit_s, .. }) => format!(
+            "{after}within the deadline of {limit_s} s: what held it up before does not depend on \
+             its arguments alone"
+        ),
+        Some(Death::AllocationFailed { .. } | Death::OutOfMemory { .. }) => {
+            "this time, alone: before, it was short of memory, which chunks beside it took or \
+             chunks before it leaked"
+                .into()
+        }
+        _ => "this time: what killed it before does not depend on its arguments alone".into(),
+    }
 }
 
 /// Runs a debugger on a worker that waits, and lets it go on once the debugger has attached to it.
@@ -159,4 +190,43 @@ fn ended(child: &mut Child) -> Result<Option<std::process::ExitStatus>, String> 
 
 fn is_traced(pid: i32) -> bool {
     ProcessStatus::of(pid).word("TracerPid:").is_some_and(|tracer| tracer != "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_good_end_means_depends_on_how_it_ended_before() {
+        let ended = |cause: &str| -> Poisoned {
+            let text = format!(
+                r#"{{"step": "s", "kernel": "k", "run": 0, "arrays": {{}}, "params": {{}},
+                "launches_before": 0, "steps_before": 0, "chunk": 5, "range": [0, 1],
+                "attempts": [{{"worker": 0, "pid": 7, "death": "", "cause": {cause},
+                "peak_bytes": null, "stderr": ""}}]}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let late = ended(r#"{"kind": "deadline", "limit_s": 0.5, "ran_s": 0.6}"#);
+        let signal = ended(r#"{"kind": "signal", "number": 6, "name": "SIGABRT"}"#);
+        let memory = ended(r#"{"kind": "allocation_failed", "bytes": 9, "limit_bytes": 8}"#);
+        for (poisoned, took, expected) in [
+            (
+                &late,
+                Some(1.5),
+                "after 1.500 s, without the deadline of 0.5 s: it is slow, not hung",
+            ),
+            (&late, Some(0.2), "after 0.200 s, within the deadline of 0.5 s: what held it up"),
+            (&late, None, "without the deadline of 0.5 s: it is slow"),
+            (&memory, Some(0.2), "this time, alone: before, it was short of memory"),
+            (
+                &signal,
+                Some(0.2),
+                "this time: what killed it before does not depend on its arguments",
+            ),
+        ] {
+            let text = well(poisoned, took.map(Duration::from_secs_f64));
+            assert!(text.starts_with(expected), "{text}");
+        }
+    }
 }

@@ -5,21 +5,23 @@ use super::chaos;
 use super::interrupts::Interrupts;
 use super::observed::Observed;
 use super::{described, print, say, show_mistakes, width};
-use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry, counted};
+use crate::batch::{self, CheckedJob, Ended, OutputFolder, OutputPath, Registry, Wanted, counted};
 use crate::machine::Machine;
 use crate::report::{self, Look, Progress, Report, Status};
 use crate::roles::{Engine, Pin};
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
-    let job = match batch::check_file(&args.job, None, registry) {
+    let job = match batch::check_file(&args.job, Wanted::default(), registry) {
         Ok(job) => job,
         Err(error) => {
             show_mistakes(&error);
             return ExitStatus::Wrong;
         }
     };
+    warn_of_memory(&job, None);
     if let Err(error) = OutputFolder::look(&job.folder, false) {
         say(&described(&error));
         return ExitStatus::Wrong;
@@ -34,7 +36,8 @@ pub(super) fn check(args: &CheckArgs, registry: &Registry) -> ExitStatus {
 }
 
 pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
-    let mut job = match batch::check_file(&args.job, args.out.as_deref(), registry) {
+    let wanted = Wanted { folder: args.out.as_deref(), fence: args.fence };
+    let mut job = match batch::check_file(&args.job, wanted, registry) {
         Ok(job) => job,
         Err(error) => {
             show_mistakes(&error);
@@ -49,6 +52,7 @@ pub(super) fn run(args: &RunArgs, registry: &Registry) -> ExitStatus {
     }
     job.deadline = args.deadline.or(job.deadline);
     job.worker_memory = args.worker_memory.or(job.worker_memory);
+    warn_of_memory(&job, args.workers);
     // Before there is anything that a signal could leave behind.
     let signals = match Interrupts::watch() {
         Ok(signals) => signals,
@@ -93,7 +97,7 @@ fn run_in(
     let engine = match builder.build() {
         Ok(engine) => Arc::new(engine),
         // Ctrl-C goes to all processes of the group: it ends workers that have just been started.
-        Err(_) if signals.is_pending() => {
+        Err(_) if signals.have_come() => {
             say("interrupted before anything was computed");
             return Ok(signals.exit_status());
         }
@@ -106,9 +110,6 @@ fn run_in(
              with --workers {allowed}",
             engine.workers()
         ));
-    }
-    if let Some(warning) = memory_warning(job, engine.workers()) {
-        progress.note(&warning);
     }
     signals.cancel_on_signal(&engine, progress.clone())?;
     let lines = progress.clone();
@@ -124,19 +125,17 @@ fn run_in(
     let chaos = chaos.map(|chaos| chaos.end(progress));
     let Ended { mut report, failures, notes } = ended?;
     report.chaos = chaos;
-    failures.iter().for_each(|failure| say(failure));
-    let json = report.to_json().map_err(|e| e.to_string())?;
-    let mut file = folder.create(&OutputPath::report()).map_err(|e| described(&e))?;
-    file.write_all(json.as_bytes()).map_err(|e| e.to_string())?;
-    file.finish().map_err(|e| described(&e))?;
     let path = folder.path().to_path_buf();
-    if report.status == Status::Done {
-        folder.finish().map_err(|e| described(&e))?;
+    // Kept before anything is told: nobody may be there to read it.
+    let kept = keep(&report, folder);
+    failures.iter().chain(kept.as_ref().err()).for_each(|failure| say(failure));
+    if kept.is_err() && report.status == Status::Done {
+        report.status = Status::Failed;
     }
     let printed = match (args.json, args.quiet) {
-        (true, _) => print(&json),
+        (true, _) => print(&report.to_json().map_err(|e| e.to_string())?),
         (false, true) => ExitStatus::Done,
-        (false, false) => print(&tables(&report, &notes, &path)),
+        (false, false) => print(&tables(&report, kept.is_ok(), &notes, &path)),
     };
     Ok(match report.status {
         Status::Done => printed,
@@ -145,22 +144,37 @@ fn run_in(
     })
 }
 
-/// A warning where the workers' limits together are more than there is: then memory runs out before
-/// they are met.
-fn memory_warning(job: &CheckedJob, workers: usize) -> Option<String> {
-    let each = job.worker_memory?;
-    let all = each.saturating_mul(workers as u64);
-    let memory = crate::machine::Memory::here();
-    let available = memory.available().filter(|available| available.bytes < all)?;
-    Some(format!(
-        "gristmill: {workers} workers may have {} each, {} in all; available are {available}",
-        report::bytes(each),
-        report::bytes(all)
-    ))
+/// Writes report.json, and if all is done the run is.
+fn keep(report: &Report, folder: OutputFolder) -> Result<(), String> {
+    let json = report.to_json().map_err(|e| e.to_string())?;
+    let mut file = folder.create(&OutputPath::report()).map_err(|e| described(&e))?;
+    file.write_all(json.as_bytes()).map_err(|e| e.to_string())?;
+    file.finish().map_err(|e| described(&e))?;
+    match report.status {
+        Status::Done => folder.finish().map_err(|e| described(&e)),
+        Status::Failed | Status::Interrupted => Ok(()),
+    }
 }
 
-/// The tables at the end, where the results lie, and how to go on.
-fn tables(report: &Report, notes: &[String], folder: &std::path::Path) -> String {
+/// Says so where the workers' limits together are more than there is: then memory runs out before
+/// they are met. It is no mistake, as a limit is not what a worker needs.
+fn warn_of_memory(job: &CheckedJob, workers: Option<u32>) {
+    let Some(each) = job.worker_memory else { return };
+    let workers =
+        workers.map_or_else(|| Machine::for_start(false).worker_count().workers as u64, u64::from);
+    let all = each.saturating_mul(workers);
+    let memory = crate::machine::Memory::here();
+    let Some(available) = memory.available().filter(|bound| bound.bytes < all) else { return };
+    say(&format!(
+        "{workers} workers may have {} each, {} in all; available are {available}",
+        report::bytes(each),
+        report::bytes(all)
+    ));
+}
+
+/// The tables at the end, where the results lie, and how to go on; `kept` says that the report lies
+/// there too.
+fn tables(report: &Report, kept: bool, notes: &[String], folder: &Path) -> String {
     let look = match std::io::stdout().is_terminal() {
         true => Look::Terminal(width()),
         false => Look::Plain,
@@ -175,11 +189,12 @@ fn tables(report: &Report, notes: &[String], folder: &std::path::Path) -> String
         .map(|output| output.path.as_str())
         .filter(|path| path.ends_with(".png"))
         .collect();
-    let files = match report.outputs.len() {
-        0 => String::new(),
-        count => format!("{} and ", counted(count, "file")),
-    };
-    text += &format!("\n\n{files}report.json in {}\n", folder.display());
+    let files = Some(report.outputs.len()).filter(|count| *count > 0);
+    let files = files.map(|count| counted(count, "file"));
+    let files: Vec<_> = files.into_iter().chain(kept.then(|| "report.json".into())).collect();
+    if !files.is_empty() {
+        text += &format!("\n\n{} in {}\n", files.join(" and "), folder.display());
+    }
     if !pictures.is_empty() {
         text += &format!("pictures: {}\n", pictures.join(", "));
     }

@@ -94,7 +94,8 @@ pub enum Cause {
         /// Counted by the cgroup of this program; if not, by the machine.
         in_cgroup: bool,
     },
-    /// It was killed to try what happens then: [`Engine::disturb`](crate::Engine::disturb).
+    /// It was killed to try what happens then: [`Engine::disturb`](crate::Engine::disturb), or
+    /// [`Engine::chaos`](crate::Engine::chaos).
     Disturbed,
     /// It was reaped by somebody else, so nothing is known.
     Unknown,

@@ -51,10 +51,11 @@ pub(crate) enum MemoryReason {
         used_bytes: u64,
     },
     /// The same limit, for what a region may take of it.
-    #[cfg(feature = "cli")]
-    HalfOfAddressSpace {
+    ShareOfAddressSpace {
         /// The limit.
         limit_bytes: u64,
+        /// How often processes map the region.
+        mappings: u64,
     },
 }
 
@@ -67,12 +68,14 @@ impl fmt::Display for MemoryBound {
             MemoryReason::Free => {
                 return write!(out, "{}: the machine has no more free", Size(self.bytes));
             }
-            #[cfg(feature = "cli")]
-            MemoryReason::HalfOfAddressSpace { limit_bytes } => {
+            MemoryReason::ShareOfAddressSpace { limit_bytes, mappings } => {
                 let (bytes, limit) = (Size(self.bytes), Size(*limit_bytes));
+                let twice =
+                    if *mappings > 1 { ", and with fences workers map arrays twice" } else { "" };
                 return write!(
                     out,
-                    "{bytes}: RLIMIT_AS allows {limit} of address space, and arrays get half"
+                    "{bytes}: RLIMIT_AS (`ulimit -v`) allows {limit} of address space, of which the \
+                     rest of each process needs its part{twice}"
                 );
             }
             MemoryReason::Cgroup { cgroup, file, limit_bytes, used_bytes } => {
@@ -164,18 +167,11 @@ impl Memory {
         self.available.iter().min_by_key(|bound| bound.bytes)
     }
 
-    /// The least bound on what a region's arrays could have had: of an address space half is left to
-    /// the rest of the process.
-    #[cfg(feature = "cli")]
-    pub(crate) fn for_a_region(&self) -> Option<MemoryBound> {
-        let halved = |bound: &MemoryBound| match bound.reason {
-            MemoryReason::AddressSpace { limit_bytes, .. } if limit_bytes / 2 < bound.bytes => {
-                let reason = MemoryReason::HalfOfAddressSpace { limit_bytes };
-                MemoryBound { bytes: limit_bytes / 2, reason }
-            }
-            _ => bound.clone(),
-        };
-        self.available.iter().map(halved).min_by_key(|bound| bound.bytes)
+    /// The same without address space, for whoever has mapped it already.
+    pub(crate) fn available_to_mapped(&self) -> Option<&MemoryBound> {
+        let bounds = self.available.iter();
+        let bounds = bounds.filter(|b| !matches!(b.reason, MemoryReason::AddressSpace { .. }));
+        bounds.min_by_key(|bound| bound.bytes)
     }
 
     /// The sum of RAM, where known.

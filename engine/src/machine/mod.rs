@@ -35,9 +35,7 @@ pub(crate) use cpus::CoreKind;
 pub(crate) use kernel::KERNEL_MIN;
 #[cfg(test)]
 pub(crate) use kernel::KernelVersion;
-#[cfg(feature = "cli")]
-pub(crate) use memory::MemoryBound;
-pub(crate) use memory::{Memory, MemoryReason};
+pub(crate) use memory::{Memory, MemoryBound, MemoryReason};
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;
 pub(crate) use oom::{Killed, OomWatch};

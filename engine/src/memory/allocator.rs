@@ -12,8 +12,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Alignment of every block: two cache lines, as adjacent-line prefetchers fetch pairs.
 const LINE: usize = 128;
 
-/// How many bytes the machine can still give, and which bound says so.
-pub(crate) type Budget = Box<dyn Fn() -> (u64, String) + Send + Sync>;
+/// Where memory is to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Growth {
+    /// In the region, which has its addresses.
+    Region,
+    /// Where it takes address space, too.
+    Elsewhere,
+}
+
+/// How many bytes the machine can still give there, and which bound says so.
+pub(crate) type Budget = Box<dyn Fn(Growth) -> (u64, String) + Send + Sync>;
+
+fn alignment(len: usize) -> usize {
+    if len >= HUGE { HUGE } else { LINE }
+}
+
+/// What a block of `len` bytes takes of the region.
+#[cfg(feature = "cli")]
+pub(crate) fn taken_by(len: u64) -> u64 {
+    let align = alignment(usize::try_from(len).unwrap_or(usize::MAX)) as u64;
+    len.checked_next_multiple_of(align).unwrap_or(u64::MAX)
+}
 
 /// The region and the record of its blocks.
 pub(crate) struct Memory {
@@ -79,7 +99,7 @@ impl Memory {
     ///
     /// [`Error::OutOfMemory`], before anything is touched.
     pub(crate) fn allocate(self: &Arc<Memory>, purpose: &'static str, len: usize) -> Result<Block> {
-        let align = if len >= HUGE { HUGE } else { LINE };
+        let align = alignment(len);
         let too_large = || Error::OutOfMemory {
             purpose,
             requested: len as u64,
@@ -108,7 +128,7 @@ impl Memory {
                 bound: "the capacity of the engine's region".into(),
             });
         }
-        self.check(purpose, growth as u64, free.top)?;
+        self.check(purpose, Growth::Region, growth as u64, free.top)?;
         free.top += growth;
         if growth > len {
             free.give(offset + len, growth - len);
@@ -126,13 +146,19 @@ impl Memory {
     /// Refuses what the machine has not: for memory that is taken elsewhere than in the region.
     pub(crate) fn refuse_beyond_budget(&self, purpose: &'static str, bytes: u64) -> Result<()> {
         let top = self.lock().top;
-        self.check(purpose, bytes, top)
+        self.check(purpose, Growth::Elsewhere, bytes, top)
     }
 
     /// What was handed out and is not present yet is promised: the machine does not know of it.
-    fn check(&self, purpose: &'static str, requested: u64, top: usize) -> Result<()> {
+    fn check(
+        &self,
+        purpose: &'static str,
+        growth: Growth,
+        requested: u64,
+        top: usize,
+    ) -> Result<()> {
         let promised = ((top - ARRAYS) as u64).saturating_sub(self.region.present_bytes());
-        let (left, bound) = (self.budget)();
+        let (left, bound) = (self.budget)(growth);
         let available = left.saturating_sub(promised);
         if requested > available {
             return Err(Error::OutOfMemory { purpose, requested, available, bound });
@@ -209,7 +235,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn memory(available: u64) -> Arc<Memory> {
-        let budget: Budget = Box::new(move || (available, "test".into()));
+        let budget: Budget = Box::new(move |_| (available, "test".into()));
         Memory::new(Region::create(64 << 20).unwrap(), budget)
     }
 

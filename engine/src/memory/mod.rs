@@ -3,6 +3,7 @@
 mod allocator;
 mod array;
 mod bytes;
+mod capacity;
 mod element_type;
 mod fence;
 mod kept;
@@ -16,9 +17,14 @@ mod pages;
 mod raw;
 mod region;
 
-pub(crate) use allocator::{Block, Budget, Memory, Use};
+#[cfg(feature = "cli")]
+pub(crate) use allocator::taken_by;
+pub(crate) use allocator::{Block, Budget, Growth, Memory, Use};
 pub use array::{Array, Element, Elements};
 pub(crate) use bytes::words_of;
+#[cfg(feature = "cli")]
+pub(crate) use capacity::available_to_arrays;
+pub(crate) use capacity::region_capacity;
 #[cfg(feature = "cli")]
 pub(crate) use element_type::ElementType;
 pub(crate) use fence::PAGE;

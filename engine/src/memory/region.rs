@@ -64,7 +64,7 @@ impl Region {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let file = memfd_create(c"gristmill", flags)
             .map_err(|e| Error::system("creating the shared-memory region", e))?;
-        let len = capacity.max(ARRAYS + HUGE).next_multiple_of(HUGE);
+        let len = Region::len_of(capacity);
         nix::unistd::ftruncate(&file, len as i64)
             .map_err(|e| Error::system("setting the capacity of the region", e))?;
         use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -72,6 +72,17 @@ impl Region {
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
             .map_err(|e| Error::system("sealing the region", e))?;
         Region::attach(file)
+    }
+
+    /// Bytes of a region of this capacity.
+    fn len_of(capacity: usize) -> usize {
+        capacity.max(ARRAYS + HUGE).next_multiple_of(HUGE)
+    }
+
+    /// How many of them there are for arrays.
+    #[cfg(feature = "cli")]
+    pub(super) fn bytes_for_arrays(capacity: usize) -> usize {
+        Region::len_of(capacity) - ARRAYS
     }
 
     /// Whether a descriptor is a region, sealed as `create` leaves it.

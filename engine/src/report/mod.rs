@@ -18,7 +18,7 @@ pub(crate) use activity::{activity, duration, longest};
 pub(crate) use colours::Palette;
 pub(crate) use hash::sha256;
 pub(crate) use picture::draw;
-pub(crate) use poisoned::{Attempt, Poisoned, PoisonedFile, params};
+pub(crate) use poisoned::{Attempt, Death, Poisoned, PoisonedFile, params};
 pub(crate) use progress::{Progress, StepBar};
 pub(crate) use report::{
     ChaosReport, JobFile, Machine, OutputReport, Report, SCHEMA, Status, StepReport,

@@ -11,8 +11,8 @@ use super::recoveries::Recoveries;
 use super::supervisor::Supervisor;
 use crate::compute::{Control, Start, WORKERS_MAX};
 use crate::error::{Error, Result};
-use crate::machine::{self, Machine, MemoryReason};
-use crate::memory::{Budget, Memory, Region};
+use crate::machine::{self, Machine};
+use crate::memory::{self, Budget, Growth, Memory, Region};
 use crate::process::{self, Limits};
 use crate::shared::crash::CrashPlan;
 use std::sync::atomic::AtomicU64;
@@ -44,8 +44,8 @@ impl Wait {
     }
 }
 
-/// The least memory of its own that a worker may be limited to.
-const WORKER_MEMORY_MIN: u64 = 16 << 20;
+/// The least memory of its own that a worker may be limited to, in bytes.
+pub(crate) const WORKER_MEMORY_MIN: u64 = 16 << 20;
 
 /// How an engine is to be: see [`Engine::builder`].
 #[derive(Debug, Clone, Default)]
@@ -114,7 +114,7 @@ impl Builder {
         self
     }
 
-    /// The most memory of its own that a worker may have, in bytes: what kernels allocate and never
+    /// The most memory of its own that a worker may have, in bytes, at least 16 MiB: what kernels allocate and never
     /// give back counts, arrays do not. At the limit an allocation fails; in Rust that ends the
     /// worker, which counts as any other death and says so
     /// ([`Cause::AllocationFailed`](crate::Cause::AllocationFailed)), so that a kernel that leaks costs a retry now and then. By
@@ -207,7 +207,8 @@ impl Builder {
     /// # Errors
     ///
     /// [`Error::InsideWorker`] in a kernel or task; [`Error::Limit`] for 0 or more than 256
-    /// workers; [`Error::Start`] with the reason, if a worker cannot be started, if a CPU to pin to
+    /// workers; [`Error::TooSmall`] for no attempts, a deadline of 0, or less than 16 MiB for a
+    /// worker; [`Error::Start`] with the reason, if a worker cannot be started, if a CPU to pin to
     /// is not allowed, or if the program has privileges from its file (setuid and the like).
     pub fn build(self) -> Result<Engine> {
         if process::is_worker() {
@@ -287,44 +288,33 @@ impl Builder {
                 remedy: "ask for at least 1, or leave it out for one per CPU",
             });
         }
-        if self.deadline.is_some_and(|deadline| deadline.is_zero()) {
-            return Err(Error::Limit {
-                what: "the deadline in nanoseconds",
-                asked: 0,
-                limit: u64::MAX,
-                remedy: "give chunks some time, or leave it out",
-            });
-        }
-        if let Some(asked) = self.limits.memory_bytes.filter(|bytes| *bytes < WORKER_MEMORY_MIN) {
-            return Err(Error::Limit {
-                what: "the memory that a worker may have, in bytes,",
-                asked,
-                limit: u64::MAX,
-                remedy: "give it at least 16 MiB, some of which it needs itself",
-            });
-        }
-        if self.attempts == Some(0) {
-            return Err(Error::Limit {
-                what: "the number of attempts that a chunk gets",
-                asked: 0,
-                limit: u32::MAX.into(),
-                remedy: "ask for at least 1",
-            });
-        }
-        Ok(())
+        let too_small = |what, asked, least, remedy| {
+            let refused = asked < least;
+            if refused { Err(Error::TooSmall { what, asked, least, remedy }) } else { Ok(()) }
+        };
+        let deadline =
+            self.deadline.map_or(u64::MAX, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX));
+        too_small(
+            "the deadline in nanoseconds",
+            deadline,
+            1,
+            "give chunks some time, or leave it out",
+        )?;
+        too_small(
+            "the memory that a worker may have, in bytes,",
+            self.limits.memory_bytes.unwrap_or(u64::MAX),
+            WORKER_MEMORY_MIN,
+            "a worker needs some of it itself: give it more, or leave it out",
+        )?;
+        let attempts = self.attempts.unwrap_or(u32::MAX).into();
+        too_small("the number of attempts that a chunk gets", attempts, 1, "ask for more")
     }
 
     fn create_region(&self, machine: &Machine) -> Result<Region> {
         const UNKNOWN: u64 = 1 << 30;
-        let bounds = machine.memory_capacity().map_or(UNKNOWN, |bound| match bound.reason {
-            // The rest of the process needs address space as well.
-            // With fences a worker maps the region twice.
-            MemoryReason::AddressSpace { .. } if self.fence => bound.bytes / 4,
-            MemoryReason::AddressSpace { .. } => bound.bytes / 2,
-            _ => bound.bytes,
-        });
-        let wanted = self.capacity.unwrap_or(bounds).min(1 << 46);
-        Region::create(wanted as usize)
+        let bound = memory::region_capacity(&machine.memory, self.fence);
+        let bytes = bound.map_or(UNKNOWN, |bound| bound.bytes);
+        Region::create(self.capacity.unwrap_or(bytes).min(1 << 46) as usize)
     }
 }
 
@@ -343,9 +333,16 @@ fn supervise(supervisor: Supervisor) -> Result<(JoinHandle<()>, Result<()>)> {
 
 /// What the machine has left, read anew at each growth.
 fn budget() -> Budget {
-    Box::new(|| match machine::Memory::here().available() {
-        Some(bound) => (bound.bytes, bound.to_string()),
-        None => (u64::MAX, "nothing is known of this machine's memory".into()),
+    Box::new(|growth| {
+        let memory = machine::Memory::here();
+        let bound = match growth {
+            Growth::Region => memory.available_to_mapped(),
+            Growth::Elsewhere => memory.available(),
+        };
+        match bound {
+            Some(bound) => (bound.bytes, bound.to_string()),
+            None => (u64::MAX, "nothing is known of this machine's memory".into()),
+        }
     })
 }
 

@@ -33,6 +33,8 @@ mod worker;
 
 #[cfg(feature = "cli")]
 pub(crate) use arrays::OWN_WORK_MIN;
+#[cfg(feature = "cli")]
+pub(crate) use builder::WORKER_MEMORY_MIN;
 pub use builder::{Builder, Wait};
 #[cfg(feature = "cli")]
 pub(crate) use chaos::{Action, Inflicted};

@@ -32,7 +32,10 @@ fn a_killed_coordinator_leaves_no_process_and_no_half_file() {
     let text = std::fs::read_to_string(place.path("job.toml")).unwrap();
     place.file("job.toml", text.replace("azimuths = 7200", "azimuths = 2"));
     place.gristmill("run job.toml --out o --fresh").ends_with(0);
-    assert_eq!(place.names("o"), ["report.json", "sky_view.npy", "sky_view.png", "slope.npy"]);
+    assert_eq!(
+        place.names("o"),
+        [".gristmill.lock", "report.json", "sky_view.npy", "sky_view.png", "slope.npy"]
+    );
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The output folder: locked, unfinished, linked, unwritable, full.
 
 use std::os::unix::fs::symlink;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use super::place::{MINUTES, Place, skipped};
-use super::started::Started;
+use super::place::{Answer, MINUTES, Place, skipped};
+use super::started::{Started, all_end, computing_workers, send, wait_until};
 
 const SLOPE: &str = "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n";
 
@@ -54,7 +54,7 @@ fn an_unfinished_run_is_not_mixed_with() {
         .says("start anew with `--fresh`");
     place.gristmill("check short.toml").ends_with(2).says("--fresh");
     place.gristmill("run short.toml --fresh").ends_with(0);
-    assert_eq!(place.names("out/t"), ["mine.txt", "report.json", "slope.npy"]);
+    assert_eq!(place.names("out/t"), [".gristmill.lock", "mine.txt", "report.json", "slope.npy"]);
     place.gristmill("run short.toml").ends_with(0);
 }
 
@@ -82,7 +82,7 @@ fn results_may_go_anywhere_that_the_command_line_names() {
     std::fs::create_dir(place.path("sub")).unwrap();
     place.gristmill("run job.toml --out sub/../near/").ends_with(0);
     for folder in ["far/away", "near"] {
-        assert_eq!(place.names(folder), ["report.json", "slope.npy"]);
+        assert_eq!(place.names(folder), [".gristmill.lock", "report.json", "slope.npy"]);
     }
 }
 
@@ -178,9 +178,33 @@ fn a_full_disk_is_an_error_and_leaves_no_half_file() {
         .says("slope.npy");
     drop(reader);
     // The picture has room, the array has not.
-    assert_eq!(place.names("disk/o"), [".gristmill-unfinished", "report.json", "slope.png"]);
+    assert_eq!(
+        place.names("disk/o"),
+        [".gristmill-unfinished", ".gristmill.lock", "report.json", "slope.png"]
+    );
     assert_eq!(place.report("disk/o")["status"], "failed");
     place.gristmill("run job.toml --out disk/o").ends_with(2).says("--fresh");
+}
+
+#[test]
+fn an_interrupted_job_whose_disk_is_full_still_prints_its_results_and_says_130() {
+    for (word, printed) in [("--json", "\"status\": \"interrupted\""), ("", "--fresh")] {
+        let place = Place::with_steps(MINUTES);
+        let Some(_mounted) = Mounted::new(&place, "size=8m") else { return };
+        let words = format!("run job.toml --out disk/o --workers 2 {word}");
+        let mut job = place.command(&words.split_whitespace().collect::<Vec<_>>());
+        let job = job.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = job.id() as i32;
+        wait_until("the first step's file", || place.has("disk/o/slope.npy"));
+        let workers = computing_workers(pid, 2, || {});
+        let filled = std::fs::write(place.path("disk/others"), vec![1; 16 << 20]);
+        assert_eq!(filled.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+        send(pid, Signal::SIGINT);
+        let answer = Answer::from(job.wait_with_output().unwrap()).ends_with(130).prints(printed);
+        answer.says("the disk is full").says("report.json");
+        all_end(&workers);
+        assert!(!place.has("disk/o/report.json"));
+    }
 }
 
 #[test]

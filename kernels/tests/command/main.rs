@@ -17,4 +17,5 @@ mod started;
 mod steps;
 mod surroundings;
 mod top;
+mod unreadable;
 mod words;

@@ -9,7 +9,8 @@ use sha2::Digest;
 
 use super::place::{Place, SHORT, main_job};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
+    ".gristmill.lock",
     "hillshade.npy",
     "hillshade.png",
     "histogram.npy",
@@ -117,7 +118,7 @@ fn the_report_has_its_keys_and_no_others_and_its_hashes_are_those_of_the_files()
     }
     let hashes = place.hashes("o");
     let mut paths: Vec<&str> = hashes.iter().map(|(path, _)| path.as_str()).collect();
-    paths.push("report.json");
+    paths.extend(["report.json", ".gristmill.lock"]);
     paths.sort_unstable();
     assert_eq!(place.names("o"), paths);
     for (path, hash) in &hashes {
@@ -156,7 +157,7 @@ fn a_second_run_replaces_the_first() {
     }
     assert_eq!(
         place.names("."),
-        ["job.toml", "notes.txt", "report.json", "slope.npy", "terrain.npy"]
+        [".gristmill.lock", "job.toml", "notes.txt", "report.json", "slope.npy", "terrain.npy"]
     );
     assert_eq!(std::fs::read_to_string(place.path("notes.txt")).unwrap(), "mine");
 }

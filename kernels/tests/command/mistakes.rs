@@ -193,7 +193,7 @@ fn wrong_values() {
     refused(&counts("{ range = [1] }"), "9:20", &["a list of 1", "expected a list of 2"]);
     refused(&counts("{ range = [1, 0] }"), "9:20", &["the range [1, 0] must be finite"]);
     let too_many = "{ bins = 4611686018427387904, range = [0, 1] }";
-    refused(&counts(too_many), "9:19", &["its result, 4611686018427387904 u64"]);
+    refused(&counts(too_many), "9:19", &["for its result (4611686018427387904 u64)"]);
     refused(
         "[steps.slope]\nin = \"elevation\"\npicture = \"viridiss\"\n",
         "9:11",
@@ -354,19 +354,16 @@ fn all_mistakes_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
-fn what_is_no_job_file() {
-    let place = Place::new();
-    place.gristmill("run none.toml").ends_with(2).says("none.toml").says("gristmill init");
-    place.gristmill("run .").ends_with(2).says("not a regular file");
-    place.gristmill("run terrain.npy").ends_with(2).says("not UTF-8 text");
-    place.gristmill("run /dev/zero").ends_with(2).says("not a regular file");
-    place.file("long.toml", vec![b'#'; 2 << 20]);
-    place.gristmill("run long.toml").ends_with(2).says("longer than");
-    place.file("empty.toml", "");
-    place.gristmill("run empty.toml").ends_with(2).says("empty.toml:1:1: `format` is missing");
-    place.file("broken.toml", "format = \n");
-    place.gristmill("run broken.toml").ends_with(2).says("broken.toml:1:10: this is not TOML");
-    assert_eq!(place.names("."), ["broken.toml", "empty.toml", "long.toml", "terrain.npy"]);
+fn less_memory_than_a_worker_needs_itself_is_refused() {
+    let place = Place::with_steps("[steps.slope]\nin = \"elevation\"\n");
+    let text = std::fs::read_to_string(place.path("job.toml")).unwrap();
+    place.file("job.toml", format!("worker_memory = \"1 MiB\"\n{text}"));
+    let said = "\"1 MiB\" is too little: a worker needs 16.0 MiB at least";
+    refused_in(&place, "", "1:17", &["`worker_memory`: ", said]);
+    place.file("job.toml", text);
+    let words = "run job.toml --worker-memory 1MiB";
+    place.gristmill(words).ends_with(2).prints_nothing().says("a worker needs 16.0 MiB at least");
+    assert_eq!(place.names("."), ["job.toml", "terrain.npy"]);
 }
 
 #[test]

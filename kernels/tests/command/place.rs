@@ -1,7 +1,10 @@
 //! A folder of its own with the terrain in it, and what the command answers there.
 
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -100,17 +103,42 @@ impl Place {
         std::fs::write(self.path(name), content).unwrap();
     }
 
+    /// An array of zeros, of so many bytes.
+    pub(crate) fn sparse_array(&self, name: &str, bytes: u64) {
+        self.file(name, npy("<f8", &format!("({},)", bytes / 8), &[]));
+        let file = std::fs::OpenOptions::new().append(true).open(self.path(name)).unwrap();
+        file.set_len(file.metadata().unwrap().len() + bytes).unwrap();
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.path(name).symlink_metadata().is_ok()
     }
 
-    /// The names in a folder, hidden ones too, without the lock that stays.
+    /// The names in a folder, hidden ones too.
     pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.path(folder)).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<String> = names.filter(|name| name != ".gristmill.lock").collect();
+        let mut names: Vec<String> = names.collect();
         names.sort();
         names
+    }
+
+    /// A copy of the command that every user may start, in a place where every user may write; and
+    /// whom limits bind that root is spared.
+    pub(crate) fn command_of_a_bound_user(&self, words: &str) -> Command {
+        const NOBODY: u32 = 65534;
+        let own = self.path("gristmill");
+        if !self.has("gristmill") {
+            std::fs::copy(env!("CARGO_BIN_EXE_gristmill"), &own).unwrap();
+        }
+        let mut command = Command::new(own);
+        command.args(words.split_whitespace()).current_dir(self.folder.path());
+        command.stdin(Stdio::null()).env_remove("GRISTMILL_WORKER");
+        if nix::unistd::geteuid().is_root() {
+            std::fs::set_permissions(self.folder.path(), Permissions::from_mode(0o777)).unwrap();
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
     }
 
     /// The command, to be run in this place; no color and no backtrace whatever the tester likes.
@@ -128,13 +156,18 @@ impl Place {
 
     /// The same, by a shell that sets something up first.
     pub(crate) fn gristmill_after(&self, setup: &str, words: &str) -> Answer {
+        Answer::of(&mut self.command_after(setup, words))
+    }
+
+    /// That shell, which becomes the command.
+    pub(crate) fn command_after(&self, setup: &str, words: &str) -> Command {
         let program = self.command(&[""; 0]);
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(format!("{setup}\nexec \"$0\" \"$@\""));
         shell.arg(program.get_program()).args(words.split_whitespace());
         shell.current_dir(self.folder.path()).stdin(Stdio::null());
         shell.env_remove("GRISTMILL_WORKER").env_remove("RUST_BACKTRACE").env_remove("CARGO");
-        Answer::of(&mut shell)
+        shell
     }
 
     /// The same, under another program that starts it: `unshare --pid --fork`, say.
@@ -187,7 +220,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn of(command: &mut Command) -> Answer {
+    pub(crate) fn of(command: &mut Command) -> Answer {
         Answer::from(command.output().unwrap())
     }
 

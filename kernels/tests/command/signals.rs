@@ -26,19 +26,28 @@ fn once_ends_the_job_in_order() {
         assert!(job.messages().contains("interrupted: finishing"), "{}", job.messages());
         all_end(&workers);
         // What was done is whole, what was not is absent, and the report says so.
-        assert_eq!(place.names("o"), [".gristmill-unfinished", "report.json", "slope.npy"]);
+        assert_eq!(
+            place.names("o"),
+            [".gristmill-unfinished", ".gristmill.lock", "report.json", "slope.npy"]
+        );
         assert_eq!(place.report("o")["status"], "interrupted");
         let slope: ndarray::Array2<f64> = ndarray_npy::read_npy(place.path("o/slope.npy")).unwrap();
         assert_eq!(slope.dim(), (344, 403));
     }
 }
 
-#[test]
-fn twice_stops_at_once() {
+/// A place with a grid for [`LONG_CHUNKS`].
+fn with_long_chunks() -> Place {
     let place = Place::with_steps(LONG_CHUNKS);
     place.file("plain.npy", npy("<f8", "(2000, 2000)", &[]));
     let plain = std::fs::OpenOptions::new().append(true).open(place.path("plain.npy")).unwrap();
     plain.set_len(plain.metadata().unwrap().len() + 8 * 2000 * 2000).unwrap();
+    place
+}
+
+#[test]
+fn twice_stops_at_once() {
+    let place = with_long_chunks();
     let mut job = Started::new(&place, "run job.toml --out o");
     let workers = job.computing_workers(2);
     job.signal(SIGINT);
@@ -46,7 +55,33 @@ fn twice_stops_at_once() {
     job.signal(SIGINT);
     assert_eq!(job.end().code(), Some(130), "{}", job.messages());
     all_end(&workers);
-    assert_eq!(place.names("o"), [".gristmill-unfinished"]);
+    assert_eq!(place.names("o"), [".gristmill-unfinished", ".gristmill.lock"]);
+}
+
+/// As with `2>&1 | less`, where nobody pages on.
+#[test]
+fn a_full_pipe_as_standard_error_keeps_neither_signal_from_being_heeded() {
+    let place = Place::with_steps(MINUTES);
+    let (mut job, _pipe) = Started::unheard(&place, "run job.toml --out o");
+    let workers = job.computing_workers(2);
+    job.signal(SIGINT);
+    wait_until("the report", || place.has("o/report.json"));
+    assert_eq!(place.report("o")["status"], "interrupted");
+    // It waits for somebody to read why.
+    job.signal(SIGINT);
+    assert_eq!(job.end().code(), Some(130));
+    all_end(&workers);
+
+    let place = with_long_chunks();
+    let (mut job, _pipe) = Started::unheard(&place, "run job.toml --out o");
+    let workers = job.computing_workers(2);
+    // Two that are sent at once may be one for whom they are sent to.
+    wait_until("the end", || {
+        job.signal(SIGINT);
+        job.has_ended()
+    });
+    assert_eq!(job.end().code(), Some(130));
+    all_end(&workers);
 }
 
 /// A job of one step whose file takes a while, and a job that has come to writing it.
@@ -95,7 +130,7 @@ fn twice_while_a_file_is_written_leaves_no_half_file() {
     wait_until("an answer to the first", || job.messages().contains("again to stop at once"));
     job.signal(SIGINT);
     assert_eq!(job.end().code(), Some(130), "{}", job.messages());
-    assert_eq!(whole_names(&place), [".gristmill-unfinished"]);
+    assert_eq!(whole_names(&place), [".gristmill-unfinished", ".gristmill.lock"]);
 }
 
 #[test]
@@ -106,7 +141,7 @@ fn sigkill_while_a_file_is_written_leaves_no_half_file() {
     job.signal(nix::sys::signal::Signal::SIGKILL);
     job.end();
     all_end(&workers);
-    assert_eq!(whole_names(&place), [".gristmill-unfinished"]);
+    assert_eq!(whole_names(&place), [".gristmill-unfinished", ".gristmill.lock"]);
 }
 
 /// All is computed, so there is nothing to leave out: the file is finished, and the job with it.
@@ -116,7 +151,7 @@ fn once_while_the_last_file_is_written_lets_it_be_finished() {
     let mut job = writing(&place);
     job.signal(SIGINT);
     assert_eq!(job.end().code(), Some(0), "{}", job.messages());
-    assert_eq!(place.names("o"), ["copy.npy", "report.json"]);
+    assert_eq!(place.names("o"), [".gristmill.lock", "copy.npy", "report.json"]);
     let copy: ndarray::Array2<f64> = ndarray_npy::read_npy(place.path("o/copy.npy")).unwrap();
     assert_eq!(copy.dim(), (2000, 4000));
 }

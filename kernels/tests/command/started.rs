@@ -1,10 +1,12 @@
 //! A job that is under way, and its processes.
 
 use std::fs::File;
+use std::io::{PipeReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -37,14 +39,30 @@ impl Started {
 
     pub(crate) fn of(place: &Place, program: &Path, words: &str) -> Started {
         let messages = place.path("messages.txt");
+        let stderr = File::create(&messages).unwrap();
+        Started::telling(place, program, words, stderr.into())
+    }
+
+    /// The command, whose standard error takes nothing: a full pipe that nobody reads while the
+    /// reader is kept.
+    pub(crate) fn unheard(place: &Place, words: &str) -> (Started, PipeReader) {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let room = fcntl(&writer, FcntlArg::F_GETPIPE_SZ).unwrap();
+        writer.write_all(&vec![b'.'; room as usize]).unwrap();
+        place.file("messages.txt", "");
+        let program = Path::new(env!("CARGO_BIN_EXE_gristmill"));
+        (Started::telling(place, program, words, writer.into()), reader)
+    }
+
+    fn telling(place: &Place, program: &Path, words: &str, stderr: Stdio) -> Started {
         let mut command = Command::new(program);
         command.args(words.split_whitespace()).current_dir(place.path("."));
         if !words.contains("--workers") {
             command.args(["--workers", "2"]);
         }
         command.env_remove("GRISTMILL_WORKER").stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(File::create(&messages).unwrap());
-        Started { child: command.spawn().unwrap(), messages }
+        command.stderr(stderr);
+        Started { child: command.spawn().unwrap(), messages: place.path("messages.txt") }
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -57,13 +75,16 @@ impl Started {
 
     /// Its workers, once there are as many as this and each has computed for a while.
     pub(crate) fn computing_workers(&mut self, count: usize) -> Vec<i32> {
-        let mut workers = vec![];
-        wait_until("workers that compute", || {
-            assert_eq!(self.child.try_wait().unwrap(), None, "it ended: {}", self.messages());
-            workers = workers_of(self.pid());
-            workers.len() == count && workers.iter().all(|&worker| cpu_ticks(worker) >= 10)
-        });
-        workers
+        let (pid, messages) = (self.pid(), self.messages.clone());
+        computing_workers(pid, count, || {
+            let ended = self.child.try_wait().unwrap();
+            assert_eq!(ended, None, "it ended: {}", std::fs::read_to_string(&messages).unwrap());
+        })
+    }
+
+    /// Whether it has.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -90,6 +111,18 @@ impl Drop for Started {
 
 pub(crate) fn send(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
+}
+
+/// The workers of a process, once there are as many as this and each has computed for a while;
+/// `look` is called meanwhile.
+pub(crate) fn computing_workers(pid: i32, count: usize, mut look: impl FnMut()) -> Vec<i32> {
+    let mut workers = vec![];
+    wait_until("workers that compute", || {
+        look();
+        workers = workers_of(pid);
+        workers.len() == count && workers.iter().all(|&worker| cpu_ticks(worker) >= 10)
+    });
+    workers
 }
 
 /// The workers among the children of a process.

@@ -147,7 +147,7 @@ fn a_job_that_can_never_fit_is_refused_before_it_starts() {
             .gristmill(words)
             .ends_with(2)
             .says("job.toml:9:19: step `histogram` needs 2.18 TiB of memory")
-            .says("its result, 100000000000 u64")
+            .says("for its result (100000000000 u64)")
             .says("expected at most ");
     }
     assert_eq!(place.names("."), ["job.toml", "terrain.npy"]);
@@ -162,8 +162,28 @@ fn a_job_that_a_limit_of_address_space_leaves_no_room_is_refused_before_it_start
         .gristmill_after("ulimit -v 2000000", "run job.toml")
         .ends_with(2)
         .says("step `histogram` needs 1.12 GiB of memory")
-        .says("expected at most 976.56 MiB: RLIMIT_AS allows 1.91 GiB of address space, and arrays get half");
+        .says(
+            "expected at most 972.00 MiB: RLIMIT_AS (`ulimit -v`) allows 1.91 GiB of address space",
+        );
     assert_eq!(place.names("."), ["job.toml", "terrain.npy"]);
+}
+
+#[test]
+fn what_a_job_needs_is_said_part_by_part() {
+    let place = Place::with_steps(
+        "[inputs.x]\nfile = \"x.npy\"\n[steps.sum]\nin = \"x\"\n\
+         [steps.copy]\nin = \"elevation\"\n[steps.summary]\nin = [\"x\", \"copy\"]\n",
+    );
+    place.sparse_array("x.npy", 128 << 30);
+    // The inputs of a step that gives numbers alone are all that it needs.
+    let steps = std::fs::read_to_string(place.path("job.toml")).unwrap();
+    place.file("sum.toml", steps.split("[steps.copy]").next().unwrap());
+    let sum = "sum.toml:9:8: step `sum` needs 128 GiB of memory: 128 GiB for its inputs, \
+               4.00 MiB for the engine; there is less";
+    place.gristmill_after("ulimit -v 2000000", "check sum.toml").ends_with(2).says(sum);
+    let copy = "step `copy` needs 128 GiB of memory: 1.06 MiB for its inputs, 1.06 MiB for its \
+                result (344 x 403 f64), 128 GiB for other arrays that are held then, ";
+    place.gristmill_after("ulimit -v 2000000", "check job.toml").ends_with(2).says(copy);
 }
 
 /// Ten arrays of 16 MiB, of which two at a time are needed, in a region of some 140 MiB; with their
@@ -228,4 +248,11 @@ fn limits_of_workers_that_are_more_than_there_is_are_told() {
         .ends_with(0)
         .says("2 workers may have 900 TiB each, 1800 TiB in all; available are ");
     assert_eq!(place.report("o")["worker_memory_bytes"], 900u64 << 40);
+    // Before anything starts: also where nothing does.
+    let text = std::fs::read_to_string(place.path("job.toml")).unwrap();
+    place.file("job.toml", format!("worker_memory = \"900 TiB\"\n{text}"));
+    place.gristmill("check job.toml").ends_with(0).says("may have 900 TiB each");
+    let garbage = "export GRISTMILL_WORKER=x";
+    let answer = place.gristmill_after(garbage, "run job.toml --out p --workers 2").ends_with(1);
+    answer.says("2 workers may have 900 TiB each").says("GRISTMILL_WORKER is set");
 }

@@ -1,7 +1,9 @@
 //! Strange environments: inherited variables, closed descriptors, low limits.
 
-use super::place::{MINUTES, Place, may_start};
+use super::place::{Answer, MINUTES, Place, may_start};
 use super::started::Started;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::os::unix::process::CommandExt;
 
 const SLOPE: &str = "[steps.slope]\nin = \"elevation\"\nsave = \"slope.npy\"\n";
 
@@ -80,23 +82,77 @@ fn few_descriptors_are_a_clear_error_or_enough() {
     assert!((1..8).contains(&refused), "{refused}");
 }
 
+/// How many are too few depends on what else this user runs.
+#[test]
+fn too_few_processes_are_a_clear_error_and_leave_nothing() {
+    let place = Place::with_steps(SLOPE);
+    let mut refused = 0;
+    let enough = (1..100_000).find(|&limit| {
+        let mut command = place.command_of_a_bound_user("run job.toml --out o --workers 2 --quiet");
+        // SAFETY: system calls alone, as is allowed between fork and exec.
+        unsafe { command.pre_exec(move || limit_processes(limit)) };
+        let answer = Answer::of(&mut command);
+        if answer.err.is_empty() {
+            answer.ends_with(0);
+            return true;
+        }
+        refused += 1;
+        answer.ends_with(1).prints_nothing().says("`ulimit -u`");
+        assert!(!place.has("o"), "{:?}", place.names("o"));
+        false
+    });
+    assert!(refused > 0 && enough.is_some());
+}
+
+fn limit_processes(soft: u64) -> std::io::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NPROC)?;
+    Ok(setrlimit(Resource::RLIMIT_NPROC, soft.min(hard), hard)?)
+}
+
 /// How much the program itself needs changes with it, so the limit is sought just below which it
 /// does not suffice.
 #[test]
-fn a_tight_limit_of_address_space_is_a_clear_error() {
+fn a_tight_limit_of_address_space_is_refused_before_anything_starts_or_is_enough() {
     let place = Place::with_steps(SLOPE);
-    let mut refused = None;
-    for limit in (60_000..200_000).step_by(1000) {
-        let words = format!("run job.toml --out o{limit} --quiet");
-        let answer = place.gristmill_after(&format!("ulimit -v {limit}"), &words);
+    let mut refused = 0;
+    let enough = (55_000..200_000).step_by(1000).find(|limit| {
+        let answer = place.gristmill_after(&format!("ulimit -v {limit}"), "run job.toml --quiet");
         if answer.err.is_empty() {
             answer.ends_with(0);
-            break;
+            return true;
         }
-        refused = Some(answer);
+        refused += 1;
+        let answer = answer.ends_with(2).prints_nothing();
+        answer.says("needs 6.12 MiB of memory").says("expected at most ").says("RLIMIT_AS");
+        assert!(!place.has("out"));
+        false
+    });
+    assert!(refused > 0 && enough.is_some());
+}
+
+/// Two arrays of 61 MiB take 62 each in huge pages, and the engine 4 and its control block 4 more: a
+/// region of 132 MiB, which is half of the address space, or a quarter.
+#[test]
+fn a_limit_of_address_space_suffices_from_the_number_on_that_the_check_says() {
+    let place = Place::with_steps("[inputs.x]\nfile = \"x.npy\"\n[steps.copy]\nin = \"x\"\n");
+    place.sparse_array("x.npy", 61 << 20);
+    for (words, enough) in [("", 132 * 2 * 1024), ("--fence", 132 * 4 * 1024)] {
+        let words = format!("run job.toml --quiet --workers 2 {words}");
+        for too_little in [enough - 1024, enough - 8000, enough - 20_000] {
+            let setup = format!("ulimit -v {too_little}");
+            let answer = place.gristmill_after(&setup, &words).ends_with(2).prints_nothing();
+            let answer =
+                answer.says("step `copy` needs 128 MiB of memory: 61.0 MiB for its inputs");
+            answer.says("expected at most 1").says("MiB: RLIMIT_AS (`ulimit -v`) allows ");
+            assert!(!place.has("out"));
+        }
+        // Of address space the allocator would otherwise take 64 MiB a thread.
+        for limit in [enough, enough + 2048] {
+            let setup = format!("export MALLOC_ARENA_MAX=1; ulimit -v {limit}");
+            place.gristmill_after(&setup, &words).ends_with(0).says_nothing();
+        }
+        std::fs::remove_dir_all(place.path("out")).unwrap();
     }
-    let refused = refused.expect("there is a limit that is too tight").ends_with(1);
-    refused.prints_nothing().says("gristmill: ").says("RLIMIT_AS");
 }
 
 /// The region does not take the whole limit: the rest of the process needs some of it.
@@ -161,7 +217,7 @@ fn without_proc_the_error_says_so_and_nothing_is_left() {
             .prints_nothing()
             .says("/proc is not mounted")
             .says("mount -t proc proc /proc");
-        assert!(place.names("o").is_empty(), "{:?}", place.names("o"));
+        assert!(!place.has("o"), "{:?}", place.names("o"));
     }
 }
 

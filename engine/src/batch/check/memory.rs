@@ -2,14 +2,19 @@
 //! anything starts.
 //!
 //! Counted are arrays and what kernels say that they need beside them, from when an array is made
-//! until its last reader has run. The engine's own needs are small against these.
+//! until its last reader has run, as they lie in the engine's region.
 
 use super::checked::{CheckedJob, CheckedStep, Source};
 use super::diagnose::Mistakes;
 use super::job::{Job, Step};
 use crate::machine::MemoryBound;
+use crate::memory::taken_by;
 use crate::report::bytes;
 use std::ops::Range;
+
+/// What the engine takes of the region for itself while a job runs (a task queue, marks, partial
+/// results, undo copies), in huge pages that it begins.
+const ENGINE_BYTES: u64 = 4 << 20;
 
 /// Notes a mistake if the job needs more memory at some step than can be had.
 pub(crate) fn check(
@@ -18,25 +23,19 @@ pub(crate) fn check(
     available: Option<&MemoryBound>,
     mistakes: &mut Mistakes<'_>,
 ) {
-    let (Some(available), Some((at, needed))) = (available, most(checked)) else { return };
-    if needed <= available.bytes {
+    // The first of those that need as much.
+    let needs = (0..checked.steps.len()).map(|at| (at, Need::of(checked, at)));
+    let most = needs.rev().max_by_key(|(_, need)| need.in_all);
+    let (Some(available), Some((at, need))) = (available, most) else { return };
+    if need.in_all <= available.bytes {
         return;
     }
     let step = &checked.steps[at];
-    let own = own_bytes(step);
-    let result = match &step.result {
-        Some(meta) => format!("its result, {}", meta.describe()),
-        None => "its inputs".to_string(),
-    };
-    let others = match needed.saturating_sub(own) {
-        0 => String::new(),
-        others => format!(", and {} for other arrays that are held then", bytes(others)),
-    };
     let message = format!(
-        "step `{}` needs {} of memory: {} for {result} and to work with{others}; there is less",
+        "step `{}` needs {} of memory: {}; there is less",
         step.name,
-        bytes(needed),
-        bytes(own),
+        bytes(need.in_all),
+        need.in_words(step)
     );
     let written = job.steps.iter().find(|written| *written.name.get_ref() == step.name);
     let span = written.map_or(0..0, |written| place(written, step));
@@ -44,26 +43,57 @@ pub(crate) fn check(
     mistakes.add_with_help(span, message, format!("expected at most {available}"), help);
 }
 
-/// The step at which most is held, and how much that is.
-fn most(job: &CheckedJob) -> Option<(usize, u64)> {
-    let held = |at: usize| {
-        let inputs = job.inputs.iter().enumerate().filter(|(input, _)| {
-            job.last_reader(Source::Input(*input)).is_some_and(|last| last >= at)
-        });
-        let inputs = inputs.map(|(_, input)| input.meta.bytes());
-        let results = job.steps[..at].iter().enumerate().filter(|(step, _)| {
-            job.last_reader(Source::Step(*step)).is_some_and(|last| last >= at)
-        });
-        let results = results.filter_map(|(_, step)| step.result.as_ref()).map(|meta| meta.bytes());
-        inputs.chain(results).fold(own_bytes(&job.steps[at]), u64::saturating_add)
-    };
-    // The first of those that need as much.
-    (0..job.steps.len()).map(|at| (at, held(at))).rev().max_by_key(|(_, bytes)| *bytes)
+/// What is held while a step runs, in bytes.
+#[derive(Debug, Default)]
+struct Need {
+    inputs: u64,
+    result: u64,
+    spare: u64,
+    /// Arrays that it has nothing to do with.
+    others: u64,
+    /// All of that as it lies in the region, and the engine's own.
+    in_all: u64,
 }
 
-fn own_bytes(step: &CheckedStep) -> u64 {
-    let result = step.result.as_ref().map_or(0, |meta| meta.bytes());
-    result.saturating_add(step.spare_bytes)
+impl Need {
+    fn of(job: &CheckedJob, at: usize) -> Need {
+        let step = &job.steps[at];
+        let result = step.result.as_ref().map_or(0, |meta| meta.bytes());
+        let mut need = Need { result, spare: step.spare_bytes, ..Need::default() };
+        need.in_all = [result, step.spare_bytes]
+            .map(taken_by)
+            .into_iter()
+            .fold(ENGINE_BYTES, u64::saturating_add);
+        let inputs = job.inputs.iter().enumerate();
+        let inputs = inputs.map(|(at, input)| (Source::Input(at), Some(&input.meta)));
+        let results = job.steps[..at].iter().enumerate();
+        let results = results.map(|(at, step)| (Source::Step(at), step.result.as_ref()));
+        for (source, meta) in inputs.chain(results) {
+            let is_held = job.last_reader(source).is_some_and(|last| last >= at);
+            let Some(meta) = meta.filter(|_| is_held) else { continue };
+            let is_read = step.runs.iter().flatten().any(|bound| bound.source == source);
+            let sum = if is_read { &mut need.inputs } else { &mut need.others };
+            *sum = sum.saturating_add(meta.bytes());
+            need.in_all = need.in_all.saturating_add(taken_by(meta.bytes()));
+        }
+        need
+    }
+
+    fn in_words(&self, step: &CheckedStep) -> String {
+        let result = step.result.as_ref().map_or(String::new(), |meta| meta.describe());
+        let arrays = [self.inputs, self.result, self.spare, self.others];
+        let engine = arrays.into_iter().fold(self.in_all, u64::saturating_sub);
+        let parts = [
+            (self.inputs, "for its inputs".to_string()),
+            (self.result, format!("for its result ({result})")),
+            (self.spare, "to work with".to_string()),
+            (self.others, "for other arrays that are held then".to_string()),
+            (engine, "for the engine".to_string()),
+        ];
+        let parts = parts.into_iter().filter(|(size, _)| *size > 0);
+        let parts: Vec<_> = parts.map(|(size, what)| format!("{} {what}", bytes(size))).collect();
+        parts.join(", ")
+    }
 }
 
 /// The parameter that is a length of the result, if there is one.

@@ -295,7 +295,7 @@ fn deadline(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<Duratio
 fn worker_memory(value: Value<'_, '_>, mistakes: &mut Mistakes<'_>) -> Option<u64> {
     let wanted = "a size in quotes, such as \"2 GiB\"";
     let text = value::text("`worker_memory`", wanted, value, mistakes)?;
-    let read = quantity::bytes(text.get_ref());
+    let read = quantity::worker_memory(text.get_ref());
     read.map_err(|reason| mistakes.add(text.span(), format!("`worker_memory`: {reason}"), "here"))
         .ok()
 }

@@ -1,5 +1,7 @@
 //! Durations and amounts of memory as people write them: `500ms`, `1.5 h`, `2 GiB`.
 
+use crate::report;
+use crate::roles::WORKER_MEMORY_MIN;
 use std::time::Duration;
 
 /// Units of time, in seconds.
@@ -30,11 +32,22 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A number of bytes above 0, such as `2 GiB`; an error says what is expected.
-pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+fn bytes(text: &str) -> Result<u64, String> {
     let bytes = quantity(text, &SIZES, "2GiB, 512 MiB or 2GB")?;
     match bytes.round() {
         bytes if (1.0..1e18).contains(&bytes) => Ok(bytes as u64),
         _ => Err(format!("{text:?} is no size that memory could have")),
+    }
+}
+
+/// What a worker may have of its own, such as `2 GiB`; an error says what is expected.
+pub(crate) fn worker_memory(text: &str) -> Result<u64, String> {
+    match bytes(text)? {
+        little if little < WORKER_MEMORY_MIN => Err(format!(
+            "{text:?} is too little: a worker needs {} at least, some of which it needs itself",
+            report::bytes(WORKER_MEMORY_MIN)
+        )),
+        bytes => Ok(bytes),
     }
 }
 
@@ -92,13 +105,15 @@ mod tests {
             let error = duration(text).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");
         }
+        assert_eq!(worker_memory("16 MiB"), Ok(16 << 20));
         for (text, said) in [
+            ("16777215 B", "a worker needs 16.0 MiB at least"),
             ("2", "has no unit; write for example 2GiB"),
             ("2 gib", "none of the units B, kB"),
             ("0 GiB", "no size that memory could have"),
             ("99999999999TB", "no size that memory could have"),
         ] {
-            let error = bytes(text).unwrap_err();
+            let error = worker_memory(text).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");
         }
     }

@@ -5,7 +5,6 @@
 //! at once; nothing is concluded from what is already wrong. No array is read, no worker is started
 //! and nothing is written.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
@@ -24,6 +23,8 @@ use super::step;
 use super::wire::{Names, Wired};
 use crate::batch::kernels::catalogue::{ArrayMeta, Catalogue};
 use crate::batch::output::output_path::OutputPath;
+use crate::batch::text_file;
+use crate::memory::available_to_arrays;
 use crate::report::sha256;
 
 /// A job file's length at most.
@@ -42,40 +43,36 @@ pub(crate) enum CheckError {
     Mistakes(#[from] JobErrors),
 }
 
-/// Reads and checks a job file. `folder` is where its results shall go instead of out/NAME.
+/// What the command line says of how a job is to run, as far as the check has to know it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted<'w> {
+    /// Where its results shall go instead of out/NAME.
+    pub(crate) folder: Option<&'w Path>,
+    /// Whether kernels are fenced in.
+    pub(crate) fence: bool,
+}
+
+/// Reads and checks a job file.
 pub(crate) fn check_file(
     path: &Path,
-    folder: Option<&Path>,
+    wanted: Wanted<'_>,
     catalogue: &dyn Catalogue,
 ) -> Result<CheckedJob, CheckError> {
     let unreadable = |reason: String| CheckError::Unreadable { path: path.to_path_buf(), reason };
-    let mut bytes = Vec::new();
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(unreadable("it is not a regular file".into()));
-    }
-    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    let read = file.take(JOB_BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|error| unreadable(error.to_string()))?;
-    if bytes.len() as u64 > JOB_BYTES_MAX {
-        return Err(unreadable(format!("it is longer than {JOB_BYTES_MAX} bytes")));
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        unreadable(format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()))
-    })?;
-    Ok(check_text(&text, path, folder, catalogue)?)
+    let text = text_file::read(path, JOB_BYTES_MAX).map_err(unreadable)?;
+    Ok(check_text(&text, path, wanted, catalogue)?)
 }
 
 /// Checks a job file's text, as though it lay at `path`.
 pub(crate) fn check_text(
     text: &str,
     path: &Path,
-    folder: Option<&Path>,
+    wanted: Wanted<'_>,
     catalogue: &dyn Catalogue,
 ) -> Result<CheckedJob, JobErrors> {
     let mut mistakes = Mistakes::new(text);
     let job = parse::parse(text, &mut mistakes);
-    let mut checked = job.and_then(|job| check_job(&job, path, folder, catalogue, &mut mistakes));
+    let mut checked = job.and_then(|job| check_job(&job, path, wanted, catalogue, &mut mistakes));
     if let Some(checked) = &mut checked {
         // Reading from memory does not fail.
         checked.sha256 = sha256(&mut text.as_bytes()).unwrap_or_default();
@@ -88,7 +85,7 @@ pub(crate) fn check_text(
 fn check_job(
     job: &Job,
     path: &Path,
-    folder: Option<&Path>,
+    wanted: Wanted<'_>,
     catalogue: &dyn Catalogue,
     mistakes: &mut Mistakes<'_>,
 ) -> Option<CheckedJob> {
@@ -122,11 +119,11 @@ fn check_job(
         steps[at] = step::check(&asked, catalogue, mistakes);
         results[at] = steps[at].as_ref().map(|step| step.result.clone());
     }
-    let folder = output_folder(job, folder);
+    let folder = output_folder(job, wanted.folder);
     let outputs = output::check(job, &inputs, &mut steps, folder.as_deref(), mistakes);
     let checked = assemble(job, folder?, inputs, steps, &order, outputs)?;
-    let memory = crate::machine::Memory::here();
-    memory::check(&checked, job, memory.for_a_region().as_ref(), mistakes);
+    let available = available_to_arrays(&crate::machine::Memory::here(), wanted.fence);
+    memory::check(&checked, job, available.as_ref(), mistakes);
     disk::check(&checked, job, mistakes);
     Some(checked)
 }

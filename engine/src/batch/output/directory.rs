@@ -46,6 +46,13 @@ impl Directory {
         Directory::open(&path)
     }
 
+    /// The folders that [`Directory::create`] would make, innermost first.
+    pub(crate) fn missing(path: &Path) -> Vec<PathBuf> {
+        let parts = path.ancestors().filter(|part| !part.as_os_str().is_empty());
+        let missing = parts.take_while(|part| part.symlink_metadata().is_err());
+        missing.map(Path::to_path_buf).collect()
+    }
+
     /// The path as it is opened, if it is a folder's or nothing's yet. A relative path may pass no
     /// link; of an absolute one only the last component is looked at, since a home folder or a disk
     /// is often reached through one.

@@ -3,7 +3,7 @@
 //!
 //! | file in it | meaning |
 //! |---|---|
-//! | `.gristmill.lock` | locked (flock) while a job runs; holds its process number; stays |
+//! | `.gristmill.lock` | locked (flock) while a job runs; holds its process number; stays, but after a run that made nothing else |
 //! | `.gristmill-unfinished` | there while a run is under way, and after one that did not come to its end; see `marker` |
 //! | `.NAME.….gristmill-tmp` | a file that is being written |
 //!
@@ -17,7 +17,8 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
@@ -33,11 +34,15 @@ const LOCK: &str = ".gristmill.lock";
 /// An output folder, locked for one run.
 ///
 /// When it is dropped without [`OutputFolder::finish`], the run counts as unfinished, unless it had
-/// made nothing.
+/// made nothing: then all is as it was before.
 #[derive(Debug)]
 pub(crate) struct OutputFolder {
     directory: Directory,
     finished: bool,
+    /// The folders that were made for this run, innermost first.
+    made: Vec<PathBuf>,
+    /// The lock's file was.
+    lock_is_new: bool,
     // Last: the lock is released after everything else is done.
     _lock: Lock,
 }
@@ -58,20 +63,43 @@ impl OutputFolder {
     /// Opens the folder for a run of `job`: creates it if it is missing, locks it, and refuses an
     /// unfinished earlier run in it, or removes what that made if `fresh`.
     pub(crate) fn open(path: &Path, job: &str, fresh: bool) -> Result<OutputFolder, FolderError> {
+        let made = Directory::missing(path);
         let directory = Directory::create(path)?;
-        let lock = lock(&directory)?;
-        look_for_report(&directory)?;
-        if let Some(earlier) = marker::read(&directory)? {
+        let lock_is_new = directory.find(LOCK)? == Found::Nothing;
+        let lock = lock(&directory).inspect_err(|_| remove_empty(&made))?;
+        let mut folder = OutputFolder { directory, finished: true, made, lock_is_new, _lock: lock };
+        match folder.begin(job, fresh) {
+            Ok(()) => folder.finished = false,
+            Err(error) => {
+                folder.leave_no_trace();
+                return Err(error);
+            }
+        }
+        Ok(folder)
+    }
+
+    fn begin(&self, job: &str, fresh: bool) -> Result<(), FolderError> {
+        let directory = &self.directory;
+        look_for_report(directory)?;
+        if let Some(earlier) = marker::read(directory)? {
             if !fresh {
-                let path = path.to_path_buf();
+                let path = directory.path().to_path_buf();
                 return Err(FolderError::Unfinished { path, job: earlier.job });
             }
-            marker::remove_leftovers(&directory, &earlier, true)?;
+            marker::remove_leftovers(directory, &earlier, true)?;
             directory.remove(MARKER)?;
         }
-        marker::begin(&directory, job)?;
-        directory.sync()?;
-        Ok(OutputFolder { directory, finished: false, _lock: lock })
+        marker::begin(directory, job)?;
+        directory.sync()
+    }
+
+    /// Removes what was made for a run that nothing comes of. Errors change nothing: it is in
+    /// nobody's way.
+    fn leave_no_trace(&self) {
+        if self.lock_is_new {
+            let _ = self.directory.remove(LOCK);
+        }
+        remove_empty(&self.made);
     }
 
     /// Whether [`OutputFolder::open`] would refuse this folder, as far as that can be seen without
@@ -128,10 +156,16 @@ impl Drop for OutputFolder {
         if let Ok(Some(marker)) = marker::read(&self.directory)
             && marker.made.is_empty()
             && marker::remove_leftovers(&self.directory, &marker, false).is_ok()
+            && self.directory.remove(MARKER).is_ok()
         {
-            let _ = self.directory.remove(MARKER);
+            self.leave_no_trace();
         }
     }
+}
+
+/// Removes folders, innermost first; those that are not empty have become somebody else's.
+fn remove_empty(folders: &[PathBuf]) {
+    let _ = folders.iter().try_for_each(std::fs::remove_dir);
 }
 
 /// Refuses what could not be replaced by the report when all the work is done.
@@ -147,19 +181,26 @@ fn look_for_report(directory: &Directory) -> Result<(), FolderError> {
 fn lock(directory: &Directory) -> Result<Lock, FolderError> {
     let path = directory.path_of(LOCK);
     let system = |error: std::io::Error| FolderError::system("lock", &path, error);
-    let mut file = directory.file(LOCK, OFlag::O_RDWR | OFlag::O_CREAT)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            // Only for the message; a holder that has not written its number yet is a holder all
-            // the same.
-            let _ = (&file).take(32).read_to_string(&mut text);
-            let path = directory.path().to_path_buf();
-            return Err(FolderError::Locked { path, pid: text.trim().parse().ok() });
+    let mut file = loop {
+        let file = directory.file(LOCK, OFlag::O_RDWR | OFlag::O_CREAT)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                // Only for the message; a holder that has not written its number yet is a holder
+                // all the same.
+                let _ = (&file).take(32).read_to_string(&mut text);
+                let path = directory.path().to_path_buf();
+                return Err(FolderError::Locked { path, pid: text.trim().parse().ok() });
+            }
+            Err(TryLockError::Error(error)) => return Err(system(error)),
         }
-        Err(TryLockError::Error(error)) => return Err(system(error)),
-    }
+        // Another run may have removed the file that it had made, after it was opened here.
+        let own = file.metadata().map_err(system)?;
+        if directory.find(LOCK)? == (Found::File { device: own.dev(), inode: own.ino() }) {
+            break file;
+        }
+    };
     file.set_len(0).map_err(system)?;
     file.rewind().map_err(system)?;
     writeln!(file, "{}", std::process::id()).map_err(system)?;

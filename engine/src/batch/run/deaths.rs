@@ -3,7 +3,7 @@
 
 use crate::report::Progress;
 use crate::roles::{About, Buried, Engine};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many deaths, and how many attempts beyond the first.
 #[derive(Debug, Default, Clone, Copy)]
@@ -12,11 +12,21 @@ pub(crate) struct Toll {
     pub(crate) retries: u64,
 }
 
+/// Deaths of a step that are told one by one; of more than these the number says enough.
+const TOLD: u64 = 6;
+
 /// The deaths of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Deaths {
-    /// Of all of it, and of the present step.
-    tolls: Mutex<[Toll; 2]>,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    of_run: Toll,
+    of_step: Toll,
+    /// Deaths since the last step's end, told or not, files' writers included.
+    since: u64,
 }
 
 impl Deaths {
@@ -24,28 +34,49 @@ impl Deaths {
     pub(crate) fn tell(&self, engine: &Engine, step: Option<&str>, progress: &Progress) {
         let deaths = engine.take_deaths().into_iter();
         for buried in deaths.filter(|buried| buried.death.cause.is_an_attempt()) {
-            let mut tolls = self.tolls.lock().unwrap_or_else(PoisonError::into_inner);
-            let [all, of_step] = &mut *tolls;
-            for toll in [Some(all), (buried.about != About::Task).then_some(of_step)] {
+            let mut counts = self.lock();
+            let Counts { of_run, of_step, since } = &mut *counts;
+            for toll in [Some(of_run), (buried.about != About::Task).then_some(of_step)] {
                 let Some(toll) = toll else { continue };
                 toll.deaths += 1;
                 toll.retries += buried.retries;
             }
-            drop(tolls);
-            progress.note(&notice(&buried, step));
+            *since += 1;
+            let is_told = *since <= TOLD;
+            drop(counts);
+            if is_told {
+                progress.note(&notice(&buried, step));
+            }
+        }
+    }
+
+    /// Says how many deaths have not been told; the next are told one by one again.
+    pub(crate) fn sum_up(&self, step: Option<&str>, progress: &Progress) {
+        let since = std::mem::take(&mut self.lock().since);
+        if let Some(more) = since.checked_sub(TOLD).filter(|more| *more > 0) {
+            progress.note(&more_notice(more, step));
         }
     }
 
     /// The toll of the step that ends now; the next one begins with none.
     pub(crate) fn of_step(&self) -> Toll {
-        let mut tolls = self.tolls.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut tolls[1])
+        std::mem::take(&mut self.lock().of_step)
     }
 
     /// The toll of the whole run, files included.
     pub(crate) fn of_run(&self) -> Toll {
-        self.tolls.lock().unwrap_or_else(PoisonError::into_inner)[0]
+        self.lock().of_run
     }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn more_notice(more: u64, step: Option<&str>) -> String {
+    let of_step = step.map_or(String::new(), |step| format!(" during step `{step}`"));
+    let deaths = if more == 1 { "death" } else { "deaths" };
+    format!("gristmill: and {more} more {deaths}{of_step}: see report.json")
 }
 
 fn notice(buried: &Buried, step: Option<&str>) -> String {

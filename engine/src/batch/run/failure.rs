@@ -2,12 +2,35 @@
 //! of Rust's types, and remedies that whoever wrote the job can use.
 
 use crate::batch::check::checked::CheckedStep;
-use crate::error::{Error, Panic};
+use crate::error::{Cause, Error, Panic, PoisonedChunk};
 use crate::report::bytes;
 
 /// Why a step failed.
 pub(crate) fn of_step(step: &CheckedStep, error: Error) -> String {
-    format!("step `{}`: {}", step.name, in_words(error, &step.kernel))
+    let hint = short_deadline(step, &error).unwrap_or_default();
+    format!("step `{}`: {}{hint}", step.name, in_words(error, &step.kernel))
+}
+
+/// Fewer chunks may well hang, all of them.
+const CHUNKS_MIN: usize = 8;
+
+/// What to do where nearly all of a step's chunks ended at their deadline: then nothing is wrong with
+/// any of them.
+fn short_deadline(step: &CheckedStep, error: &Error) -> Option<String> {
+    let Error::Poisoned(poisoned) = error else { return None };
+    let limit = |chunk: &PoisonedChunk| match chunk.deaths.last().map(|death| &death.cause) {
+        Some(Cause::Deadline { limit, .. }) => Some(*limit),
+        _ => None,
+    };
+    let limits: Vec<_> = poisoned.chunks.iter().filter_map(limit).collect();
+    let chunks = step.chunks / step.runs.len().max(1) as u64;
+    let is_most = limits.len() >= CHUNKS_MIN && limits.len() as u64 * 10 >= chunks * 9;
+    let limit = limits.first().filter(|_| is_most)?.as_secs_f64();
+    Some(format!(
+        "\n  {} of {chunks} chunks ended at their deadline: {limit} s is less than a chunk takes; \
+         give them more (`deadline` in the job file, `--deadline`)",
+        limits.len()
+    ))
 }
 
 /// Why an input could not be loaded.

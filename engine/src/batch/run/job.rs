@@ -46,6 +46,7 @@ pub(crate) fn run(
     let ended = run.steps(&mut files, interrupted);
     let mut outputs = run.collect(files);
     run.deaths.tell(engine, None, progress);
+    run.deaths.sum_up(None, progress);
     // In the order of the job, whoever came first.
     let is_of = |path: &OutputPath, written: &str| {
         path.as_str() == written || path.partial().as_str() == written

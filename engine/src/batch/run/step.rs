@@ -39,6 +39,7 @@ impl Run<'_> {
             made = self.watched(step, &bar, &underway);
         }
         self.deaths.tell(self.engine, Some(&step.name), self.progress);
+        self.deaths.sum_up(Some(&step.name), self.progress);
         let toll = self.deaths.of_step();
         let mut report = StepReport {
             name: step.name.clone(),

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::batch::{
     ArrayMeta, At, Catalogue, CheckedJob, InputInfo, JobErrors, KernelInfo, NamedMeta, ParamInfo,
-    ParamType, Prepared, Refusal, ResultKind, check_text,
+    ParamType, Prepared, Refusal, ResultKind, Wanted, check_text,
 };
 use crate::memory::ElementType;
 
@@ -107,7 +107,12 @@ impl Place {
     }
 
     pub(crate) fn check(&self, text: &str) -> Result<CheckedJob, JobErrors> {
-        check_text(text, &self.path().join("job.toml"), Some(&self.out()), &Kernels)
+        check_text(
+            text,
+            &self.path().join("job.toml"),
+            Wanted { folder: Some(&self.out()), fence: false },
+            &Kernels,
+        )
     }
 
     /// The mistakes of a job that has some, one line each, without the job file's path:

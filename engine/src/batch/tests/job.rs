@@ -1,7 +1,7 @@
 //! Jobs that are right.
 
 use super::fixture::{Kernels, Place};
-use crate::batch::{CheckError, Source, check_file};
+use crate::batch::{CheckError, Source, Wanted, check_file};
 use crate::memory::ElementType;
 use crate::report::Palette;
 
@@ -78,17 +78,18 @@ impl ParseOutput for &str {
 fn results_go_under_the_current_folder_by_default() {
     let place = Place::new();
     let path = place.file("job.toml", JOB.as_bytes());
-    let job = check_file(&path, None, &Kernels).unwrap();
+    let job = check_file(&path, Wanted::default(), &Kernels).unwrap();
     assert_eq!(job.folder.to_str(), Some("out/terrain"));
 }
 
 #[test]
 fn job_files_that_cannot_be_read_say_why() {
     let place = Place::new();
-    let reason = |name: &str| match check_file(&place.path().join(name), None, &Kernels) {
-        Err(CheckError::Unreadable { reason, .. }) => reason,
-        other => panic!("{other:?}"),
-    };
+    let reason =
+        |name: &str| match check_file(&place.path().join(name), Wanted::default(), &Kernels) {
+            Err(CheckError::Unreadable { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        };
     place.file("latin.toml", b"name = \"\xe4\"");
     place.file("long.toml", &vec![b'\n'; (1 << 20) + 1]);
     assert!(reason("none.toml").contains("No such file"));

@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 
 use super::fixture::{Kernels, Place};
-use crate::batch::check_text;
+use crate::batch::{Wanted, check_text};
 
 const START: &str = "format = 1\nname = \"t\"\ninputs.map.file = \"map.npy\"\n";
 
@@ -88,7 +88,9 @@ fn inputs_are_never_overwritten_whatever_leads_there() {
         for folder in ["", "data/..", "data/up", "data/up/."] {
             let folder = place.path().join(folder);
             let job = place.path().join("data/../job.toml");
-            let errors = check_text(text, &job, Some(&folder), &Kernels).unwrap_err();
+            let errors =
+                check_text(text, &job, Wanted { folder: Some(&folder), fence: false }, &Kernels)
+                    .unwrap_err();
             let found = &errors.errors[0];
             assert!(found.message.contains("would overwrite input `map`"), "{}", errors.plain());
             assert_eq!((found.line, found.column), (6, 8));

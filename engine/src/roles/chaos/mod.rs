@@ -87,7 +87,15 @@ impl ChaosTally {
 
 impl fmt::Display for ChaosTally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} kills, {} stops, {} slowed", self.kills, self.stops, self.slowed)
+        let some =
+            |count: u64, what| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        write!(
+            f,
+            "{}, {}, {} slowed",
+            some(self.kills, "kill"),
+            some(self.stops, "stop"),
+            self.slowed
+        )
     }
 }
 
