@@ -5,7 +5,7 @@
 
 use super::audit::Auditor;
 use super::coordinator::{Core, End};
-use super::recovery::Recovery;
+use super::recovery_points::Recovery;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
 use crate::error::{Cause, DeathRecord, Error, Result};

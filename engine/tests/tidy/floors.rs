@@ -22,7 +22,12 @@ const CIRCLES: &[(&str, &str, &str, &str)] = &[
     ("memory", "array", "npy_file", "the method that saves an array"),
     ("shared", "protocol", "cell", "a worker commits cells, which are told of by the same atomics"),
     ("process", "hygiene", "entry", "what a worker was handed, and how it ends"),
-    ("compute", "access", "slot", "what a plan hands out, and takes as arguments of its steps"),
+    (
+        "compute",
+        "access",
+        "array_slot",
+        "what a plan hands out, and takes as arguments of its steps",
+    ),
     ("compute", "access", "program", "the numbers by which a plan's steps name their arrays"),
     ("compute", "access", "groups", "a `Merge` of floats brings the kernel that folds its groups"),
     ("compute", "access", "table", "and that kernel's name"),
