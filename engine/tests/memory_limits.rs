@@ -1,8 +1,11 @@
 //! Workers that want too much memory: at their own limit, and at that of their cgroup.
 
+mod support;
+
 use gristmill::{Cause, Chunk, DeathRecord, Engine, Error, In, Kernel, Out};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use support::processes::skipped;
 
 const N: usize = 20_000;
 const MIB: usize = 1 << 20;
@@ -196,8 +199,7 @@ fn a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that() {
         return run_out_of_memory_in(&group);
     }
     let Some(group) = MemoryGroup::new(300 * MIB) else {
-        eprintln!("skipped: it takes root, a memory cgroup, and a machine without swap");
-        return;
+        return skipped("it takes root, a memory cgroup, and a machine without swap");
     };
     let program = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that"])
