@@ -25,6 +25,8 @@ pub(crate) mod pin;
 #[cfg(test)]
 mod captured;
 #[cfg(test)]
+pub(crate) mod heap;
+#[cfg(test)]
 mod trees;
 
 #[cfg(feature = "cli")]
