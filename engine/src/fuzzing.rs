@@ -160,6 +160,10 @@ fn put_back(words: &[u64]) {
 mod tests {
     use super::*;
     use crate::batch::tests::fixture::{Kernels, Place};
+    use crate::machine::heap;
+
+    /// The most that a reader may allocate at once, as `.ci/fuzz` has it.
+    const AT_ONCE_BYTES_MAX: usize = 64 << 20;
 
     /// Runs a reader over the corpus of its name.
     fn corpus(name: &str, reader: impl Fn(&[u8])) {
@@ -170,9 +174,21 @@ mod tests {
         assert!(files.len() >= 10, "{} files in {}", files.len(), folder.display());
         for file in files {
             let bytes = std::fs::read(&file).unwrap();
+            heap::take_largest();
             let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reader(&bytes)));
             assert!(read.is_ok(), "{}", file.display());
+            let largest = heap::take_largest();
+            assert!(largest <= AT_ONCE_BYTES_MAX, "{largest} bytes at once: {}", file.display());
         }
+    }
+
+    #[test]
+    fn allocations_are_seen() {
+        heap::take_largest();
+        let grown: Vec<u8> =
+            std::iter::repeat_n(1, AT_ONCE_BYTES_MAX + 1).filter(|&one| one > 0).collect();
+        assert!(grown.len() > AT_ONCE_BYTES_MAX && heap::take_largest() > AT_ONCE_BYTES_MAX);
+        assert_eq!(heap::take_largest(), 0);
     }
 
     #[test]

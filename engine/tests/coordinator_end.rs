@@ -1,7 +1,7 @@
 //! The coordinator ends in the middle of its work, in every way that a process can: no worker is
 //! left, nothing in /dev/shm, and no half file. Stopped and continued, it goes on.
 //!
-//! How long the workers outlive it is printed, not asserted: machines stall.
+//! Workers outlive it by 200 ms at most. Machines stall, so one of a few attempts must show that.
 
 mod support;
 
@@ -19,6 +19,10 @@ use support::processes::{children_of, is_dead, part, skipped, state_of, this_bin
 
 const FOLDER: &str = "GRISTMILL_TEST_FOLDER";
 const WORKERS: usize = 2;
+
+/// How long workers may outlive their coordinator, and attempts in which to show it.
+const OUTLIVE_MAX: Duration = Duration::from_millis(200);
+const ATTEMPTS: u32 = 5;
 
 /// Leaves a file that names its process, then computes for ever.
 #[derive(Serialize, Deserialize)]
@@ -80,16 +84,28 @@ fn start(test: &str, folder: &Path) -> Child {
 }
 
 /// Plays the coordinator that `end`s itself, or is ended by `from_outside`, and has a look at what
-/// is left.
+/// is left; again, if the workers outlive it by too much.
 fn comes_to_an_end(
     test: &str,
     end: impl FnOnce(Arc<Engine>),
-    from_outside: impl FnOnce(Pid, &[i32]),
+    from_outside: impl Fn(Pid, &[i32]),
 ) -> Option<ExitStatus> {
     if part().is_some() {
         play(end);
         return None;
     }
+    for attempt in 1..=ATTEMPTS {
+        let (status, outlived) = ends_once(test, &from_outside);
+        println!("{test}: {status}; no worker is left {outlived:?} later, attempt {attempt}");
+        if outlived <= OUTLIVE_MAX {
+            return Some(status);
+        }
+    }
+    panic!("{test}: in {ATTEMPTS} attempts workers have outlived it by more than {OUTLIVE_MAX:?}");
+}
+
+/// How it ended, and how long it took until the workers were dead.
+fn ends_once(test: &str, from_outside: impl Fn(Pid, &[i32])) -> (ExitStatus, Duration) {
     let folder = tempfile::tempdir().unwrap();
     let mut child = start(test, folder.path());
     wait_until("busy workers", || busy(folder.path()).len() == WORKERS);
@@ -98,10 +114,9 @@ fn comes_to_an_end(
     let status = child.wait().unwrap();
     let ended = Instant::now();
     wait_until("the end of the workers", || workers.iter().all(|&worker| is_dead(worker)));
-    let after = ended.elapsed().as_secs_f64() * 1e3;
-    println!("{test}: {status}; no worker is left {after:.1} ms later");
+    let outlived = ended.elapsed();
     assert_eq!(shm(), [""; 0]);
-    Some(status)
+    (status, outlived)
 }
 
 fn for_ever(_: Arc<Engine>) {

@@ -21,6 +21,12 @@ impl Kernel for CountChunks {
     }
 }
 
+const LAUNCHES: u64 = 100;
+
+/// So many deaths are enough. They come at their own pace: where workers take long to start, under a
+/// sanitizer, a launch takes more of them.
+const DEATHS: u64 = 5_000;
+
 #[test]
 fn kills_from_outside_at_any_moment_change_nothing() {
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -36,7 +42,7 @@ fn kills_from_outside_at_any_moment_change_nothing() {
             }
         });
         let _ended = OnDrop(|| done.store(true, Relaxed));
-        for _ in 0..100 {
+        while engine.stats().launches < LAUNCHES && engine.stats().deaths < DEATHS {
             engine.run(&CountChunks, (&x, &mut counts)).unwrap();
             assert_eq!(counts[0], 20_000);
         }

@@ -7,6 +7,7 @@ use gristmill::{
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use support::processes::skipped;
 
 const N: usize = 20_000;
 const MIB: usize = 1 << 20;
@@ -246,8 +247,7 @@ fn a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that() {
         Err(_) => {}
     }
     let Some(group) = MemoryGroup::new(300 * MIB) else {
-        eprintln!("skipped: it takes root, a memory cgroup, and a machine without swap");
-        return;
+        return skipped("it takes root, a memory cgroup, and a machine without swap");
     };
     assert!(this_test().env(GROUP, &group.0).status().unwrap().success());
 }

@@ -65,8 +65,8 @@ impl Seen {
 
     /// The time that this part of the recoveries did not exceed, in milliseconds.
     fn recovery_ms(&self, part: f64) -> f64 {
-        let last = self.recoveries.len().saturating_sub(1) as f64;
-        let time = self.recoveries.get((last * part) as usize).copied().unwrap_or_default();
+        let within = (self.recoveries.len() as f64 * part).ceil() as usize;
+        let time = self.recoveries.get(within.saturating_sub(1)).copied().unwrap_or_default();
         time.as_secs_f64() * 1e3
     }
 

@@ -1,7 +1,8 @@
 //! One pass over arrays, element by element. `map` and `zip_map` are methods of the engine.
 
 use crate::arithmetic::Arithmetic;
-use crate::marker::{cheap_grain, marker_kernel};
+use crate::grain::cheap_grain;
+use crate::stateless::stateless_kernel;
 use gristmill::{Chunk, Element, In, InOut, Kernel, Out, Portable, Shapes};
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +72,7 @@ impl<T: Element + Portable> Kernel for Fill<T> {
     }
 }
 
-marker_kernel!(
+stateless_kernel!(
     /// `y[i] = x[i]`.
     ///
     /// ```

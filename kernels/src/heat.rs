@@ -1,6 +1,6 @@
 //! The heat equation on a 2-D grid, by explicit steps.
 
-use crate::marker::cheap_grain;
+use crate::grain::cheap_grain;
 use gristmill::{Array, Chunk, Engine, Halo, HaloView, Kernel, Max, Out, Result, Shapes, greater};
 use ndarray::{ArrayViewMut2, Ix2};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Counting values in equal bins.
 
 use crate::arithmetic::Real;
-use crate::marker::cheap_grain;
+use crate::grain::cheap_grain;
 use bytemuck::{Pod, Zeroable};
 use gristmill::{Add, Chunk, In, Kernel, Merge, Reduce, Shapes};
 use serde::{Deserialize, Serialize};

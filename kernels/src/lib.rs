@@ -44,15 +44,16 @@
 
 mod arithmetic;
 mod elementwise;
+mod grain;
 mod heat;
 mod histogram;
 mod job_plans;
 mod jobs;
 mod lanes;
-mod marker;
 mod random;
 mod reduce;
 mod scan;
+mod stateless;
 mod terrain;
 mod transpose;
 

@@ -7,7 +7,7 @@
 //! negative never fall. A chunk is eight blocks, summed side by side, as each addition within a
 //! block must wait for the one before it.
 
-use crate::marker::marker_kernel;
+use crate::stateless::stateless_kernel;
 use gristmill::{
     Array, CHUNKS_MAX, Chunk, Engine, In, InOut, Kernel, Number, Out, Result, Shapes, Whole,
 };
@@ -71,7 +71,7 @@ pub fn scan<T: Number, D: Dimension>(
     })
 }
 
-marker_kernel!(
+stateless_kernel!(
     /// The sum of each block.
     BlockSums
 );
@@ -109,7 +109,7 @@ fn side_by_side<T: Number>(blocks: &[[T; BLOCK]; SIDE_BY_SIDE]) -> [T; SIDE_BY_S
     sums
 }
 
-marker_kernel!(
+stateless_kernel!(
     /// Replaces each sum by the sum of all before it; one chunk, whatever the size.
     Offsets
 );

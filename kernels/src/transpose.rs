@@ -1,10 +1,10 @@
 //! The transpose of a matrix, a tile at a time: both arrays are then touched by whole cache lines.
 
-use crate::marker::marker_kernel;
+use crate::stateless::stateless_kernel;
 use gristmill::{Chunk, Element, Kernel, Shapes, TileOut, Whole};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Ix2};
 
-marker_kernel! {
+stateless_kernel! {
     /// `y[j, i] = x[i, j]`; y has as many rows as x has columns, and columns as x has rows.
     ///
     /// ```

@@ -2,6 +2,7 @@
 
 mod access;
 mod apart;
+mod array_slot;
 mod bound;
 mod chunk;
 mod control;
@@ -16,7 +17,6 @@ mod plan;
 mod program;
 mod reduce;
 mod scalar;
-mod slot;
 mod spoil;
 mod step;
 mod stock;
@@ -29,6 +29,7 @@ pub use access::{
     Access, AccessSpec, Add, Args, BitOr, Flat, Halo, HaloView, In, InOut, Kind, Largest, Merge,
     MergeOp, Out, Smallest, Tile, TileOut, Whole,
 };
+pub use array_slot::{FlatSlot, ReadSlot, Slot};
 pub(crate) use bound::{Loaded, Private};
 pub use chunk::Chunk;
 #[cfg(test)]
@@ -50,7 +51,6 @@ pub use plan::{Plan, PlanResult};
 pub(crate) use program::{Areas, Next, Op, Program, StepSpec};
 pub use reduce::{Count, Max, Min, Number, Output, Prod, Reduce, Sum, greater, smaller};
 pub use scalar::{Operand, Operands, Scalar, StepKernel, With, with};
-pub use slot::{FlatSlot, ReadSlot, Slot};
 #[cfg(feature = "cli")]
 pub(crate) use step::cut;
 pub use stock::Total;

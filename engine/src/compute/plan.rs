@@ -1,11 +1,11 @@
 //! Describing a plan: arrays become slots, kernels become steps, results become scalars.
 
 use super::access::{AccessSpec, Args, Place};
+use super::array_slot::{ReadSlot, Slot};
 use super::kernel::Kernel;
 use super::program::{ArrayPlace, InPlan, Op, Program, ScalarPlace};
 use super::reduce::{Count, Output};
 use super::scalar::{Operands, Scalar, StepKernel};
-use super::slot::{ReadSlot, Slot};
 use super::table::{Named, Test, TestFn, conjure};
 use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element, Elements, Region};

@@ -8,7 +8,7 @@ mod caches;
 mod cgroup;
 mod cpulist;
 mod cpus;
-mod kernel;
+mod linux;
 mod memory;
 mod nodes;
 mod oom;
@@ -24,6 +24,8 @@ pub(crate) mod pin;
 #[cfg(test)]
 mod captured;
 #[cfg(test)]
+pub(crate) mod heap;
+#[cfg(test)]
 mod trees;
 
 #[cfg(feature = "cli")]
@@ -32,9 +34,9 @@ pub(crate) use cpulist::{CpuList, in_order as cpus_in_order};
 #[cfg(test)]
 pub(crate) use cpus::CoreKind;
 #[cfg(any(test, feature = "cli"))]
-pub(crate) use kernel::KERNEL_MIN;
+pub(crate) use linux::KERNEL_MIN;
 #[cfg(test)]
-pub(crate) use kernel::KernelVersion;
+pub(crate) use linux::KernelVersion;
 pub(crate) use memory::{Memory, MemoryBound, MemoryReason};
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;

@@ -13,7 +13,7 @@ use super::caches::{self, Cache, CacheKind};
 use super::cgroup::Cgroups;
 use super::cpulist::CpuList;
 use super::cpus::{self, Cpu, Restrictions};
-use super::kernel::{self, Feature, HugePages, KernelVersion};
+use super::linux::{self, Feature, HugePages, KernelVersion};
 use super::memory::{Memory, MemoryBound};
 use super::nodes::{self, Node};
 use super::tree::Tree;
@@ -91,7 +91,7 @@ impl Machine {
         Machine {
             caches: caches::read(&tree, &allowed),
             huge_pages: HugePages::read(&tree),
-            kernel: kernel::version(&tree),
+            kernel: linux::version(&tree),
             notes: tree.into_notes(),
             ..machine
         }
@@ -159,7 +159,7 @@ impl Machine {
 
     /// The kernel's features that the engine uses, and what it does without them.
     pub(crate) fn features(&self) -> Vec<Feature> {
-        kernel::features(self.kernel)
+        linux::features(self.kernel)
     }
 }
 

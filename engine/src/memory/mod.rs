@@ -12,6 +12,7 @@ mod npy_data;
 mod npy_encoding;
 pub(crate) mod npy_file;
 mod npy_literal;
+mod npy_type;
 mod pages;
 #[cfg(feature = "cli")]
 mod raw;

@@ -15,6 +15,7 @@ use std::path::Path;
 use super::element_type::ElementType;
 use super::npy_encoding::Encoding;
 use super::npy_literal::{self, Entry, Literal};
+use super::npy_type::{SAVE_AGAIN, element_type};
 
 /// The longest header that is read. numpy writes about 120 bytes and reads at most 10,000 by
 /// default.
@@ -70,8 +71,6 @@ impl NpyError {
         NpyError { message, help: help.into(), offset: Some(offset) }
     }
 }
-
-const SAVE_AGAIN: &str = "write it again with numpy.save(\"NAME.npy\", array)";
 
 impl NpyHeader {
     /// Opens a file and reads its header. A folder, a pipe or a device is refused without waiting
@@ -135,6 +134,15 @@ impl NpyHeader {
                  {data_offset_bytes} on, but only {held_bytes} follow"
             );
             return Err(NpyError::at(length_bytes, message, "copy or write it again"));
+        }
+        // numpy ends every header with a newline, and reads headers of others without one. There only
+        // the file's length tells that the header's is right, and so where the data begin.
+        if text.last() != Some(&b'\n') && held_bytes != data_bytes {
+            let message = format!(
+                "the header does not end with a newline, and {held_bytes} bytes follow it in place \
+                 of {data_bytes}, so its length is not what it claims"
+            );
+            return Err(NpyError::at(data_offset_bytes, message, SAVE_AGAIN));
         }
         // Where one axis alone is longer than 1 there is only one order.
         let order = match fortran && lengths.iter().filter(|&&length| length != 1).count() > 1 {
@@ -221,11 +229,6 @@ fn header_text(source: &mut impl Read, length_bytes: u64) -> Result<(Vec<u8>, u6
     }
     let mut text = vec![0; header_bytes];
     read(&mut text)?;
-    // Every header has it; without it the length is wrong, and so is where the data begin.
-    if text.last() != Some(&b'\n') {
-        let message = "the header does not end with a newline, so its length is not what it claims";
-        return Err(NpyError::at(data_offset, message, SAVE_AGAIN));
-    }
     Ok((text, data_offset))
 }
 
@@ -263,73 +266,4 @@ fn bytes_in_memory(shape: &[usize], element: ElementType) -> Option<u64> {
     let bytes = nonzero.try_fold(element.size_bytes(), usize::checked_mul)?;
     let bytes = isize::try_from(bytes).ok()?;
     Some(if shape.contains(&0) { 0 } else { bytes as u64 })
-}
-
-/// The type of the elements and their encoding, or why they are not read and what to do.
-fn element_type(descr: &Literal) -> Result<(ElementType, Encoding), (String, String)> {
-    let descr = match descr {
-        Literal::Text(descr) => descr,
-        Literal::Nested => {
-            return Err((
-                "the array is structured (several fields per element); plain numbers are read"
-                    .into(),
-                "in Python, save one field: numpy.save(\"NAME.npy\", array[\"FIELD\"])".into(),
-            ));
-        }
-        other => {
-            return Err((
-                format!("the header's `descr` is {}", other.describe()),
-                SAVE_AGAIN.into(),
-            ));
-        }
-    };
-    let foreign = if cfg!(target_endian = "little") { '>' } else { '<' };
-    let kind = descr.strip_prefix(['<', '>', '|', '=']).unwrap_or(descr);
-    let swapped = descr.starts_with(foreign);
-    let element = match kind {
-        "b1" => return Ok((ElementType::U8, Encoding::Bool)),
-        "f2" => return Ok((ElementType::F32, Encoding::Half { swapped })),
-        "f4" => ElementType::F32,
-        "f8" => ElementType::F64,
-        "i1" => ElementType::I8,
-        "i2" => ElementType::I16,
-        "i4" => ElementType::I32,
-        "i8" => ElementType::I64,
-        "u1" => ElementType::U8,
-        "u2" => ElementType::U16,
-        "u4" => ElementType::U32,
-        "u8" => ElementType::U64,
-        "c8" => ElementType::C32,
-        "c16" => ElementType::C64,
-        _ => return Err(foreign_kind(descr, kind)),
-    };
-    let numbers = if element.is_complex() { 2 } else { 1 };
-    let width = element.size_bytes() / numbers;
-    let encoding = match swapped && width > 1 {
-        true => Encoding::Swapped(width as u8),
-        false => Encoding::Native,
-    };
-    Ok((element, encoding))
-}
-
-fn foreign_kind(descr: &str, kind: &str) -> (String, String) {
-    let convert = |to| format!("in Python: numpy.save(\"NAME.npy\", array.astype(\"{to}\"))");
-    let (what, help) = match kind {
-        "f16" | "f12" => ("are long doubles, which are not read", convert("float64")),
-        "c32" | "c24" => ("are long complex numbers, which are not read", convert("complex128")),
-        _ => match kind.chars().next() {
-            Some('O') => {
-                let what = "are Python objects, stored as a pickle, and pickles are not executed";
-                (what, convert("float64"))
-            }
-            Some('S' | 'U' | 'a') => ("are texts, which are not read", convert("float64")),
-            Some('M' | 'm') => ("are dates or durations, which are not read", convert("int64")),
-            Some('V') => {
-                let help = "in Python: numpy.save(\"NAME.npy\", array.view(\"uint8\"))".into();
-                ("are raw bytes, which are not read", help)
-            }
-            _ => ("are of an unknown type", SAVE_AGAIN.into()),
-        },
-    };
-    (format!("the elements {what} ('{descr}')"), help)
 }

@@ -1,7 +1,8 @@
 //! The Python literal in a `.npy` header: one flat dictionary, read without recursion.
 //!
 //! It is not a Python parser: it knows texts, `True`, `False` and tuples of whole numbers, and
-//! skips over lists (the type of a structured array), which its caller refuses anyway.
+//! skips over lists (the type of a structured array) and other tuples (that of a sub-array), which
+//! its caller refuses anyway. Escapes in texts are left as they are: nothing that is read has any.
 
 /// The most entries that are read: a header has three.
 const ENTRIES_MAX: usize = 8;
@@ -24,7 +25,9 @@ pub(crate) enum Literal {
     Bool(bool),
     Integers(Vec<usize>),
     /// A list, skipped.
-    Nested,
+    List,
+    /// A tuple of other things than numbers, skipped.
+    Tuple,
 }
 
 impl Literal {
@@ -34,7 +37,8 @@ impl Literal {
             Literal::Text(text) => format!("the text '{text}'"),
             Literal::Bool(value) => format!("the truth value {value}"),
             Literal::Integers(values) => format!("a tuple of {} numbers", values.len()),
-            Literal::Nested => "a list".into(),
+            Literal::List => "a list".into(),
+            Literal::Tuple => "a tuple of other things than numbers".into(),
         }
     }
 }
@@ -113,7 +117,13 @@ impl Reader<'_> {
             return Err(self.error("expected a text in quotes"));
         };
         let start = self.at + 1;
-        let Some(length) = self.text[start..].iter().position(|&byte| byte == quote) else {
+        let mut escaped = false;
+        let closes = |&byte: &u8| {
+            let closes = byte == quote && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            closes
+        };
+        let Some(length) = self.text[start..].iter().position(closes) else {
             return Err(self.error("this text has no closing quote"));
         };
         self.at = start + length + 1;
@@ -123,12 +133,23 @@ impl Reader<'_> {
     fn value(&mut self) -> Result<Literal, LiteralError> {
         match self.peek() {
             Some(b'\'' | b'"') => self.text().map(Literal::Text),
-            Some(b'(') => self.integers().map(Literal::Integers),
-            Some(b'[') => self.skip_list(),
+            Some(b'(') => self.tuple(),
+            Some(b'[') => self.skip().map(|()| Literal::List),
             _ if self.word(b"True") => Ok(Literal::Bool(true)),
             _ if self.word(b"False") => Ok(Literal::Bool(false)),
             _ => Err(self.error("expected a text, True, False, a tuple or a list")),
         }
+    }
+
+    /// Of numbers, or skipped.
+    fn tuple(&mut self) -> Result<Literal, LiteralError> {
+        let start = self.at;
+        self.expect(b'(')?;
+        if let Some(b'\'' | b'"' | b'(' | b'[') = self.peek() {
+            self.at = start;
+            return self.skip().map(|()| Literal::Tuple);
+        }
+        self.integers().map(Literal::Integers)
     }
 
     fn word(&mut self, word: &[u8]) -> bool {
@@ -137,8 +158,8 @@ impl Reader<'_> {
         found
     }
 
+    /// Up to the closing bracket of a tuple.
     fn integers(&mut self) -> Result<Vec<usize>, LiteralError> {
-        self.expect(b'(')?;
         let mut values = Vec::new();
         loop {
             if self.takes(b')') {
@@ -168,12 +189,12 @@ impl Reader<'_> {
         Ok(value)
     }
 
-    /// Skips to the bracket that closes the list; brackets inside texts do not count.
-    fn skip_list(&mut self) -> Result<Literal, LiteralError> {
+    /// Skips a list or tuple, to the bracket that closes it; brackets inside texts do not count.
+    fn skip(&mut self) -> Result<(), LiteralError> {
         let mut depth = 0usize;
         loop {
             match self.peek() {
-                None => return Err(self.error("this list is not closed")),
+                None => return Err(self.error("this list or tuple is not closed")),
                 Some(b'\'' | b'"') => {
                     self.text()?;
                     continue;
@@ -184,7 +205,7 @@ impl Reader<'_> {
             }
             self.at += 1;
             if depth == 0 {
-                return Ok(Literal::Nested);
+                return Ok(());
             }
         }
     }

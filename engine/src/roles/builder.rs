@@ -7,7 +7,7 @@ use super::handle::Handle;
 use super::launch::Launchpad;
 use super::pace::Paces;
 use super::placement::Pin;
-use super::recoveries::Recoveries;
+use super::recovery_times::Recoveries;
 use super::supervisor::Supervisor;
 use crate::compute::{Control, Start, WORKERS_MAX};
 use crate::error::{Error, Result};

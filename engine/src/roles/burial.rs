@@ -1,21 +1,13 @@
 //! Burying a reaped worker: its words are set right, and what it was about gets the blame.
 
 use super::coordinator::{About, Buried, Running};
-use super::supervisor::{FAILED_START, KILLED_START, Supervisor};
+use super::supervisor::{FAILED_START, KILLED_START, Loss, Supervisor};
 use crate::compute::Part;
 use crate::error::{Cause, DeathRecord};
 use crate::memory::Permit;
 use crate::shared::damage::Damage;
 use crate::shared::protocol::{CrashPoint, Culprit};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A worker that has been reaped.
-#[derive(Debug)]
-pub(super) struct Loss {
-    pub(super) death: DeathRecord,
-    /// Whether it is held against what the worker was about.
-    pub(super) is_attempt: bool,
-}
 
 impl Supervisor {
     /// Sets right what a reaped worker left, and blames what it was about.

@@ -3,7 +3,7 @@
 use super::handle::Handle;
 use super::open_queue::OpenQueue;
 use super::pace::Paces;
-use super::recoveries::Recoveries;
+use super::recovery_times::Recoveries;
 use crate::compute::{AccessSpec, Areas, Control, Issued, Program, QUEUES, Start};
 use crate::error::{ChunkPlace, DeathRecord, Error, Result};
 use crate::machine::futex;

@@ -75,11 +75,7 @@ impl Launchpad {
         let image = encode_image(&program)?;
         self.plans += 1;
         let control = core.control();
-        let (issue, rest) = control.current();
-        let Some(rest) = rest.filter(|rest| rest.plan == self.ended) else {
-            core.refuse_without_workers()?;
-            return Err(core.end_damaged(Damage::Frame));
-        };
+        let (issue, rest) = self.rest(core)?;
         let (number, image_words) = (self.plans, image.len());
         let frame = Frame {
             plan: number,
@@ -122,6 +118,16 @@ impl Launchpad {
         }
         let Ok(()) = control.board().issue(&mut Publisher(control), chunks);
         self.wait_for_end(core, number, plan)
+    }
+
+    /// The issue in which the workers rest since the last plan, and its frame.
+    fn rest(&self, core: &Core) -> Result<(u64, Frame)> {
+        let (issue, rest) = core.control().current();
+        let Some(rest) = rest.filter(|rest| rest.plan == self.ended) else {
+            core.refuse_without_workers()?;
+            return Err(core.end_damaged(Damage::Frame));
+        };
+        Ok((issue, rest))
     }
 
     /// Waits until the plan of this number has ended; gives its last state.

@@ -6,7 +6,7 @@ mod builder;
 mod burial;
 mod chaos;
 mod coordinator;
-mod crashes;
+mod crash_report;
 mod deadlines;
 mod engine;
 mod fault_place;
@@ -18,8 +18,8 @@ mod pace;
 mod placement;
 #[cfg(feature = "cli")]
 mod raw;
-mod recoveries;
-mod recovery;
+mod recovery_points;
+mod recovery_times;
 mod repair;
 #[cfg(feature = "cli")]
 mod replay;
@@ -42,7 +42,7 @@ pub use chaos::{Chaos, ChaosGuard, ChaosTally};
 #[cfg(feature = "cli")]
 pub(crate) use coordinator::{About, Buried};
 pub use coordinator::{Progress, Stats};
-pub use crashes::CrashReport;
+pub use crash_report::CrashReport;
 pub use engine::Engine;
 pub use placement::{ParsePinError, Pin};
 pub use task_queue::TaskQueue;

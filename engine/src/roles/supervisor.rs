@@ -4,12 +4,11 @@
 //! Workers die with this thread (PDEATHSIG), so it lives as long as the engine.
 
 use super::audit::Auditor;
-use super::burial::Loss;
 use super::coordinator::{Core, End};
-use super::recovery::Recovery;
+use super::recovery_points::Recovery;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, DeathRecord, Error, Result};
 use crate::machine::{Killed, OomWatch};
 use crate::process::{self, Child, Handover, Limits};
 use crate::shared::damage::Damage;
@@ -69,6 +68,14 @@ pub(crate) struct Post {
     child: Option<Child>,
     /// What the failed starts weigh since a worker of this rank was last ready.
     pub(super) failed_starts: u32,
+}
+
+/// A worker that has been reaped.
+#[derive(Debug)]
+pub(super) struct Loss {
+    pub(super) death: DeathRecord,
+    /// Whether it is held against what the worker was about.
+    pub(super) is_attempt: bool,
 }
 
 impl Supervisor {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The modules of the engine, lowest floor first; a module may use what comes before it.
-const FLOORS: [&[&str]; 8] = [
+pub(crate) const FLOORS: [&[&str]; 8] = [
     &["fault_place", "error", "partition"],
     &["machine"],
     &["memory"],
@@ -22,7 +22,12 @@ const CIRCLES: &[(&str, &str, &str, &str)] = &[
     ("memory", "array", "npy_file", "the method that saves an array"),
     ("shared", "protocol", "cell", "a worker commits cells, which are told of by the same atomics"),
     ("process", "hygiene", "entry", "what a worker was handed, and how it ends"),
-    ("compute", "access", "slot", "what a plan hands out, and takes as arguments of its steps"),
+    (
+        "compute",
+        "access",
+        "array_slot",
+        "what a plan hands out, and takes as arguments of its steps",
+    ),
     ("compute", "access", "program", "the numbers by which a plan's steps name their arrays"),
     ("compute", "access", "groups", "a `Merge` of floats brings the kernel that folds its groups"),
     ("compute", "access", "table", "and that kernel's name"),
@@ -81,7 +86,7 @@ fn reexports(folder: &str, modules: &BTreeSet<String>) -> BTreeMap<String, Strin
 }
 
 /// Modules that are there for tests alone.
-fn test_modules(folder: &str) -> BTreeSet<String> {
+pub(crate) fn test_modules(folder: &str) -> BTreeSet<String> {
     let text = read(&PathBuf::from(format!("engine/src/{folder}/mod.rs")));
     let after = text.split("#[cfg(test)]\n").skip(1).filter_map(|rest| rest.lines().next());
     let named = after.filter_map(|line| line.strip_suffix(';')?.rsplit_once("mod "));

@@ -1,5 +1,7 @@
-//! Rules about the source tree that no compiler checks: floors, headers, where `unsafe` may be.
+//! Rules about the source tree that no compiler checks: floors, headers, where `unsafe` may be, and
+//! that documents name what there is.
 
+mod documents;
 mod floors;
 mod sources;
 
@@ -98,6 +100,16 @@ fn files_and_functions_are_short_and_lines_are_narrow() {
         wrong.extend(long.map(|(number, _)| format!("{}:{}", path.display(), number + 1)));
     }
     assert!(wrong.is_empty(), "too long:\n{}", wrong.join("\n"));
+}
+
+/// What a test that passes prints is heard by nobody; `processes::skipped` is.
+#[test]
+fn no_test_is_skipped_in_silence() {
+    let printed = ["print!", "println!", "eprintln!"].map(|print| format!("{print}(\"skipped"));
+    for path in FOLDERS.into_iter().flat_map(sources) {
+        let silent = printed.iter().any(|printed| read(&path).contains(printed));
+        assert!(!silent, "{}", path.display());
+    }
 }
 
 #[test]

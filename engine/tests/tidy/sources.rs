@@ -25,6 +25,25 @@ pub(crate) fn sources(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+/// What lies in a folder of the repository: its files without their extensions, and its folders.
+pub(crate) fn names(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut names: Vec<String> =
+        entries.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The modules of a folder of the engine.
+pub(crate) fn modules(folder: &str) -> Vec<String> {
+    names(folder).into_iter().filter(|name| name != "mod").collect()
+}
+
+pub(crate) fn exists(path: &str) -> bool {
+    root().join(path).exists()
+}
+
 /// The text of one of these files.
 pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(root().join(path)).unwrap()

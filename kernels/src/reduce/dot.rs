@@ -1,7 +1,8 @@
 //! Inner products.
 
+use crate::grain::cheap_grain;
 use crate::lanes;
-use crate::marker::{cheap_grain, marker_kernel};
+use crate::stateless::stateless_kernel;
 use gristmill::{Chunk, Element, In, Kernel, Output, Shapes};
 use num_complex::Complex;
 
@@ -57,7 +58,7 @@ macro_rules! complex_factor {
 }
 complex_factor!(f32 f64);
 
-marker_kernel!(
+stateless_kernel!(
     /// The inner product of two arrays of one length: the sum of `x[i] * y[i]`, or of
     /// `conj(x[i]) * y[i]` for complex elements (BLAS calls that dotc). 0 for empty arrays.
     ///

@@ -1,9 +1,10 @@
 //! The least and the greatest element.
 
-use crate::marker::{cheap_grain, marker_kernel};
+use crate::grain::cheap_grain;
+use crate::stateless::stateless_kernel;
 use gristmill::{Chunk, In, Kernel, LANES, Number, Shapes};
 
-marker_kernel!(
+stateless_kernel!(
     /// The least element. NaN wins, the first one if there are several, so that it cannot go
     /// unnoticed; of -0 and +0 it is either, the same one each time. The greatest value of the
     /// type (infinity for floats) for an empty array.
@@ -21,7 +22,7 @@ marker_kernel!(
     pub Min
 );
 
-marker_kernel!(
+stateless_kernel!(
     /// The greatest element; otherwise as [`Min`]. The least value of the type (-infinity for
     /// floats) for an empty array.
     pub Max

@@ -1,8 +1,9 @@
 //! The arithmetic mean.
 
 use crate::arithmetic::Real;
+use crate::grain::cheap_grain;
 use crate::lanes;
-use crate::marker::{cheap_grain, marker_kernel};
+use crate::stateless::stateless_kernel;
 use bytemuck::{Pod, Zeroable};
 use gristmill::{Chunk, In, Kernel, Reduce, Shapes};
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ impl Reduce for Average {
     }
 }
 
-marker_kernel!(
+stateless_kernel!(
     /// The arithmetic mean of all elements, summed in `f64` as [`Sum`](crate::Sum) is: NaN and
     /// infinities come through, and so does an overflow of the sum. [`Variance`](crate::Variance)
     /// gives a mean without overflow, at a higher price.

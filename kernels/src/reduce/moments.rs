@@ -7,8 +7,9 @@
 //! LeVeque, "Algorithms for computing the sample variance", The American Statistician 37 (1983).
 
 use crate::arithmetic::Real;
+use crate::grain::cheap_grain;
 use crate::lanes;
-use crate::marker::{cheap_grain, marker_kernel};
+use crate::stateless::stateless_kernel;
 use bytemuck::{Pod, Zeroable};
 use gristmill::{Chunk, In, Kernel, Reduce, Shapes};
 use serde::{Deserialize, Serialize};
@@ -145,7 +146,7 @@ impl Pairs {
     }
 }
 
-marker_kernel!(
+stateless_kernel!(
     /// Count, mean and variance of all elements, in one pass over memory and in `f64`.
     ///
     /// ```

@@ -6,8 +6,9 @@
 //! big elements are scaled down, small ones up, those between are squared as they are.
 
 use crate::arithmetic::Real;
+use crate::grain::cheap_grain;
 use crate::lanes;
-use crate::marker::{cheap_grain, marker_kernel};
+use crate::stateless::stateless_kernel;
 use bytemuck::{Pod, Zeroable};
 use gristmill::{Chunk, In, Kernel, Reduce, Shapes};
 use serde::{Deserialize, Serialize};
@@ -100,7 +101,7 @@ impl Reduce for Norm {
     }
 }
 
-marker_kernel!(
+stateless_kernel!(
     /// The Euclidean norm of all elements, as a vector, in `f64`: neither large nor tiny elements
     /// over- or underflow on the way. Infinity if one is infinite, NaN if one is NaN.
     ///

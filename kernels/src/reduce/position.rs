@@ -1,7 +1,8 @@
 //! Where the least and the greatest element are.
 
 use super::extremes::{greatest, least};
-use crate::marker::{cheap_grain, marker_kernel};
+use crate::grain::cheap_grain;
+use crate::stateless::stateless_kernel;
 use gristmill::{Chunk, In, Kernel, Number, Output, Shapes};
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
@@ -19,7 +20,7 @@ pub struct Found<T> {
     pub value: T,
 }
 
-marker_kernel!(
+stateless_kernel!(
     /// The least element and its index in C order; the first of several. NaN counts as less than
     /// everything, as in NumPy: if there is one, the first one is found. `None` if there are no
     /// elements.
@@ -37,7 +38,7 @@ marker_kernel!(
     pub ArgMin
 );
 
-marker_kernel!(
+stateless_kernel!(
     /// The greatest element and its index in C order; otherwise as [`ArgMin`], NaN counting as
     /// greater than everything.
     pub ArgMax

@@ -1,9 +1,10 @@
 //! The product of all elements.
 
-use crate::marker::{cheap_grain, marker_kernel};
+use crate::grain::cheap_grain;
+use crate::stateless::stateless_kernel;
 use gristmill::{Chunk, In, Kernel, Number, Shapes, in_lanes};
 
-marker_kernel!(
+stateless_kernel!(
     /// The product of all elements, in their own type; integers wrap. 1 for an empty array.
     ///
     /// Floats over- and underflow as they come: 32 lanes per chunk (lane k takes elements k,

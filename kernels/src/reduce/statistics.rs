@@ -3,7 +3,8 @@
 use super::extremes::{greatest, least};
 use super::moments::{BLOCK, Moments, Pairs};
 use crate::arithmetic::Real;
-use crate::marker::{cheap_grain, marker_kernel};
+use crate::grain::cheap_grain;
+use crate::stateless::stateless_kernel;
 use bytemuck::{Pod, Zeroable};
 use gristmill::{Chunk, In, Kernel, Reduce, Shapes};
 use serde::{Deserialize, Serialize};
@@ -71,7 +72,7 @@ impl Reduce for Statistics {
     }
 }
 
-marker_kernel!(
+stateless_kernel!(
     /// Count, NaN count, least, greatest, mean and standard deviation. NaN is counted and
     /// otherwise left out; infinities are values like others, and make the deviation NaN.
     ///

@@ -1,9 +1,9 @@
 //! The sum of all elements, as `Engine::sum` has it, for use in plans and registries.
 
-use crate::marker::marker_kernel;
+use crate::stateless::stateless_kernel;
 use gristmill::{Chunk, In, Kernel, Shapes, Summand, Total, Value};
 
-marker_kernel!(
+stateless_kernel!(
     /// The sum of all elements, as [`Engine::sum`](gristmill::Engine::sum) adds them up.
     ///
     /// It yields the total before its last rounding or check: `f64` for `f32` and `f64`, a pair of

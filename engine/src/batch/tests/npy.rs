@@ -62,6 +62,23 @@ fn versions_2_and_3_and_old_spellings_are_read() {
 }
 
 #[test]
+fn a_header_without_a_newline_is_read_if_the_data_end_with_the_file() {
+    let header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }";
+    for blanks in [0, 3] {
+        let mut file = b"\x93NUMPY\x01\x00".to_vec();
+        file.extend((header.len() as u16 + blanks).to_le_bytes());
+        file.extend(header);
+        file.extend(vec![b' '; blanks.into()]);
+        let data_offset = file.len() as u64;
+        file.extend([0; 16]);
+        let header = read(&file).unwrap();
+        assert_eq!((header.shape.as_slice(), header.data_offset_bytes), (&[2][..], data_offset));
+        file.push(0);
+        refused(&file, "17 bytes follow it in place of 16", "numpy.save");
+    }
+}
+
+#[test]
 fn one_long_axis_has_no_order() {
     for (shape, order) in [
         ("()", Order::C),
@@ -114,12 +131,20 @@ fn what_no_array_can_hold_is_refused_with_its_remedy() {
     refused(&npy("<M8[ns]", "(2,)", 16), "dates", "int64");
     refused(&npy("|V8", "(2,)", 16), "raw bytes", "uint8");
     refused(&npy("<f16", "(2,)", 32), "long doubles", "float64");
-    refused(&npy("<x9", "(2,)", 32), "unknown type", "numpy.save");
-    refused(&npy("", "(2,)", 32), "unknown type", "numpy.save");
-    refused(&npy("é", "(2,)", 32), "unknown type", "numpy.save");
+    refused(&npy("<x9", "(2,)", 32), "unknown type", "astype(\"float64\")");
+    refused(&npy("", "(2,)", 32), "unknown type", "astype(\"float64\")");
+    refused(&npy("é", "(2,)", 32), "unknown type", "astype(\"float64\")");
     let structured =
         "{'descr': [('x', '<f8', (2, 2)), ('y]', '<i4')], 'fortran_order': False, 'shape': (2,), }";
     refused(&npy_of(structured, 24), "structured", "array[\"FIELD\"]");
+    // As numpy writes fields called a"b'c, and \.
+    let escaped =
+        r#"{'descr': [('a"b\'c', '<f8'), ('\\', '<i4')], 'fortran_order': False, 'shape': (2,), }"#;
+    refused(&npy_of(escaped, 24), "structured", "array[\"FIELD\"]");
+    for sub_array in ["('<f8', (3,))", "('<f8', 3)", "(('<f8', 2), (3,))"] {
+        let header = format!("{{'descr': {sub_array}, 'fortran_order': False, 'shape': (2,), }}");
+        refused(&npy_of(&header, 48), "a sub-array type", "the array's last ones");
+    }
     assert_eq!(refused_at(&npy("<U5", "(2,)", 40)), 20);
     refused(&npy("<f8", "(1,1,1,1,1,1,1)", 8), "7 dimensions", "reshape");
 }
@@ -166,7 +191,7 @@ fn damage_is_named_by_its_byte() {
     let entries = format!("{{{}}}", "'a': 1,".repeat(9).replace('1', "True"));
     refused(&npy_of(&entries, 0), "too many entries", "numpy.save");
     // A length that lies: the dictionary is cut, or data belong to it.
-    for (length, message) in [(60u16, "newline"), (126, "newline"), (50, "newline")] {
+    for (length, message) in [(60u16, "newline"), (126, "nothing but blanks"), (50, "damaged")] {
         let mut lying = npy("<f8", "(2,)", 16);
         lying[8..10].copy_from_slice(&length.to_le_bytes());
         refused(&lying, message, "numpy.save");

@@ -2,7 +2,7 @@
 
 use super::sealed::Sealed;
 use super::{Access, AccessSpec, Halo, InPlan, Kind, Located, Place, Window, place_of, shaped};
-use crate::compute::slot::Slot;
+use crate::compute::array_slot::Slot;
 use crate::memory::{Array, Element};
 use ndarray::{ArrayView, Dimension, RemoveAxis};
 use std::ops::Range;

@@ -2,8 +2,8 @@
 
 use super::sealed::Sealed;
 use super::{Access, AccessSpec, InPlan, Kind, Located, Merge, Place, Window, flat, place_of};
+use crate::compute::array_slot::FlatSlot;
 use crate::compute::groups::FoldGroups;
-use crate::compute::slot::FlatSlot;
 use crate::compute::table::KernelNamed;
 use crate::error::Result;
 use crate::memory::{Element, Elements};

@@ -24,8 +24,8 @@ pub use args::Args;
 pub use halo::HaloView;
 pub use merge::{Add, BitOr, Largest, MergeOp, Smallest};
 
+use super::array_slot::{FlatSlot, Slot};
 use super::program::InPlan;
-use super::slot::{FlatSlot, Slot};
 use crate::error::Result;
 use crate::memory::{Array, Element, Elements};
 use ndarray::{ArrayView, ArrayViewMut, Dimension};

@@ -4,7 +4,7 @@ use super::sealed::Sealed;
 use super::{
     Access, AccessSpec, InPlan, Kind, Located, Place, Tile, TileOut, Window, place_of, shaped,
 };
-use crate::compute::slot::Slot;
+use crate::compute::array_slot::Slot;
 use crate::memory::{Array, Element};
 use ndarray::{ArrayView2, ArrayViewMut2, Ix2, ShapeBuilder};
 

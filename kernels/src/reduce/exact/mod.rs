@@ -12,7 +12,8 @@ mod rounding;
 
 pub use accumulator::ExactSum;
 
-use crate::marker::{cheap_grain, marker_kernel};
+use crate::grain::cheap_grain;
+use crate::stateless::stateless_kernel;
 use extraction::add_slice;
 use gristmill::{Chunk, Element, In, Kernel, Shapes};
 
@@ -36,7 +37,7 @@ impl Exact for f32 {
     }
 }
 
-marker_kernel!(
+stateless_kernel!(
     /// The exact sum of all elements, `f64` or `f32`, rounded once when it is read: see
     /// [`ExactSum`] for zeros, infinities and NaN. The order of the elements does not matter.
     ///

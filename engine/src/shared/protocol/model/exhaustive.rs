@@ -27,8 +27,7 @@ pub(super) fn check(
     builder.max_branches = 5_000;
     // The limit is looked at this often.
     builder.checkpoint_interval = 500;
-    let times = std::env::var("GRISTMILL_MODEL_TIMES").ok().and_then(|times| times.parse().ok());
-    let executions_max = executions_max * times.unwrap_or(1usize);
+    let executions_max = executions_max * super::times();
     builder.max_permutations = Some(executions_max).filter(|&max| max > 0);
     builder.check(move || {
         counted.fetch_add(1, Relaxed);

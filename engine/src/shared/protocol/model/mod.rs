@@ -1,4 +1,5 @@
-//! The protocol under two checkers. `README.md` one folder up says what was searched.
+//! The protocol under two model checkers, and with real threads. `README.md` one folder up says
+//! what was searched.
 //!
 //! The workers run the real `take_part`, the coordinator the real `issue`, `bury`, `poison`,
 //! `quiet` and cell repair; only what a host supplies (frames, kernels, copies, the lock, waiting)
@@ -20,6 +21,18 @@ mod world;
 
 use super::Atomics;
 use std::fmt::Debug;
+
+/// How much longer to search than by default: `GRISTMILL_MODEL_TIMES`, else 1. 0 lifts the limits of
+/// [`exhaustive`] searches; the others, which have no end of their own, take it for 1.
+fn times() -> usize {
+    let Ok(times) = std::env::var("GRISTMILL_MODEL_TIMES") else { return 1 };
+    times.parse().expect("GRISTMILL_MODEL_TIMES is a whole number")
+}
+
+/// So many schedules or runs, so many times.
+fn repeated(runs: u64) -> u64 {
+    runs * times().max(1) as u64
+}
 
 /// What the model needs of a checker beside atomics.
 trait Checker: Atomics<Pending = Vec<<Self as Atomics>::U64>> {

@@ -7,6 +7,7 @@ use super::super::worker::Surroundings;
 use super::super::{Heart, Line, Post, Word64};
 use super::Checker;
 use super::exhaustive::{EXECUTIONS_MAX, Loom, check};
+use super::repeated;
 use super::schedule::explore;
 use super::seeded::Seeded;
 use super::threads::Threads;
@@ -389,24 +390,29 @@ fn seeds_a_task_that_kills() {
     explore(3000, 0, || run::<Seeded>(Use { deadly: Some(1), items: 3, ..PLAIN }));
 }
 
+/// Under loom, cut off: none of these ends by itself before.
+fn exhaust(how: Use) {
+    let executions = check(1, EXECUTIONS_MAX, move || run::<Loom>(how));
+    println!("{executions} executions, {:?}", how.fate);
+    assert!(executions >= 1_900, "{how:?}: only {executions} executions");
+}
+
 #[test]
 fn loom_a_queue() {
     for fate in [None, Some(CrashPoint::LeaseTaken), Some(CrashPoint::LeaseSettled)] {
-        let how = Use { items: 2, lives: 1, fate, ..PLAIN };
-        println!("{} executions, {fate:?}", check(1, EXECUTIONS_MAX, move || run::<Loom>(how)));
+        exhaust(Use { items: 2, lives: 1, fate, ..PLAIN });
     }
 }
 
 #[test]
 fn loom_a_queue_used_again() {
-    let how = Use { items: 1, lives: 2, ..PLAIN };
-    println!("{} executions", check(1, EXECUTIONS_MAX, move || run::<Loom>(how)));
+    exhaust(Use { items: 1, lives: 2, ..PLAIN });
 }
 
 #[test]
 fn threads_a_queue_and_its_next_life() {
     for fate in [None, Some(CrashPoint::LeaseTaken), Some(CrashPoint::LeaseSettled)] {
-        for _ in 0..200 {
+        for _ in 0..repeated(200) {
             run::<Threads>(Use { fate, wants: true, ..PLAIN });
         }
     }

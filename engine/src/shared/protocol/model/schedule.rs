@@ -4,6 +4,7 @@
 //! Memory is `weak`'s. A death leaves a prefix of a thread's stores in program order, so what only a
 //! compiler could reorder is not searched.
 
+use super::repeated;
 use super::weak::{Message, Plain, THREADS, View};
 use generator::{Generator, Gn};
 use std::cell::RefCell;
@@ -281,10 +282,11 @@ pub(super) fn explore(schedules: u64, kills: u32, body: fn()) {
         run(numbers[0], numbers[1] as u32, numbers[2] as u32, body);
         return;
     }
-    let times = std::env::var("GRISTMILL_MODEL_TIMES").ok().and_then(|times| times.parse().ok());
+    let schedules = repeated(schedules);
     let mut span = 200;
-    for seed in 1..=schedules * times.unwrap_or(1) {
+    for seed in 1..=schedules {
         let steps = run(seed, (seed % (u64::from(kills) + 1)) as u32, span, body);
         span = ((span * 7 + steps) / 8).max(20);
     }
+    println!("{schedules} schedules, the last ones of some {span} accesses");
 }

@@ -6,6 +6,7 @@ use super::super::Atomics;
 use super::super::CrashPoint;
 use super::Checker;
 use super::coordinate::{Coordinator, Ended};
+use super::repeated;
 use super::world::{Fate, Plan};
 use crate::machine::futex;
 use std::cell::UnsafeCell;
@@ -33,7 +34,7 @@ impl Atomics for Threads {
 
     /// ThreadSanitizer knows no fences. A read-modify-write of one word orders all that a SeqCst
     /// fence does, and in that order joins what each thread has seen: so what only a fence keeps
-    /// apart is for the other checkers to find.
+    /// apart is for the model checkers to find.
     fn fence_seq_cst() {
         static COMMON: AtomicU64 = AtomicU64::new(0);
         fence(std::sync::atomic::Ordering::SeqCst);
@@ -156,9 +157,9 @@ impl Checker for Threads {
 /// Runs the plan so many times, with 0 to 2 deaths of worker 0 (or its replacement) at random
 /// points. `GRISTMILL_MODEL_TIMES` multiplies the runs.
 pub(super) fn stress(runs: u64, plan: &Plan, points: &[CrashPoint], then: fn(&Ended)) {
-    let times = std::env::var("GRISTMILL_MODEL_TIMES").ok().and_then(|times| times.parse().ok());
+    let runs = repeated(runs);
     let mut deaths = 0;
-    for seed in 1..=runs * times.unwrap_or(1) {
+    for seed in 1..=runs {
         let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut draw = |below: usize| {
             // Marsaglia's xorshift64.

@@ -1,7 +1,7 @@
 //! Kernels without parameters that are generic over their element type.
 
 /// Declares such a kernel: a struct that carries nothing but the type, `new` and the usual traits.
-macro_rules! marker_kernel {
+macro_rules! stateless_kernel {
     ($(#[$doc:meta])* $vis:vis $name:ident) => {
         $(#[$doc])*
         #[derive(serde::Serialize, serde::Deserialize)]
@@ -41,13 +41,4 @@ macro_rules! marker_kernel {
         }
     };
 }
-pub(crate) use marker_kernel;
-
-/// The least bytes per chunk of kernels that do next to nothing per element: below it the claim
-/// of a chunk would cost more than its work.
-pub(crate) const CHEAP_BYTES_MIN: usize = 32 << 10;
-
-/// The grain of a kernel that does next to nothing per element.
-pub(crate) fn cheap_grain(shapes: &gristmill::Shapes) -> usize {
-    shapes.grain(256, CHEAP_BYTES_MIN)
-}
+pub(crate) use stateless_kernel;
