@@ -53,28 +53,51 @@ struct Seen {
     /// What took longest, launches and comparison together.
     slowest: (Duration, &'static str),
     /// From deaths to replacements at work, sorted.
-    recoveries: Vec<Duration>,
+    recoveries: Times,
+    vacancies: Times,
 }
 
 impl Seen {
     fn look_at(&mut self, engine: &Engine) {
         self.launches = engine.stats().launches;
-        self.recoveries.extend(engine.take_recoveries());
-        self.recoveries.sort_unstable();
-    }
-
-    /// The time that this part of the recoveries did not exceed, in milliseconds.
-    fn recovery_ms(&self, part: f64) -> f64 {
-        let within = (self.recoveries.len() as f64 * part).ceil() as usize;
-        let time = self.recoveries.get(within.saturating_sub(1)).copied().unwrap_or_default();
-        time.as_secs_f64() * 1e3
+        self.recoveries.add(engine.take_recoveries());
+        self.vacancies.add(engine.take_vacancies());
     }
 
     fn print(&self, seconds: u64, tally: ChaosTally) {
-        let [half, most, all] = [0.5, 0.99, 1.0].map(|part| self.recovery_ms(part));
+        let [half, most, all] = self.recoveries.quantiles_ms();
         let (kills, launches) = (tally.kills, self.launches);
         let mib = self.bytes_compared >> 20;
         println!("{seconds:5} {kills:7} {launches:9} {mib:9} {half:11.2} {most:7.2} {all:8.2}");
+    }
+}
+
+/// Times, the shortest first.
+#[derive(Default)]
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn add(&mut self, more: Vec<Duration>) {
+        self.0.extend(more);
+        self.0.sort_unstable();
+    }
+
+    /// The median, what 99 % do not exceed, and the longest, in milliseconds.
+    fn quantiles_ms(&self) -> [f64; 3] {
+        [0.5, 0.99, 1.0].map(|part| {
+            let within = (self.0.len() as f64 * part).ceil() as usize;
+            let time = self.0.get(within.saturating_sub(1)).copied().unwrap_or_default();
+            time.as_secs_f64() * 1e3
+        })
+    }
+
+    fn tell(&self, what: &str) {
+        let [half, most, all] = self.quantiles_ms();
+        let count = self.0.len();
+        println!(
+            "{what}: median {half:.2} ms, 99 % within {most:.2} ms, slowest {all:.2} ms; {count} \
+             measured"
+        );
     }
 }
 
@@ -138,16 +161,8 @@ fn soak(options: &Options) -> Result<(), String> {
     seen.look_at(&engine);
     println!("\n{tally}; no wrong bit in {} MiB", seen.bytes_compared >> 20);
     println!("slowest kernel: {} in {:?}", seen.slowest.1, seen.slowest.0);
-    println!(
-        "from death to a replacement at work: median {:.2} ms, 99 % within {:.2} ms, slowest {:.2} \
-         ms; {} measured, {} more died or were \
-         stopped while they started",
-        seen.recovery_ms(0.5),
-        seen.recovery_ms(0.99),
-        seen.recovery_ms(1.0),
-        seen.recoveries.len(),
-        engine.stats().deaths.saturating_sub(seen.recoveries.len() as u64),
-    );
+    seen.recoveries.tell("from a death to its replacement at work");
+    seen.vacancies.tell("the same by way of all replacements that died or were stopped meanwhile");
     Ok(())
 }
 

@@ -13,6 +13,9 @@ const AS_COMMAND: &str = "REPLAY_IS_THE_COMMAND";
 /// Set for runs in which nothing shall crash.
 const CALM: &str = "REPLAY_IS_CALM";
 
+/// Set for runs in which a chunk writes far beyond its own piece.
+const STRAYS: &str = "REPLAY_STRAYS";
+
 #[inline(never)]
 fn fall_over(sum: f64) {
     println!("the sum is {sum}");
@@ -33,6 +36,10 @@ impl Kernel for Fragile {
     fn run(&self, chunk: Chunk, (from, to): (&[f64], &mut [f64])) {
         to.copy_from_slice(from);
         if chunk.index() == 17 {
+            if std::env::var_os(STRAYS).is_some() {
+                // SAFETY: none; behind fences it is stopped, which is what the test looks for.
+                unsafe { to.as_mut_ptr().add(20_000).write_volatile(0.0) };
+            }
             fall_over(from.iter().sum());
         } else if std::env::var_os("REPLAY_TELLS").is_some() {
             println!("another chunk");
@@ -148,8 +155,10 @@ fn main() -> ExitCode {
     a_debugger_sees_the_chunk_fall_over(&place);
     a_debugger_that_does_not_attach_is_an_error(&place);
     what_cannot_be_replayed_is_refused(&place);
+    a_fenced_run_is_replayed_behind_fences(&place);
+    a_changed_input_is_replayed_on_demand(&place);
     a_changed_job_is_replayed_on_demand(&place);
-    println!("replay: 8 scenarios passed");
+    println!("replay: 10 scenarios passed");
     ExitCode::SUCCESS
 }
 
@@ -167,14 +176,13 @@ impl Place {
     fn after_a_run() -> Place {
         let place = Place(tempfile::tempdir().unwrap());
         let terrain = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/terrain.npy");
-        let job = format!(
-            "format = 1\nname = \"t\"\n[inputs.e]\nfile = \"{terrain}\"\ncast = \"f64\"\n\
+        std::fs::copy(terrain, place.0.path().join("terrain.npy")).unwrap();
+        let job = "format = 1\nname = \"t\"\n[inputs.e]\nfile = \"terrain.npy\"\ncast = \"f64\"\n\
              [steps.copy]\nin = \"e\"\nsave = \"copy.npy\"\n\
              [steps.unneeded]\nin = \"e\"\nkernel = \"copy\"\nsave = \"unneeded.npy\"\n\
              [steps.fragile]\nin = \"copy\"\nsave = \"fragile.npy\"\n\
              [steps.growth]\nin = \"copy\"\nsave = \"growth.npy\"\n\
-             [steps.slow]\nin = \"copy\"\ndeadline = \"100ms\"\n"
-        );
+             [steps.slow]\nin = \"copy\"\ndeadline = \"100ms\"\n";
         std::fs::write(place.0.path().join("job.toml"), job).unwrap();
         let answer = place.command("run job.toml --out o --workers 2", &[]);
         assert_eq!(answer.status, Some(1), "{answer:#?}");
@@ -279,6 +287,24 @@ fn what_cannot_be_replayed_is_refused(place: &Place) {
         assert_eq!(answer.status, Some(2), "{answer:#?}");
         assert!(answer.err.contains(said), "{said}: {answer:#?}");
     }
+}
+
+fn a_fenced_run_is_replayed_behind_fences(place: &Place) {
+    let run = place.command("run job.toml --out fenced --workers 2 --fence", &[STRAYS]);
+    assert_eq!(run.status, Some(1), "{run:#?}");
+    let answer = place.command("replay fenced 17", &[STRAYS]);
+    assert_eq!(answer.status, Some(1), "{answer:#?}");
+    assert!(answer.err.contains("a stray write stopped by the fence"), "{answer:#?}");
+}
+
+fn a_changed_input_is_replayed_on_demand(place: &Place) {
+    let file = place.0.path().join("terrain.npy");
+    std::fs::write(&file, std::fs::read(&file).unwrap()).unwrap();
+    let answer = place.command("replay o 17", &[]);
+    assert_eq!(answer.status, Some(2), "{answer:#?}");
+    let said = answer.err.contains("terrain.npy has been changed since that run");
+    assert!(said, "{answer:#?}");
+    assert_eq!(place.command("replay o 17 --force", &[]).status, Some(1));
 }
 
 fn a_changed_job_is_replayed_on_demand(place: &Place) {

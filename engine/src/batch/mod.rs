@@ -26,6 +26,7 @@ pub(crate) use check::checked::CheckedJob;
 #[cfg(test)]
 pub(crate) use check::checked::Source;
 pub(crate) use check::diagnose::{JobErrors, counted, unknown};
+pub(crate) use check::input::CheckedInput;
 pub(crate) use check::input::{nearest_file, shape_in_jobs};
 pub(crate) use check::job::FORMAT;
 pub(crate) use check::quantity::{duration, worker_memory};

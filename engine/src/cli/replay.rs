@@ -2,7 +2,7 @@
 
 use super::args::{ExitStatus, ReplayArgs};
 use super::{say, show_mistakes};
-use crate::batch::{self, CheckedJob, Registry, Replayed, Wanted};
+use crate::batch::{self, CheckedInput, CheckedJob, Registry, Replayed, Wanted};
 use crate::machine::ProcessStatus;
 use crate::report::{Death, Poisoned, Progress, Report};
 use crate::roles::{Disturbance, Engine};
@@ -34,8 +34,7 @@ pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> ExitStatus {
             return ExitStatus::Wrong;
         }
     };
-    if job.sha256 != report.job_file.sha256 {
-        let path = &report.job_file.path;
+    for path in changed(&job, &report) {
         if !args.force {
             say(&format!(
                 "{path} has been changed since that run, so its chunks may be others now\n  \
@@ -49,6 +48,14 @@ pub(super) fn replay(args: &ReplayArgs, registry: &Registry) -> ExitStatus {
         say(&reason);
         ExitStatus::Failed
     })
+}
+
+/// Which files are others than in the run: the job file, inputs.
+fn changed<'r>(job: &CheckedJob, report: &'r Report) -> Vec<&'r str> {
+    let job_file = (job.sha256 != report.job_file.sha256).then_some(&report.job_file.path);
+    let now: Vec<_> = job.inputs.iter().map(CheckedInput::report).collect();
+    let inputs = report.inputs.iter().filter(|input| !now.contains(input));
+    job_file.into_iter().chain(inputs.map(|input| &input.path)).map(String::as_str).collect()
 }
 
 /// Reads a report, by its own name or by that of its folder.
@@ -92,7 +99,7 @@ fn replay_of(
     poisoned: &Poisoned,
 ) -> Result<ExitStatus, String> {
     let progress = Progress::new(false);
-    let mut builder = Engine::builder().core_dumps(true);
+    let mut builder = Engine::builder().core_dumps(true).fence(report.fence);
     if let Some(workers) = args.workers {
         builder = builder.workers(workers as usize);
     }

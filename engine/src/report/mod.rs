@@ -21,7 +21,7 @@ pub(crate) use picture::draw;
 pub(crate) use poisoned::{Attempt, Death, Poisoned, PoisonedFile, params};
 pub(crate) use progress::{Progress, StepBar};
 pub(crate) use report::{
-    ChaosReport, JobFile, Machine, OutputReport, Report, SCHEMA, Status, StepReport,
+    ChaosReport, InputReport, JobFile, Machine, OutputReport, Report, SCHEMA, Status, StepReport,
 };
 pub(crate) use scalar::{Ordered, Scalar};
 pub(crate) use table::{Look, bytes, listing, scalars, steps};

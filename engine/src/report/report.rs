@@ -33,6 +33,12 @@ pub(crate) struct Report {
     /// The most memory of its own that a worker could have, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) worker_memory_bytes: Option<u64>,
+    /// Kernels ran behind write fences.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) fence: bool,
+    /// The files that were read, in the order of the job file.
+    #[serde(default)]
+    pub(crate) inputs: Vec<InputReport>,
     /// In the order in which they ran.
     pub(crate) steps: Vec<StepReport>,
     /// Attempts beyond each first, of the whole run: of chunks, and of files.
@@ -61,6 +67,19 @@ pub(crate) struct JobFile {
     pub(crate) path: String,
     /// See [`super::sha256`].
     pub(crate) sha256: String,
+}
+
+/// An input file, as it was when the job was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InputReport {
+    /// The array's name.
+    pub(crate) name: String,
+    /// Its absolute path.
+    pub(crate) path: String,
+    /// Its length.
+    pub(crate) bytes: u64,
+    /// When it was changed last, in nanoseconds since 1970.
+    pub(crate) modified_ns: i64,
 }
 
 /// How a run ended.
@@ -194,6 +213,8 @@ pub(crate) mod tests {
             workers: 2,
             deadline_s: None,
             worker_memory_bytes: None,
+            fence: false,
+            inputs: vec![],
             steps: vec![StepReport {
                 name: "slope".into(),
                 kernel: "slope".into(),

@@ -17,7 +17,9 @@ impl Supervisor {
         *failed_starts = match &death.cause {
             _ if control.board().is_announced(rank) => 0,
             _ if !is_attempt => 0,
-            Cause::Signal { number: libc::SIGKILL, .. } => *failed_starts + KILLED_START,
+            Cause::Signal { number: libc::SIGKILL, .. } | Cause::Deadline { .. } => {
+                *failed_starts + KILLED_START
+            }
             _ => *failed_starts + FAILED_START,
         };
         control.lock.disown(death.pid);

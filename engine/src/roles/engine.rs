@@ -75,6 +75,12 @@ impl Engine {
         self.core.workers
     }
 
+    /// Whether its kernels run behind fences.
+    #[cfg(feature = "cli")]
+    pub(crate) fn has_fences(&self) -> bool {
+        self.core.start.fences
+    }
+
     /// What it has seen since its start.
     pub fn stats(&self) -> Stats {
         self.core.stats()

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 /// not where they start slowly: much patience with that, little with starts that end by themselves.
 const FAILED_STARTS_MAX: u32 = 1024;
 
-/// The weight of a start that SIGKILL ended.
+/// The weight of a start that SIGKILL ended, as also a deadline does where it was stopped.
 pub(super) const KILLED_START: u32 = 1;
 
 /// The weight of any other failed start.

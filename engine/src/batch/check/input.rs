@@ -1,6 +1,8 @@
 //! The check of one input: its file, its header, and whether the cast and the missing value make
 //! sense for it.
 
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::diagnose::{self, Mistakes};
@@ -8,6 +10,7 @@ use super::job::Input;
 use crate::batch::kernels::catalogue::ArrayMeta;
 use crate::memory::ElementType;
 use crate::memory::NpyHeader;
+use crate::report::InputReport;
 
 /// An input that can be loaded.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +21,9 @@ pub(crate) struct CheckedInput {
     pub(crate) path: PathBuf,
     /// The file as the job file names it, for messages.
     pub(crate) file: String,
+    /// Its length, and when it was changed last, in nanoseconds since 1970.
+    pub(crate) bytes: u64,
+    pub(crate) modified_ns: i64,
     /// What the file's header says.
     pub(crate) header: NpyHeader,
     /// The array as the steps see it: after the cast, with its cell size.
@@ -29,6 +35,15 @@ pub(crate) struct CheckedInput {
     pub(crate) nodata: Option<f64>,
 }
 
+impl CheckedInput {
+    /// As it stands in report.json.
+    pub(crate) fn report(&self) -> InputReport {
+        let CheckedInput { name, path, bytes, modified_ns, .. } = self;
+        let (name, path) = (name.clone(), path.display().to_string());
+        InputReport { name, path, bytes: *bytes, modified_ns: *modified_ns }
+    }
+}
+
 /// Checks an input whose file is named relative to `base`.
 pub(crate) fn check(
     input: &Input,
@@ -38,8 +53,8 @@ pub(crate) fn check(
     let before = mistakes.count();
     let file = input.file.as_ref()?;
     let path = base.join(file.get_ref());
-    let header = match NpyHeader::open(&path) {
-        Ok((_, header)) => header,
+    let (opened, header) = match NpyHeader::open(&path) {
+        Ok(opened) => opened,
         Err(error) => {
             let near = nearest_file(&path).map_or(String::new(), |near| {
                 format!(
@@ -80,7 +95,10 @@ pub(crate) fn check(
         mistakes.add(cell.span(), message, "expected a 2-D array, or no `cell`");
     }
     let known = mistakes.count() == before && input.understood;
+    let (bytes, modified_ns) = stamp(&opened);
     known.then(|| CheckedInput {
+        bytes,
+        modified_ns,
         name: input.name.get_ref().clone(),
         path,
         file: file.get_ref().clone(),
@@ -89,6 +107,17 @@ pub(crate) fn check(
         cast: (element != on_disk).then_some(element),
         nodata: input.nodata.as_ref().map(|nodata| *nodata.get_ref()),
     })
+}
+
+/// What tells a file from what it was before: its length, and the time of its last change.
+fn stamp(file: &File) -> (u64, i64) {
+    let stamp = |about: std::fs::Metadata| {
+        (
+            about.len(),
+            about.mtime().saturating_mul(1_000_000_000).saturating_add(about.mtime_nsec()),
+        )
+    };
+    file.metadata().map(stamp).unwrap_or_default()
 }
 
 /// The shape of a file's array as jobs see it: a number by itself is an array of one.

@@ -6,6 +6,7 @@ use super::load::load;
 use super::save::{SaveTask, Saved, save};
 use super::step::ends_the_job;
 use crate::batch::check::checked::{CheckedJob, CheckedStep, Source};
+use crate::batch::check::input::CheckedInput;
 use crate::batch::kernels::catalogue::ArrayMeta;
 use crate::batch::kernels::registry::Registry;
 use crate::batch::output::folder::OutputFolder;
@@ -68,6 +69,8 @@ pub(crate) fn run(
         workers: engine.workers(),
         deadline_s: job.deadline.map(|deadline| deadline.as_secs_f64()),
         worker_memory_bytes: job.worker_memory,
+        fence: engine.has_fences(),
+        inputs: job.inputs.iter().map(CheckedInput::report).collect(),
         steps: run.steps,
         retries: toll.retries,
         deaths: toll.deaths,
