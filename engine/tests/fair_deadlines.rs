@@ -56,7 +56,7 @@ impl Kernel for OnTheVerge {
     type Output = ();
 
     fn run(&self, chunk: Chunk, _: &mut [f64]) {
-        if chunk.index() % 2 == 0 {
+        if chunk.index().is_multiple_of(2) {
             let part = (chunk.index() as u32 * 7919) % 2200;
             std::thread::sleep(VERGE + Duration::from_micros(part.into()) - VERGE / 100);
         }
