@@ -23,7 +23,7 @@ pub(crate) mod pin;
 
 #[cfg(test)]
 mod captured;
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 pub(crate) mod heap;
 #[cfg(test)]
 mod trees;

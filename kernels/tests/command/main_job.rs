@@ -91,6 +91,7 @@ fn the_report_has_its_keys_and_no_others_and_its_hashes_are_those_of_the_files()
             "status",
             "machine",
             "workers",
+            "inputs",
             "steps",
             "retries",
             "deaths",
