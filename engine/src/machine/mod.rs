@@ -23,7 +23,8 @@ pub(crate) mod pin;
 
 #[cfg(test)]
 mod captured;
-#[cfg(all(test, feature = "cli"))]
+#[cfg(feature = "cli")]
+#[cfg(test)]
 pub(crate) mod heap;
 #[cfg(test)]
 mod trees;
