@@ -182,8 +182,8 @@ struct MemoryGroup(PathBuf);
 
 impl MemoryGroup {
     /// None where this process may not make one, or its swap cannot be kept out of it.
-    fn new(limit: usize) -> Option<MemoryGroup> {
-        let name = format!("gristmill-test-{}", std::process::id());
+    fn new(test: &str, limit: usize) -> Option<MemoryGroup> {
+        let name = format!("gristmill-test-{}-{test}", std::process::id());
         let [v1, v2] = ["/sys/fs/cgroup/memory", "/sys/fs/cgroup"].map(Path::new);
         let is_v1 = v1.join("memory.limit_in_bytes").exists();
         let group = MemoryGroup(if is_v1 { v1 } else { v2 }.join(name));
@@ -202,52 +202,49 @@ impl Drop for MemoryGroup {
 }
 
 const GROUP: &str = "GRISTMILL_TEST_CGROUP";
-/// In place of a group: use all memory of the one that this process is in.
-const GREEDY: &str = "all";
 
-/// What the program below does, in its cgroup.
-fn run_out_of_memory_in(group: &str) {
-    let own = std::process::id().to_string();
-    std::fs::write(Path::new(group).join("cgroup.procs"), own).unwrap();
-    let engine = Engine::builder().workers(2).attempts(2).build().unwrap();
-    let deaths = deaths_of_greed(&engine, 400 * MIB);
-    assert_eq!(deaths.len(), 2);
-    for death in deaths {
-        assert_eq!(death.cause, Cause::OutOfMemory { in_cgroup: true }, "{death}");
+/// Runs a test once more as a program of its own, in a cgroup with 300 MiB of memory; there it is
+/// given the group.
+fn in_a_group(test: &str, part: impl FnOnce()) {
+    if let Ok(group) = std::env::var(GROUP) {
+        let own = std::process::id().to_string();
+        std::fs::write(Path::new(&group).join("cgroup.procs"), own).unwrap();
+        return part();
     }
-    blame_nobody_for_others(&engine);
-}
-
-/// Somebody else of the cgroup is killed for want of memory; a worker that is killed after that, by
-/// whomever, has not.
-fn blame_nobody_for_others(engine: &Engine) {
-    let other = this_test().env(GROUP, GREEDY).status().unwrap();
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&other), Some(libc::SIGKILL));
-    // Any death makes the engine read the counts again, and so does time.
-    engine.disturb(0, Disturbance::Kill);
-    engine.sum(&engine.filled(1000, 1.0).unwrap()).unwrap();
-    for death in deaths_of_task(engine, |()| support::die(), ()) {
-        assert!(matches!(death.cause, Cause::Signal { number: libc::SIGKILL, .. }), "{death}");
-    }
-}
-
-fn this_test() -> std::process::Command {
-    let mut program = std::process::Command::new(std::env::current_exe().unwrap());
-    program.args(["--exact", "a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that"]);
-    program
+    let Some(group) = MemoryGroup::new(test, 300 * MIB) else {
+        return skipped("it takes root, a memory cgroup, and a machine without swap");
+    };
+    let program = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(GROUP, &group.0)
+        .status();
+    assert!(program.unwrap().success());
 }
 
 #[test]
 fn a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that() {
-    match std::env::var(GROUP).as_deref() {
-        Ok(GREEDY) => loop {
-            std::mem::forget(std::hint::black_box(vec![1u8; 16 * MIB]));
-        },
-        Ok(group) => return run_out_of_memory_in(group),
-        Err(_) => {}
-    }
-    let Some(group) = MemoryGroup::new(300 * MIB) else {
-        return skipped("it takes root, a memory cgroup, and a machine without swap");
-    };
-    assert!(this_test().env(GROUP, &group.0).status().unwrap().success());
+    in_a_group("a_worker_that_the_kernel_kills_for_want_of_memory_is_told_as_that", || {
+        let engine = Engine::builder().workers(2).attempts(2).build().unwrap();
+        let deaths = deaths_of_greed(&engine, 400 * MIB);
+        assert_eq!(deaths.len(), 2);
+        for death in deaths {
+            assert_eq!(death.cause, Cause::OutOfMemory { in_cgroup: true }, "{death}");
+        }
+    });
+}
+
+#[test]
+fn somebody_elses_want_of_memory_explains_no_death_of_ours() {
+    in_a_group("somebody_elses_want_of_memory_explains_no_death_of_ours", || {
+        let engine = Engine::builder().workers(1).attempts(2).build().unwrap();
+        // It keeps the last lines, of which the first never ends.
+        let other = std::process::Command::new("tail").arg("/dev/zero").status().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&other), Some(libc::SIGKILL));
+        // Any death makes the engine read the counts again, and so does time.
+        engine.disturb(0, Disturbance::Kill);
+        engine.sum(&engine.filled(1000, 1.0).unwrap()).unwrap();
+        for death in deaths_of_task(&engine, |()| support::die(), ()) {
+            assert!(matches!(death.cause, Cause::Signal { number: libc::SIGKILL, .. }), "{death}");
+        }
+    });
 }
