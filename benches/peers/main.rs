@@ -4,6 +4,7 @@
 //! cargo bench --bench peers                    all rows
 //! cargo bench --bench peers -- triad sum       rows whose name contains one of these
 //! cargo bench --bench peers -- --quick         3 rounds each
+//! cargo bench --bench peers -- --full          the large sizes as well
 //! ```
 //!
 //! Ours and theirs take turns, round by round, so that what else the machine does hits both. A
@@ -11,14 +12,16 @@
 //! are ahead, and "noisy" where the quartiles of the ratio lie over 10 % apart. It prints a table
 //! and writes target/gristmill/peers.json. It fails no build: figures are for people to read.
 
-mod arrays;
 mod measure;
+mod memory;
+mod openmp;
+mod roof;
 mod starts;
 mod steps;
 mod table;
 mod terrain;
 
-use gristmill::{Engine, Pin};
+use gristmill::{Engine, Pin, Wait};
 use measure::{Bench, Row};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -26,13 +29,25 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 type Entry = (&'static str, fn(&Bench) -> Vec<Row>);
 
 const ENTRIES: &[Entry] = &[
-    ("triad", arrays::triad),
-    ("sum", arrays::sum),
-    ("map_sin", arrays::map_sin),
-    ("zeros", arrays::zeros),
+    ("roof", roof::roof),
+    ("triad", memory::triad),
+    ("copy", memory::copy),
+    ("axpy", memory::axpy),
+    ("dot", memory::dot),
+    ("sum", memory::sum),
+    ("max", memory::max),
+    ("triad_cache", memory::triad_cache),
+    ("dot_cache", memory::dot_cache),
+    ("sum_exact", memory::sum_exact),
+    ("map_sin", memory::map_sin),
+    ("zeros", memory::zeros),
     ("start", starts::start),
-    ("launch", steps::launch),
+    ("launch_passive", steps::launch_passive),
+    ("launch_active", steps::launch_active),
     ("plan_step", steps::plan_step),
+    ("plan_barrier", steps::plan_barrier),
+    ("claims", steps::claims),
+    ("balance", steps::balance),
     ("sky_view", terrain::sky_view),
 ];
 
@@ -44,8 +59,9 @@ fn main() {
             // Cargo says so itself.
             "--bench" => {}
             "--quick" => bench.quick = true,
+            "--full" => bench.full = true,
             option if option.starts_with('-') => {
-                eprintln!("unknown option {option}; there are names of rows, and --quick");
+                eprintln!("unknown option {option}; there are names of rows, --quick and --full");
                 std::process::exit(2);
             }
             filter => filters.push(filter.to_owned()),
@@ -92,8 +108,13 @@ fn together() -> Vec<usize> {
 /// An engine with one pinned worker per CPU for as many as there are. Several such engines share
 /// their CPUs, of which all but one are idle at any time.
 fn engine(workers: usize) -> Engine {
-    let started = Engine::builder().workers(workers).pin(Pin::Cpus(cpus())).build();
-    started.expect("the engine starts")
+    engine_that(workers, Wait::default())
+}
+
+/// The same, of workers that wait in this way.
+fn engine_that(workers: usize, wait: Wait) -> Engine {
+    let builder = Engine::builder().workers(workers).pin(Pin::Cpus(cpus())).wait(wait);
+    builder.build().expect("the engine starts")
 }
 
 fn pool(threads: usize) -> ThreadPool {

@@ -1,13 +1,15 @@
 //! Rounds, medians and ratios.
 
-use serde::Serialize;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// What is to be measured, and by how many rounds.
+/// How much is to be measured.
 #[derive(Debug, Default)]
 pub(crate) struct Bench {
+    /// 3 rounds each.
     pub(crate) quick: bool,
+    /// The large sizes as well.
+    pub(crate) full: bool,
 }
 
 /// What a row's times are shown as.
@@ -15,6 +17,10 @@ pub(crate) struct Bench {
 pub(crate) enum Unit {
     /// 10^9 bytes per second, of these bytes.
     GigabytesPerSecond(f64),
+    /// 10^9 floating-point operations per second, of these operations.
+    GigaflopsPerSecond(f64),
+    /// 10^6 pieces per second, of so many.
+    MillionsPerSecond(f64),
     /// Milliseconds each, of so many.
     Milliseconds(f64),
     /// Microseconds each, of so many.
@@ -28,20 +34,21 @@ pub(crate) struct Side<'a> {
 }
 
 /// A measured row.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) workers: usize,
     pub(crate) ours: f64,
     pub(crate) unit: &'static str,
+    /// The fastest first.
     pub(crate) peers: Vec<Peer>,
-    /// What the ratio to the first peer is meant to reach, if anything.
-    pub(crate) target: Option<f64>,
+    /// What the ratio to the fastest peer is meant to reach, if anything.
+    pub(crate) goal: Option<f64>,
     pub(crate) rounds: usize,
 }
 
 /// What a row compares ours with.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) theirs: f64,
@@ -74,7 +81,7 @@ impl Bench {
         name: &str,
         workers: usize,
         unit: Unit,
-        target: Option<f64>,
+        goal: Option<f64>,
         mut sides: Vec<Side<'_>>,
     ) -> Row {
         // Pages, caches and branch predictors warm up; and this says how many rounds fit.
@@ -95,35 +102,23 @@ impl Bench {
             let (name, theirs) = (sides[side].name, value(side));
             Peer { name, theirs, ratio, quartiles: [low, high], noisy }
         };
-        Row {
-            name: name.into(),
-            workers,
-            ours: value(0),
-            unit: unit.name(),
-            peers: (1..sides.len()).map(peer).collect(),
-            target,
-            rounds,
-        }
+        let mut peers: Vec<Peer> = (1..sides.len()).map(peer).collect();
+        peers.sort_by(|a, b| a.ratio.total_cmp(&b.ratio));
+        Row { name: name.into(), workers, ours: value(0), unit: unit.name(), peers, goal, rounds }
     }
 
     fn rounds(&self, round: Duration) -> usize {
         const LONG: Duration = Duration::from_secs(3);
-        const ENOUGH: Duration = Duration::from_secs(4);
+        const ENOUGH: Duration = Duration::from_secs(3);
         match round {
             _ if self.quick => 3,
-            round if round > LONG => 5,
+            round if round > LONG => 3,
             round => (ENOUGH.as_secs_f64() / round.as_secs_f64()).clamp(9.0, 51.0) as usize,
         }
     }
 }
 
 impl Side<'_> {
-    /// Counts each go so many times: for sides that do a part of the work, as all would take long.
-    pub(crate) fn times(self, many: u32) -> Self {
-        let mut run = self.run;
-        Side { name: self.name, run: Box::new(move || run() * many) }
-    }
-
     /// One go, once whoever still spins after the one before has gone to sleep.
     fn go(&mut self) -> Duration {
         std::thread::sleep(Duration::from_millis(2));
@@ -135,6 +130,8 @@ impl Unit {
     fn show(self, seconds: f64) -> f64 {
         match self {
             Unit::GigabytesPerSecond(bytes) => bytes / seconds / 1e9,
+            Unit::GigaflopsPerSecond(operations) => operations / seconds / 1e9,
+            Unit::MillionsPerSecond(pieces) => pieces / seconds / 1e6,
             Unit::Milliseconds(many) => seconds * 1e3 / many,
             Unit::Microseconds(many) => seconds * 1e6 / many,
         }
@@ -143,6 +140,8 @@ impl Unit {
     fn name(self) -> &'static str {
         match self {
             Unit::GigabytesPerSecond(_) => "GB/s",
+            Unit::GigaflopsPerSecond(_) => "GFLOP/s",
+            Unit::MillionsPerSecond(_) => "M/s",
             Unit::Milliseconds(_) => "ms",
             Unit::Microseconds(_) => "us",
         }

@@ -1,12 +1,16 @@
 //! What a step costs that does next to nothing.
 
-use crate::measure::{Bench, Row, Unit, timed};
-use crate::{alone_and_together, engine, pool, together};
-use gristmill::{Chunk, Kernel, Out, Shapes};
+use crate::measure::{Bench, Row, Side, Unit, timed, times};
+use crate::openmp::{self, Wait::Active, Wait::Passive};
+use crate::{alone_and_together, engine, engine_that, pool};
+use gristmill::{Array, Chunk, Disturbance, Engine, In, Kernel, Out, Shapes, Wait};
+use ndarray::Ix1;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
-use std::sync::Barrier;
+use std::time::Instant;
+
+type Bytes = Array<u8, Ix1>;
 
 /// Bytes per chunk: two cache lines, so that no two chunks share one.
 const LINE: usize = 128;
@@ -33,74 +37,183 @@ fn write_pieces(bytes: &mut [u8]) {
     bytes.par_chunks_mut(LINE).for_each(|bytes| bytes[0] = black_box(1));
 }
 
+/// An engine whose workers are stopped between turns: some wait actively, and would take from others.
+fn held_still(engine: &Engine, still: bool) {
+    let disturbance = if still { Disturbance::Stop } else { Disturbance::Continue };
+    (0..engine.workers()).for_each(|rank| {
+        engine.disturb(rank, disturbance);
+    });
+}
+
 /// A step of as many chunks as workers, launched from outside and waited for.
-pub(crate) fn launch(bench: &Bench) -> Vec<Row> {
-    const TIMES: usize = 500;
+fn launches<'a>(engine: &'a Engine, bytes: &'a mut Bytes) -> Side<'a> {
+    times("ours", move || {
+        held_still(engine, false);
+        // They wake up before the clock starts.
+        engine.run(&Tiny, &mut *bytes).expect("runs");
+        let start = Instant::now();
+        (0..LAUNCHES).for_each(|_| engine.run(&Tiny, &mut *bytes).expect("runs"));
+        let took = start.elapsed();
+        held_still(engine, true);
+        took
+    })
+}
+
+const LAUNCHES: usize = 500;
+
+pub(crate) fn launch_passive(bench: &Bench) -> Vec<Row> {
     let rows = alone_and_together().into_iter().map(|workers| {
         let (engine, pool) = (engine(workers), pool(workers));
         let mut bytes = engine.zeros(workers * LINE).expect("memory");
         let mut their_bytes = vec![0u8; workers * LINE];
-        let sides = vec![
-            timed("ours", || {
-                (0..TIMES).for_each(|_| engine.run(&Tiny, &mut bytes).expect("runs"));
-            }),
+        let mut sides = vec![
+            launches(&engine, &mut bytes),
             timed("rayon, install", || {
-                for _ in 0..TIMES {
+                for _ in 0..LAUNCHES {
                     pool.install(|| write_pieces(&mut their_bytes));
                 }
             }),
         ];
-        let unit = Unit::Microseconds(TIMES as f64);
-        bench.compare("launch", workers, unit, None, sides)
+        sides.extend(openmp::side("OpenMP passive", Passive, workers, "regions", &[LAUNCHES]));
+        let unit = Unit::Microseconds(LAUNCHES as f64);
+        bench.compare("launch_passive", workers, unit, Some(2.5), sides)
     });
     rows.collect()
 }
 
-/// A step among many that follow each other without anybody outside.
-pub(crate) fn plan_step(bench: &Bench) -> Vec<Row> {
-    together().into_iter().flat_map(|workers| plan_step_with(bench, workers)).collect()
+pub(crate) fn launch_active(bench: &Bench) -> Vec<Row> {
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let engine = engine_that(workers, Wait::Active);
+        let mut bytes = engine.zeros(workers * LINE).expect("memory");
+        let mut sides = vec![launches(&engine, &mut bytes)];
+        sides.extend(openmp::side("OpenMP active", Active, workers, "regions", &[LAUNCHES]));
+        let unit = Unit::Microseconds(LAUNCHES as f64);
+        bench.compare("launch_active", workers, unit, Some(0.7), sides)
+    });
+    rows.collect()
 }
 
-fn plan_step_with(bench: &Bench, workers: usize) -> Vec<Row> {
-    const TIMES: usize = 10_000;
-    let (engine, pool) = (engine(workers), pool(workers));
-    let rows = [workers, 64].into_iter().map(|chunks| {
-        let mut bytes = engine.zeros(chunks * LINE).expect("memory");
-        let mut their_bytes = vec![0u8; chunks * LINE];
+const STEPS: usize = 10_000;
+
+/// So many steps in one plan, each of as many chunks as there are workers.
+fn steps<'a>(engine: &'a Engine, bytes: &'a mut Bytes) -> Side<'a> {
+    timed("ours", move || {
+        let plan = engine.plan(|p| {
+            let mut bytes = p.write(&mut *bytes);
+            p.repeat(STEPS as u64, |p| {
+                p.step(&Tiny, &mut bytes);
+            });
+        });
+        plan.expect("runs");
+    })
+}
+
+/// A step among many that follow each other without anybody outside.
+pub(crate) fn plan_step(bench: &Bench) -> Vec<Row> {
+    step_rows(bench, "plan_step", "regions", "OpenMP region", 2.0)
+}
+
+pub(crate) fn plan_barrier(bench: &Bench) -> Vec<Row> {
+    step_rows(bench, "plan_barrier", "barriers", "OpenMP barrier", 0.9)
+}
+
+fn step_rows(bench: &Bench, name: &str, row: &str, peer: &'static str, goal: f64) -> Vec<Row> {
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let engine = engine(workers);
+        let mut bytes = engine.zeros(workers * LINE).expect("memory");
+        let mut sides = vec![steps(&engine, &mut bytes)];
+        sides.extend(openmp::side(peer, Active, workers, row, &[STEPS]));
+        bench.compare(name, workers, Unit::Microseconds(STEPS as f64), Some(goal), sides)
+    });
+    rows.collect()
+}
+
+/// Chunks of one element that do nothing.
+#[derive(Debug, Serialize, Deserialize)]
+struct Empty;
+
+impl Kernel for Empty {
+    type Args = In<u8>;
+    type Output = ();
+
+    fn run(&self, chunk: Chunk, _: &[u8]) {
+        black_box(chunk.index());
+    }
+
+    fn grain(&self, _: &Shapes) -> usize {
+        1
+    }
+}
+
+pub(crate) fn claims(bench: &Bench) -> Vec<Row> {
+    const CHUNKS: usize = 16 << 20;
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let (engine, pool) = (engine(workers), pool(workers));
+        let bytes = engine.zeros::<u8, _>(CHUNKS).expect("memory");
         let mut sides = vec![
-            timed("ours", || {
-                let plan = engine.plan(|p| {
-                    let mut bytes = p.write(&mut bytes);
-                    p.repeat(TIMES as u64, |p| {
-                        p.step(&Tiny, &mut bytes);
-                    });
-                });
-                plan.expect("runs");
-            }),
-            timed("rayon, inside", || {
+            timed("ours", || engine.run(&Empty, &bytes).expect("runs")),
+            timed("rayon", || {
                 pool.install(|| {
-                    for _ in 0..TIMES {
-                        write_pieces(&mut their_bytes);
-                    }
+                    (0..CHUNKS).into_par_iter().with_max_len(1).for_each(|i| {
+                        black_box(i);
+                    });
                 });
             }),
         ];
-        if chunks == workers {
-            sides.push(
-                timed("std::sync::Barrier", || {
-                    let barrier = Barrier::new(workers);
-                    let wait = || {
-                        (0..TIMES / 10).for_each(|_| {
-                            black_box(barrier.wait());
-                        })
-                    };
-                    std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(wait))));
-                })
-                .times(10),
-            );
-        }
-        let name = format!("plan_step, {chunks}");
-        bench.compare(&name, workers, Unit::Microseconds(TIMES as f64), None, sides)
+        sides.extend(openmp::side("OpenMP dynamic", Active, workers, "dynamic", &[CHUNKS]));
+        bench.compare("claims", workers, Unit::MillionsPerSecond(CHUNKS as f64), Some(3.0), sides)
+    });
+    rows.collect()
+}
+
+/// Work of 0 to 2 us, as the number says.
+fn work(number: usize) -> u64 {
+    const LENGTH: u64 = 1500;
+    const A: u64 = 6_364_136_223_846_793_005;
+    let mut x = (number as u64).wrapping_mul(A) ^ number as u64;
+    let turns = (x >> 33) % LENGTH;
+    for _ in 0..turns {
+        x = x.wrapping_mul(A).wrapping_add(1_442_695_040_888_963_407);
+    }
+    x
+}
+
+/// A chunk per number.
+#[derive(Debug, Serialize, Deserialize)]
+struct Uneven;
+
+impl Kernel for Uneven {
+    type Args = Out<u8>;
+    type Output = ();
+
+    fn run(&self, chunk: Chunk, bytes: &mut [u8]) {
+        bytes[0] = work(chunk.index()) as u8;
+    }
+
+    fn grain(&self, _: &Shapes) -> usize {
+        1
+    }
+}
+
+pub(crate) fn balance(bench: &Bench) -> Vec<Row> {
+    const CHUNKS: usize = 1 << 20;
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let (engine, pool) = (engine(workers), pool(workers));
+        let mut bytes = engine.zeros::<u8, _>(CHUNKS).expect("memory");
+        let mut their_bytes = vec![0u8; CHUNKS];
+        let mut sides = vec![
+            timed("ours", || engine.run(&Uneven, &mut bytes).expect("runs")),
+            timed("rayon", || {
+                pool.install(|| {
+                    let bytes = their_bytes.par_iter_mut().enumerate();
+                    bytes.for_each(|(i, byte)| *byte = work(i) as u8);
+                });
+            }),
+        ];
+        sides.extend(openmp::side("OpenMP dynamic", Active, workers, "uneven", &[CHUNKS]));
+        let row = bench.compare("balance", workers, Unit::Milliseconds(1.0), Some(1.0), sides);
+        assert_eq!(bytes.as_slice(), their_bytes);
+        row
     });
     rows.collect()
 }

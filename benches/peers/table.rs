@@ -1,9 +1,10 @@
 //! The printed table, and the same as JSON.
 
-use crate::measure::Row;
+use crate::measure::{Peer, Row};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What was measured on, without names and dates.
 #[derive(Debug, Serialize)]
@@ -17,7 +18,44 @@ struct Machine {
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     machine: Machine,
-    rows: &'a [Row],
+    rows: Vec<RowReport<'a>>,
+}
+
+/// A row as it stands in the file.
+#[derive(Debug, Serialize)]
+struct RowReport<'a> {
+    name: &'a str,
+    workers: usize,
+    ours: f64,
+    /// The medians of the peers, by their names.
+    peers: BTreeMap<&'static str, f64>,
+    unit: &'static str,
+    /// How many times as fast as the fastest of them.
+    ratio: Option<f64>,
+    /// Quartiles of that ratio.
+    quartiles: Option<[f64; 2]>,
+    noisy: bool,
+    goal: Option<f64>,
+    rounds: usize,
+}
+
+impl RowReport<'_> {
+    fn of(row: &Row) -> RowReport<'_> {
+        let Row { name, workers, ours, unit, peers, goal, rounds } = row;
+        let best = peers.first();
+        RowReport {
+            name,
+            workers: *workers,
+            ours: *ours,
+            peers: peers.iter().map(|peer| (peer.name, peer.theirs)).collect(),
+            unit,
+            ratio: best.map(|peer| peer.ratio),
+            quartiles: best.map(|peer| peer.quartiles),
+            noisy: best.is_some_and(|peer| peer.noisy),
+            goal: *goal,
+            rounds: *rounds,
+        }
+    }
 }
 
 impl Machine {
@@ -37,53 +75,59 @@ impl Machine {
     }
 }
 
-/// Prints a line per row and peer.
+/// Prints a line per row with its fastest peer, and one for each other peer.
 pub(crate) fn print(rows: &[Row]) {
     let Machine { cpu, cpus, kernel, huge_pages } = Machine::here();
     println!("{cpus} CPUs ({cpu}), Linux {kernel}, transparent huge pages {huge_pages}\n");
     println!(
-        "{:<16} {:>7}  {:>9}  {:<18} {:>9} {:<5} {:>6}  {:<12} {:>6} {:>6}",
+        "{:<16} {:>7} {:>10} {:<7}  {:<20} {:>10}  {:>6}  {:<13} {:>5} {:>6}",
         "row",
         "workers",
         "ours",
-        "peer",
-        "theirs",
         "unit",
+        "peers, fastest first",
+        "theirs",
         "ratio",
         "quartiles",
-        "target",
+        "goal",
         "rounds"
     );
     for row in rows {
+        let ours =
+            format!("{:<16} {:>7} {:>10.3} {:<7}", row.name, row.workers, row.ours, row.unit);
+        let goal = row.goal.map_or("-".into(), |goal| format!("{goal:.2}"));
+        if row.peers.is_empty() {
+            println!("{ours}");
+        }
         for (number, peer) in row.peers.iter().enumerate() {
-            let [low, high] = peer.quartiles;
-            // The target is one against the first peer.
-            let target = row.target.filter(|_| number == 0);
-            let target = target.map_or("-".into(), |target| format!("{target:.1}"));
+            let Peer { name, theirs, ratio, quartiles: [low, high], noisy } = peer;
+            let (ours, goal, rounds) = match number {
+                0 => (&ours[..], &goal[..], row.rounds.to_string()),
+                _ => ("", "", String::new()),
+            };
+            let quartiles = format!("{low:.2}..{high:.2}");
+            let noisy = if *noisy { "  noisy" } else { "" };
             println!(
-                "{:<16} {:>7}  {:>9.3}  {:<18} {:>9.3} {:<5} {:>6.2}  {:<12} {target:>6} {:>6}{}",
-                row.name,
-                row.workers,
-                row.ours,
-                peer.name,
-                peer.theirs,
-                row.unit,
-                peer.ratio,
-                format!("{low:.2}..{high:.2}"),
-                row.rounds,
-                if peer.noisy { "  noisy" } else { "" },
+                "{ours:<43}  {name:<20} {theirs:>10.3}  {ratio:>6.2}  {quartiles:<13} {goal:>5} \
+                 {rounds:>6}{noisy}"
             );
         }
     }
 }
 
-/// Writes target/gristmill/peers.json.
-pub(crate) fn write_json(rows: &[Row]) -> std::io::Result<()> {
+/// The folder for what the benchmark leaves: target/gristmill.
+pub(crate) fn folder() -> std::io::Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), Into::into);
-    let directory = target.join("gristmill");
-    std::fs::create_dir_all(&directory)?;
-    let mut file = std::fs::File::create(directory.join("peers.json"))?;
+    let folder = target.join("gristmill");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Writes peers.json there.
+pub(crate) fn write_json(rows: &[Row]) -> std::io::Result<()> {
+    let mut file = std::fs::File::create(folder()?.join("peers.json"))?;
+    let rows = rows.iter().map(RowReport::of).collect();
     serde_json::to_writer_pretty(&mut file, &Document { machine: Machine::here(), rows })?;
     writeln!(file)
 }

@@ -57,7 +57,7 @@ pub use compute::{
     Kernel, Kind, LANES, Largest, Max, Merge, MergeOp, Min, Number, Operand, Operands, Out, Output,
     Plan, PlanResult, Portable, Prod, ReadSlot, Reduce, Scalar, Shapes, Slot, Smallest, StepKernel,
     Sum, Summand, Tile, TileOut, Total, Value, Views, Whole, With, fold_lanes, greater, in_lanes,
-    pairs_in_lanes, smaller, with,
+    pairs_in_lanes, smaller, stream, with,
 };
 pub use error::{
     Cause, ChunkPlace, DeathRecord, Error, Panic, Poisoned, PoisonedChunk, Result, TaskFailure,

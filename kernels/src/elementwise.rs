@@ -3,7 +3,8 @@
 use crate::arithmetic::Arithmetic;
 use crate::grain::cheap_grain;
 use crate::stateless::stateless_kernel;
-use gristmill::{Chunk, Element, In, InOut, Kernel, Out, Portable, Shapes};
+use gristmill::{Chunk, Element, In, InOut, Kernel, Out, Portable, Shapes, stream};
+use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 /// `y[i] = a * x[i] + y[i]`, as BLAS has it; product and sum are rounded each.
@@ -31,8 +32,7 @@ impl<T: Arithmetic> Kernel for Axpy<T> {
     type Output = ();
 
     fn run(&self, _: Chunk, (x, y): (&[T], &mut [T])) {
-        let a = self.a;
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = a.times(*x).plus(*y));
+        axpy(self.a, x, y);
     }
 
     fn grain(&self, shapes: &Shapes) -> usize {
@@ -63,8 +63,8 @@ impl<T: Element + Portable> Kernel for Fill<T> {
     type Args = Out<T>;
     type Output = ();
 
-    fn run(&self, _: Chunk, y: &mut [T]) {
-        y.fill(self.value);
+    fn run(&self, chunk: Chunk, y: &mut [T]) {
+        stream(&chunk, y, |y, _| y.fill(self.value));
     }
 
     fn grain(&self, shapes: &Shapes) -> usize {
@@ -93,8 +93,8 @@ impl<T: Element> Kernel for CopyTo<T> {
     type Args = (In<T>, Out<T>);
     type Output = ();
 
-    fn run(&self, _: Chunk, (x, y): (&[T], &mut [T])) {
-        y.copy_from_slice(x);
+    fn run(&self, chunk: Chunk, (x, y): (&[T], &mut [T])) {
+        stream(&chunk, y, |y, first| y.copy_from_slice(&x[first..first + y.len()]));
     }
 
     fn grain(&self, shapes: &Shapes) -> usize {
@@ -129,14 +129,23 @@ impl<T: Arithmetic> Kernel for Triad<T> {
     type Args = (In<T>, In<T>, Out<T>);
     type Output = ();
 
-    fn run(&self, _: Chunk, (b, c, x): (&[T], &[T], &mut [T])) {
-        let a = self.a;
-        for ((x, b), c) in x.iter_mut().zip(b).zip(c) {
-            *x = b.plus(a.times(*c));
-        }
+    fn run(&self, chunk: Chunk, (b, c, x): (&[T], &[T], &mut [T])) {
+        stream(&chunk, x, |x, first| triad(self.a, &b[first..], &c[first..], x));
     }
 
     fn grain(&self, shapes: &Shapes) -> usize {
         cheap_grain(shapes)
     }
+}
+
+// The inner loops, compiled for wider vectors too and chosen at run time; the bits are the same.
+
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn axpy<T: Arithmetic>(a: T, x: &[T], y: &mut [T]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = a.times(*x).plus(*y));
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn triad<T: Arithmetic>(a: T, b: &[T], c: &[T], x: &mut [T]) {
+    x.iter_mut().zip(b).zip(c).for_each(|((x, b), c)| *x = b.plus(a.times(*c)));
 }

@@ -10,6 +10,7 @@ use super::frame::{Ending, Frame, Issued, State};
 use super::program::{ArgSpec, Next, Op, Program, StepSpec};
 use super::spoil::Spoiling;
 use super::table::{Load, Named, Runner, slot_stride};
+use crate::machine::exceeds_caches;
 use crate::memory::{Permit, Region};
 use crate::process::shield::shielded;
 use crate::shared::crash;
@@ -30,6 +31,8 @@ pub(crate) struct Loaded {
 struct Bound {
     window: Window,
     chunks: usize,
+    /// Its arrays are more than the caches hold.
+    exceeds_caches: bool,
     at: Vec<Located>,
     /// The scalars that the kernel is made of.
     scalars: Vec<u8>,
@@ -100,6 +103,8 @@ impl Loaded {
             at.len = place.len;
             at.shape.clone_from(&place.shape);
         }
+        let bytes = bound.at.iter().zip(&spec.args).map(|(at, arg)| at.len * arg.element_bytes);
+        bound.exceeds_caches = exceeds_caches(bytes.sum());
         Ok(())
     }
 
@@ -122,7 +127,8 @@ impl Loaded {
             bound.prepare_private(spec, private)?;
         }
         let at = if spec.cell { &private.at } else { &bound.at };
-        let piece = Chunk::new(chunk, bound.chunks, &bound.window, spec.extent);
+        let piece =
+            Chunk::new(chunk, bound.chunks, &bound.window, spec.extent, bound.exceeds_caches);
         let stride = slot_stride(spec.slot_bytes);
         let offset = self.program.areas.slots + chunk * stride;
         let slot = region.bytes(offset, spec.slot_bytes).as_ptr();
@@ -283,6 +289,7 @@ impl Bound {
         Bound {
             window: Window { chunk: 0, range: 0..0, columns: 0..0, halo: spec.halo },
             chunks: spec.partition.chunks(),
+            exceeds_caches: false,
             at: spec.args.iter().map(nowhere).collect(),
             scalars: vec![],
             runner: None,

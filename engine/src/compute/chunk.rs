@@ -11,12 +11,20 @@ pub struct Chunk {
     range: Range<usize>,
     columns: Range<usize>,
     extent: usize,
+    exceeds_caches: bool,
 }
 
 impl Chunk {
-    pub(crate) fn new(index: usize, count: usize, window: &Window, extent: usize) -> Chunk {
+    #[inline]
+    pub(crate) fn new(
+        index: usize,
+        count: usize,
+        window: &Window,
+        extent: usize,
+        exceeds_caches: bool,
+    ) -> Chunk {
         let (range, columns) = (window.range.clone(), window.columns.clone());
-        Chunk { index, count, range, columns, extent }
+        Chunk { index, count, range, columns, extent, exceeds_caches }
     }
 
     /// Its number, from 0.
@@ -57,5 +65,12 @@ impl Chunk {
     /// The number of indices of the whole step.
     pub fn extent(&self) -> usize {
         self.extent
+    }
+
+    /// Whether the arrays of the step are more than the last cache of this CPU holds: then what is
+    /// written would push out of the caches what was read, and be gone itself when it is wanted. See
+    /// [`stream`](crate::stream).
+    pub fn exceeds_caches(&self) -> bool {
+        self.exceeds_caches
     }
 }

@@ -20,6 +20,7 @@ mod scalar;
 mod spoil;
 mod step;
 mod stock;
+mod stream;
 mod sum;
 mod table;
 
@@ -55,5 +56,6 @@ pub use scalar::{Operand, Operands, Scalar, StepKernel, With, with};
 pub(crate) use step::cut;
 pub use stock::Total;
 pub(crate) use stock::{Map, Present, ReadFile, ReduceWith, Zero, ZipMap};
+pub use stream::stream;
 pub use sum::Summand;
 pub(crate) use table::{Named, Serve, ServeFn, conjure, encode, slot_stride};

@@ -4,11 +4,13 @@ use super::access::{In, Out};
 use super::chunk::Chunk;
 use super::kernel::{Kernel, Portable, Shapes};
 use super::reduce::{Output, Reduce};
+use super::stream::stream;
 use super::sum::Summand;
 use super::table::conjure;
 use crate::memory::{Element, Encoding, make_present};
 use crate::shared::crash;
 use crate::shared::protocol::CrashPoint;
+use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::marker::PhantomData;
@@ -43,10 +45,28 @@ where
         "map"
     }
 
-    fn run(&self, _: Chunk, (x, y): (&[T], &mut [U])) {
+    fn run(&self, chunk: Chunk, (x, y): (&[T], &mut [U])) {
         let f = conjure::<F>();
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = f(&self.params, *x));
+        let f = |x: T| f(&self.params, x);
+        stream(&chunk, y, |y, first| map(&x[first..], y, f));
     }
+}
+
+/// The loop, compiled for wider vectors too and chosen at run time; the bits are the same.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn map<T: Element, U: Element, F: Fn(T) -> U>(x: &[T], y: &mut [U], f: F) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x));
+}
+
+/// As [`map`].
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn zip_map<A: Element, B: Element, C: Element, F: Fn(A, B) -> C>(
+    x: &[A],
+    y: &[B],
+    z: &mut [C],
+    f: F,
+) {
+    z.iter_mut().zip(x).zip(y).for_each(|((z, x), y)| *z = f(*x, *y));
 }
 
 /// `z[i] = f(&params, x[i], y[i])`.
@@ -79,11 +99,10 @@ where
         "zip_map"
     }
 
-    fn run(&self, _: Chunk, (x, y, z): (&[A], &[B], &mut [C])) {
+    fn run(&self, chunk: Chunk, (x, y, z): (&[A], &[B], &mut [C])) {
         let f = conjure::<F>();
-        for ((z, x), y) in z.iter_mut().zip(x).zip(y) {
-            *z = f(&self.params, *x, *y);
-        }
+        let f = |x: A, y: B| f(&self.params, x, y);
+        stream(&chunk, z, |z, first| zip_map(&x[first..], &y[first..], z, f));
     }
 }
 

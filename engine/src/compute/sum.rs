@@ -4,6 +4,7 @@ use super::lanes::in_lanes;
 use super::reduce::{Output, Sum};
 use crate::error::{Error, Result};
 use crate::memory::Element;
+use multiversion::multiversion;
 use num_complex::Complex;
 
 /// An element type that [`Engine::sum`](crate::Engine::sum) can add up.
@@ -25,9 +26,10 @@ pub trait Summand: Element {
     fn total(partial: <Self::Partial as Output>::Value) -> Result<Self::Total>;
 }
 
-/// The sum of a slice of floats, each widened first.
-#[inline]
-fn float_sum<T: Copy>(elements: &[T], widen: impl Fn(T) -> f64) -> f64 {
+/// The sum of a slice of floats, each widened first. Compiled for wider vectors too, and chosen at run
+/// time; the bits are the same.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn float_sum<T: Copy, F: Fn(T) -> f64>(elements: &[T], widen: F) -> f64 {
     in_lanes(elements, 0.0, |sum, x| sum + widen(x), |a, b| a + b)
 }
 

@@ -5,6 +5,8 @@
 
 use super::cpulist::CpuList;
 use super::tree::Tree;
+use std::path::Path;
+use std::sync::OnceLock;
 
 /// More than any CPU has: a bound on the walk over indexM.
 const CACHES_PER_CPU_MAX: usize = 16;
@@ -34,6 +36,26 @@ pub(crate) struct Cache {
     pub(crate) line_bytes: u64,
     /// The CPUs that share it, allowed or not.
     pub(crate) cpus: CpuList,
+}
+
+/// Whether so many bytes are more than the last cache holds, of the CPU that asks first.
+///
+/// /sys is asked rather than the C library, which multiplies the cache by threads that a virtual
+/// machine does not have.
+pub(crate) fn exceeds_caches(bytes: usize) -> bool {
+    /// No last cache is smaller: most steps need no look.
+    const LEAST: usize = 1 << 20;
+    static LAST: OnceLock<usize> = OnceLock::new();
+    bytes > LEAST && bytes > *LAST.get_or_init(|| last_cache_bytes(&Tree::new(Path::new("/"))))
+}
+
+fn last_cache_bytes(tree: &Tree) -> usize {
+    /// Where nobody says.
+    const USUAL: usize = 32 << 20;
+    let cpu = nix::sched::sched_getcpu().unwrap_or(0);
+    let caches = read(tree, &[cpu].into_iter().collect());
+    let last = caches.iter().rfind(|cache| cache.kind != CacheKind::Instruction);
+    last.map_or(USUAL, |cache| cache.size_bytes as usize)
 }
 
 /// Each cache of `allowed` once, by level, kind and first CPU.

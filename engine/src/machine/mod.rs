@@ -31,6 +31,7 @@ mod trees;
 
 #[cfg(feature = "cli")]
 pub(crate) use caches::CacheKind;
+pub(crate) use caches::exceeds_caches;
 pub(crate) use cpulist::{CpuList, in_order as cpus_in_order};
 #[cfg(test)]
 pub(crate) use cpus::CoreKind;

@@ -3,6 +3,7 @@
 use crate::grain::cheap_grain;
 use crate::stateless::stateless_kernel;
 use gristmill::{Chunk, In, Kernel, LANES, Number, Shapes};
+use multiversion::multiversion;
 
 stateless_kernel!(
     /// The least element. NaN wins, the first one if there are several, so that it cannot go
@@ -66,22 +67,20 @@ pub(crate) fn greatest<T: Number>(x: &[T]) -> T {
 
 /// The element that is `better` than all others. Comparisons and NaNs are looked after apart, so
 /// that both loops stay free of branches.
-#[inline]
-fn best<T: Number>(x: &[T], worst: T, better: impl Fn(T, T) -> bool) -> T {
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
+fn best<T: Number, F: Fn(T, T) -> bool>(x: &[T], worst: T, better: F) -> T {
     let mut lanes = [worst; LANES];
-    let mut nan = [false; LANES];
+    let mut nan = false;
     let (blocks, rest) = x.as_chunks::<LANES>();
     let mut take = |x: &[T]| {
-        for ((lane, nan), x) in lanes.iter_mut().zip(&mut nan).zip(x) {
+        for (lane, x) in lanes.iter_mut().zip(x) {
             *lane = if better(*x, *lane) { *x } else { *lane };
-            *nan |= x.is_nan();
         }
+        nan |= x.iter().fold(false, |nan, x| nan | x.is_nan());
     };
     blocks.iter().for_each(|block| take(block));
     take(rest);
-    if nan.contains(&true)
-        && let Some(first) = x.iter().find(|x| x.is_nan())
-    {
+    if nan && let Some(first) = x.iter().find(|x| x.is_nan()) {
         return *first;
     }
     lanes.into_iter().fold(worst, |best, lane| if better(lane, best) { lane } else { best })

@@ -1,0 +1,364 @@
+//! Passes over large arrays: what memory gives, and sines.
+
+use crate::measure::{Bench, Row, Side, Unit, timed, times};
+use crate::openmp::{self, Wait};
+use crate::{alone_and_together, engine, pool, together};
+use gristmill_kernels::{Axpy, CopyTo, Dot, Max, SumExact, Triad};
+use rayon::ThreadPool;
+use rayon::prelude::*;
+use std::mem::MaybeUninit;
+use std::time::Instant;
+
+/// Elements of the 64 MiB arrays.
+const N: usize = 8 << 20;
+/// Elements per piece, as one cuts for rayon: large enough to cost nothing, small enough to share.
+const PIECE: usize = 32 << 10;
+
+/// A `Vec` whose pages are first touched by the threads that will work on them.
+fn vec_by(pool: &ThreadPool, n: usize, of: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+    touched(pool, Vec::with_capacity(n), n, of)
+}
+
+/// The same with huge pages, for whoever knows how to ask for them.
+fn huge_vec_by(pool: &ThreadPool, n: usize, of: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+    use nix::sys::mman::{MmapAdvise, madvise};
+    let mut values = Vec::with_capacity(n);
+    let start = values.as_mut_ptr() as usize;
+    let (first, end) = (start.next_multiple_of(4096), (start + 8 * n) / 4096 * 4096);
+    let address = std::ptr::NonNull::new(first as *mut std::ffi::c_void).expect("not null");
+    // SAFETY: whole pages of a fresh allocation; the advice changes nothing that can be seen.
+    // Where it is refused, pages are small.
+    let _ = unsafe { madvise(address, end - first, MmapAdvise::MADV_HUGEPAGE) };
+    touched(pool, values, n, of)
+}
+
+fn touched(
+    pool: &ThreadPool,
+    mut values: Vec<f64>,
+    n: usize,
+    of: impl Fn(usize) -> f64 + Sync,
+) -> Vec<f64> {
+    let spare: &mut [MaybeUninit<f64>] = &mut values.spare_capacity_mut()[..n];
+    pool.install(|| {
+        spare.par_chunks_mut(PIECE).enumerate().for_each(|(piece, values)| {
+            for (i, value) in values.iter_mut().enumerate() {
+                value.write(of(piece * PIECE + i));
+            }
+        });
+    });
+    // SAFETY: the loop above has written each of the first `n` elements.
+    unsafe { values.set_len(n) };
+    values
+}
+
+fn triad_with(pool: &ThreadPool, b: &[f64], c: &[f64], x: &mut [f64]) {
+    pool.install(|| {
+        let pieces = x.par_chunks_mut(PIECE).zip(b.par_chunks(PIECE)).zip(c.par_chunks(PIECE));
+        pieces.for_each(|((x, b), c)| {
+            for ((x, b), c) in x.iter_mut().zip(b).zip(c) {
+                *x = b + 3.0 * c;
+            }
+        });
+    });
+}
+
+/// A row of one pass over 64 MiB arrays, of which so many are read or written.
+fn pass<'a>(
+    bench: &Bench,
+    name: &'static str,
+    workers: usize,
+    (arrays, goal): (usize, f64),
+    mut sides: Vec<Side<'a>>,
+) -> Row {
+    sides.extend(openmp::side("OpenMP", Wait::Active, workers, name, &[N]));
+    let unit = Unit::GigabytesPerSecond(arrays as f64 * 8.0 * N as f64);
+    bench.compare(name, workers, unit, Some(goal), sides)
+}
+
+pub(crate) fn triad(bench: &Bench) -> Vec<Row> {
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let (engine, pool) = (engine(workers), pool(workers));
+        let b = engine.from_fn(N, |i| i as f64).expect("memory");
+        let c = engine.filled(N, 0.5).expect("memory");
+        let mut x = engine.zeros(N).expect("memory");
+        let (their_b, their_c) = (vec_by(&pool, N, |i| i as f64), vec_by(&pool, N, |_| 0.5));
+        let mut their_x = vec_by(&pool, N, |_| 0.0);
+        let (huge_b, huge_c) =
+            (huge_vec_by(&pool, N, |i| i as f64), huge_vec_by(&pool, N, |_| 0.5));
+        let mut huge_x = huge_vec_by(&pool, N, |_| 0.0);
+        let sides = vec![
+            timed("ours", || engine.run(&Triad { a: 3.0 }, (&b, &c, &mut x)).expect("runs")),
+            timed("rayon", || triad_with(&pool, &their_b, &their_c, &mut their_x)),
+            timed("rayon, huge pages", || triad_with(&pool, &huge_b, &huge_c, &mut huge_x)),
+        ];
+        let row = pass(bench, "triad", workers, (3, 1.2), sides);
+        assert_eq!(x.as_slice(), their_x);
+        row
+    });
+    rows.collect()
+}
+
+pub(crate) fn copy(bench: &Bench) -> Vec<Row> {
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let (engine, pool) = (engine(workers), pool(workers));
+        let x = engine.from_fn(N, |i| i as f64).expect("memory");
+        let mut y = engine.zeros(N).expect("memory");
+        let their_x = vec_by(&pool, N, |i| i as f64);
+        let mut their_y = vec_by(&pool, N, |_| 0.0);
+        let sides = vec![
+            timed("ours", || engine.run(&CopyTo::new(), (&x, &mut y)).expect("runs")),
+            timed("rayon", || {
+                pool.install(|| {
+                    let pieces = their_y.par_chunks_mut(PIECE).zip(their_x.par_chunks(PIECE));
+                    pieces.for_each(|(y, x)| y.copy_from_slice(x));
+                });
+            }),
+        ];
+        let row = pass(bench, "copy", workers, (2, 1.2), sides);
+        assert_eq!(y.as_slice(), their_y);
+        row
+    });
+    rows.collect()
+}
+
+pub(crate) fn axpy(bench: &Bench) -> Vec<Row> {
+    const A: f64 = 1e-9;
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let (engine, pool) = (engine(workers), pool(workers));
+        let x = engine.from_fn(N, |i| i as f64).expect("memory");
+        let mut y = engine.zeros(N).expect("memory");
+        let their_x = vec_by(&pool, N, |i| i as f64);
+        let mut their_y = vec_by(&pool, N, |_| 0.0);
+        let sides = vec![
+            timed("ours", || engine.run(&Axpy { a: A }, (&x, &mut y)).expect("runs")),
+            timed("rayon", || {
+                pool.install(|| {
+                    let pieces = their_y.par_chunks_mut(PIECE).zip(their_x.par_chunks(PIECE));
+                    pieces.for_each(|(y, x)| y.iter_mut().zip(x).for_each(|(y, x)| *y += A * x));
+                });
+            }),
+        ];
+        let row = pass(bench, "axpy", workers, (3, 1.2), sides);
+        assert_eq!(y.as_slice(), their_y);
+        row
+    });
+    rows.collect()
+}
+
+/// The sum of products in 32 lanes, as one writes it who knows that float additions wait.
+fn dot_in_lanes(x: &[f64], y: &[f64]) -> f64 {
+    let mut lanes = [0.0; 32];
+    let (x, x_rest) = x.as_chunks::<32>();
+    let (y, y_rest) = y.as_chunks::<32>();
+    for (x, y) in x.iter().zip(y) {
+        lanes.iter_mut().zip(x).zip(y).for_each(|((lane, x), y)| *lane += x * y);
+    }
+    let rest: f64 = x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum();
+    lanes.iter().sum::<f64>() + rest
+}
+
+pub(crate) fn dot(bench: &Bench) -> Vec<Row> {
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let (engine, pool) = (engine(workers), pool(workers));
+        let value = |i: usize| (i % 1000) as f64;
+        let x = engine.from_fn(N, value).expect("memory");
+        let y = engine.from_fn(N, |i| i as f64).expect("memory");
+        let (their_x, their_y) = (vec_by(&pool, N, value), vec_by(&pool, N, |i| i as f64));
+        let sides = vec![
+            timed("ours", || engine.run(&Dot::new(), (&x, &y)).expect("runs")),
+            timed("rayon, 32 lanes", || {
+                pool.install(|| {
+                    let pieces = their_x.par_chunks(PIECE).zip(their_y.par_chunks(PIECE));
+                    pieces.map(|(x, y)| dot_in_lanes(x, y)).sum::<f64>()
+                })
+            }),
+        ];
+        pass(bench, "dot", workers, (2, 0.97), sides)
+    });
+    rows.collect()
+}
+
+/// The greatest of a slice in 32 lanes.
+fn max_in_lanes(x: &[f64]) -> f64 {
+    let mut lanes = [f64::NEG_INFINITY; 32];
+    let (blocks, rest) = x.as_chunks::<32>();
+    let greater = |a: f64, b: f64| if b > a { b } else { a };
+    for block in blocks {
+        lanes.iter_mut().zip(block).for_each(|(lane, x)| *lane = greater(*lane, *x));
+    }
+    lanes.iter().chain(rest).copied().fold(f64::NEG_INFINITY, greater)
+}
+
+pub(crate) fn max(bench: &Bench) -> Vec<Row> {
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let (engine, pool) = (engine(workers), pool(workers));
+        let value = |i: usize| (i % 1000) as f64;
+        let (x, their_x) = (engine.from_fn(N, value).expect("memory"), vec_by(&pool, N, value));
+        let sides = vec![
+            timed("ours", || engine.run(&Max::new(), &x).expect("runs")),
+            timed("rayon, 32 lanes", || {
+                pool.install(|| {
+                    let greatest = their_x.par_chunks(PIECE).map(max_in_lanes);
+                    greatest.reduce(|| f64::NEG_INFINITY, f64::max)
+                })
+            }),
+        ];
+        pass(bench, "max", workers, (1, 0.97), sides)
+    });
+    rows.collect()
+}
+
+/// Elements per worker of what stays in its caches: 256 KiB in all.
+const CACHED: usize = 32 << 10;
+const PASSES: usize = 1000;
+
+/// Arrays of 256 KiB per worker, a thousand times in one plan.
+pub(crate) fn triad_cache(bench: &Bench) -> Vec<Row> {
+    let rows = alone_and_together().into_iter().map(|workers| {
+        // Three arrays.
+        let n = workers * CACHED / 3;
+        let engine = engine(workers);
+        let b = engine.from_fn(n, |i| i as f64).expect("memory");
+        let c = engine.filled(n, 0.5).expect("memory");
+        let mut x = engine.zeros(n).expect("memory");
+        let mut sides = vec![timed("ours", || {
+            let plan = engine.plan(|p| {
+                let (b, c, mut x) = (p.read(&b), p.read(&c), p.write(&mut x));
+                p.repeat(PASSES as u64, |p| {
+                    p.step(&Triad { a: 3.0 }, (&b, &c, &mut x));
+                });
+            });
+            plan.expect("runs");
+        })];
+        sides.extend(openmp::side("OpenMP", Wait::Active, workers, "triad_cache", &[n, PASSES]));
+        let unit = Unit::GigabytesPerSecond((3 * 8 * n * PASSES) as f64);
+        bench.compare("triad_cache", workers, unit, Some(1.0), sides)
+    });
+    rows.collect()
+}
+
+pub(crate) fn dot_cache(bench: &Bench) -> Vec<Row> {
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let n = workers * CACHED / 2;
+        let engine = engine(workers);
+        let x = engine.from_fn(n, |i| (i % 1000) as f64).expect("memory");
+        let y = engine.from_fn(n, |i| i as f64).expect("memory");
+        let mut sides = vec![timed("ours", || {
+            let plan = engine.plan(|p| {
+                let (x, y) = (p.read(&x), p.read(&y));
+                p.repeat(PASSES as u64, |p| {
+                    p.step(&Dot::new(), (&x, &y));
+                });
+            });
+            plan.expect("runs");
+        })];
+        sides.extend(openmp::side("OpenMP", Wait::Active, workers, "dot_cache", &[n, PASSES]));
+        let unit = Unit::GigabytesPerSecond((2 * 8 * n * PASSES) as f64);
+        bench.compare("dot_cache", workers, unit, Some(1.0), sides)
+    });
+    rows.collect()
+}
+
+/// The sum of a slice in 32 lanes, as one writes it who knows that float additions wait.
+fn in_lanes(x: &[f64]) -> f64 {
+    let mut lanes = [0.0; 32];
+    let (blocks, rest) = x.as_chunks::<32>();
+    for block in blocks {
+        lanes.iter_mut().zip(block).for_each(|(lane, x)| *lane += x);
+    }
+    lanes.iter().sum::<f64>() + rest.iter().sum::<f64>()
+}
+
+pub(crate) fn sum(bench: &Bench) -> Vec<Row> {
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let (engine, pool) = (engine(workers), pool(workers));
+        let x = engine.from_fn(N, |i| (i % 1000) as f64).expect("memory");
+        let their_x = vec_by(&pool, N, |i| (i % 1000) as f64);
+        let huge_x = huge_vec_by(&pool, N, |i| (i % 1000) as f64);
+        let sides = vec![
+            timed("ours", || engine.sum(&x).expect("runs")),
+            timed("rayon, par_iter", || pool.install(|| their_x.par_iter().sum::<f64>())),
+            timed("rayon, 32 lanes", || {
+                pool.install(|| their_x.par_chunks(PIECE).map(in_lanes).sum::<f64>())
+            }),
+            timed("… and huge pages", || {
+                pool.install(|| huge_x.par_chunks(PIECE).map(in_lanes).sum::<f64>())
+            }),
+        ];
+        pass(bench, "sum", workers, (1, 0.97), sides)
+    });
+    rows.collect()
+}
+
+/// The correctly rounded sum, against our ordinary one.
+pub(crate) fn sum_exact(bench: &Bench) -> Vec<Row> {
+    let rows = alone_and_together().into_iter().map(|workers| {
+        let engine = engine(workers);
+        let x = engine.from_fn(N, |i| (i % 1000) as f64).expect("memory");
+        let sides = vec![
+            timed("ours", || engine.run(&SumExact::new(), &x).expect("runs").to_f64()),
+            timed("our sum", || engine.sum(&x).expect("runs")),
+        ];
+        let unit = Unit::GigabytesPerSecond(8.0 * N as f64);
+        bench.compare("sum_exact", workers, unit, Some(0.5), sides)
+    });
+    rows.collect()
+}
+
+pub(crate) fn map_sin(bench: &Bench) -> Vec<Row> {
+    together().into_iter().map(|workers| map_sin_with(bench, workers)).collect()
+}
+
+fn map_sin_with(bench: &Bench, workers: usize) -> Row {
+    const N: usize = 16 << 20;
+    let (engine, pool) = (engine(workers), pool(workers));
+    let x = engine.from_fn(N, |i| i as f64 * 1e-3).expect("memory");
+    let mut y = engine.zeros(N).expect("memory");
+    let their_x = vec_by(&pool, N, |i| i as f64 * 1e-3);
+    let mut their_y = vec_by(&pool, N, |_| 0.0);
+    let sides = vec![
+        timed("ours", || engine.map(&x, &mut y, |x: f64| x.sin()).expect("runs")),
+        timed("rayon", || {
+            pool.install(|| {
+                let pairs = their_y.par_iter_mut().zip(&their_x).with_min_len(1024);
+                pairs.for_each(|(y, x)| *y = x.sin());
+            });
+        }),
+    ];
+    let row = bench.compare("map_sin", workers, Unit::Milliseconds(1.0), None, sides);
+    assert_eq!(y.as_slice(), their_y);
+    row
+}
+
+/// 256 MiB of zeros, present: fresh ones from a new engine, and ones that were used before.
+pub(crate) fn zeros(bench: &Bench) -> Vec<Row> {
+    together().into_iter().flat_map(|workers| zeros_with(bench, workers)).collect()
+}
+
+fn zeros_with(bench: &Bench, workers: usize) -> [Row; 2] {
+    const N: usize = 32 << 20;
+    let pool = pool(workers);
+    let theirs = || {
+        times("rayon", || {
+            let start = Instant::now();
+            let zeros = vec_by(&pool, N, |_| 0.0);
+            let took = start.elapsed();
+            drop(zeros);
+            took
+        })
+    };
+    let unit = Unit::GigabytesPerSecond(8.0 * N as f64);
+    let fresh = times("ours", || {
+        let engine = engine(workers);
+        let start = Instant::now();
+        let zeros = engine.zeros::<f64, _>(N).expect("memory");
+        let took = start.elapsed();
+        drop(zeros);
+        took
+    });
+    let fresh = bench.compare("zeros, fresh", workers, unit, None, vec![fresh, theirs()]);
+    let engine = engine(workers);
+    let again = timed("ours", || engine.zeros::<f64, _>(N).expect("memory"));
+    let again = bench.compare("zeros, again", workers, unit, None, vec![again, theirs()]);
+    [fresh, again]
+}

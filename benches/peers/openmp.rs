@@ -1,0 +1,125 @@
+//! The OpenMP peer: the C files of `openmp/`, compiled here and run as a process of their own.
+//!
+//! It is stopped between its turns, so that its threads, which may be told to wait actively, take
+//! nothing from whoever else is measured.
+
+use crate::measure::{Side, times};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How OpenMP's threads wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wait {
+    Active,
+    Passive,
+}
+
+/// A row of the peer, prepared, and stopped between its turns.
+struct Peer {
+    process: Child,
+    ask: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+/// A side that runs `row` with these sizes by so many threads; none where there is no compiler.
+pub(crate) fn side(
+    name: &'static str,
+    wait: Wait,
+    threads: usize,
+    row: &str,
+    sizes: &[usize],
+) -> Option<Side<'static>> {
+    let program = program()?;
+    let mut peer = Peer::start(program, wait, threads, row, sizes);
+    Some(times(name, move || peer.turn()))
+}
+
+/// The compiled program; said once why there is none.
+fn program() -> Option<&'static Path> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| match compile() {
+        Ok(program) => Some(program),
+        Err(reason) => {
+            eprintln!("no OpenMP among the peers: {reason}");
+            None
+        }
+    });
+    program.as_deref()
+}
+
+fn compile() -> Result<PathBuf, String> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/openmp");
+    let folder = crate::table::folder().map_err(|e| e.to_string())?;
+    let program = folder.join("openmp-peer");
+    let files = std::fs::read_dir(&sources).map_err(|e| format!("{}: {e}", sources.display()))?;
+    let files = files.flatten().map(|file| file.path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "c"));
+    let mut command = Command::new("cc");
+    command.args(["-std=gnu11", "-O3", "-march=native", "-fopenmp", "-Wall", "-Wextra", "-o"]);
+    command.arg(&program).args(files).arg("-lm");
+    let output = command.output().map_err(|e| format!("cc cannot be run: {e}"))?;
+    match output.status.success() {
+        true => Ok(program),
+        false => Err(format!("cc failed:\n{}", String::from_utf8_lossy(&output.stderr))),
+    }
+}
+
+impl Peer {
+    fn start(program: &Path, wait: Wait, threads: usize, row: &str, sizes: &[usize]) -> Peer {
+        let wait = match wait {
+            Wait::Active => "active",
+            Wait::Passive => "passive",
+        };
+        let mut process = Command::new(program)
+            .arg(row)
+            .args(sizes.iter().map(usize::to_string))
+            .env("OMP_NUM_THREADS", threads.to_string())
+            .env("OMP_PLACES", "cores")
+            .env("OMP_PROC_BIND", "close")
+            .env("OMP_DYNAMIC", "false")
+            .env("OMP_WAIT_POLICY", wait)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("what was compiled can be run");
+        let ask = process.stdin.take().expect("piped");
+        let answers = BufReader::new(process.stdout.take().expect("piped"));
+        let mut peer = Peer { process, ask, answers };
+        assert_eq!(peer.line(), "ready", "the OpenMP peer says why on standard error");
+        peer.send(Signal::SIGSTOP);
+        peer
+    }
+
+    /// Runs the row once; gives how long it took by the peer's own clock.
+    fn turn(&mut self) -> Duration {
+        self.send(Signal::SIGCONT);
+        self.ask.write_all(b"go\n").expect("the OpenMP peer reads");
+        let line = self.line();
+        self.send(Signal::SIGSTOP);
+        let seconds = line.split(' ').next().and_then(|word| word.parse().ok());
+        Duration::from_secs_f64(seconds.expect("the OpenMP peer says how long it took"))
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("the OpenMP peer answers");
+        line.trim_end().into()
+    }
+
+    fn send(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id() as i32), signal).expect("it is our child");
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Nothing of it is needed, and it cannot refuse.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,25 @@
+// What the rows of the OpenMP peer share: how a row is written, how its memory is had.
+
+#ifndef GRISTMILL_PEER_H
+#define GRISTMILL_PEER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// One row: `prepare` makes its data, once; `run` does the work once and is timed; what `check`
+// returns is compared with our own result. `arguments` are the row's sizes, as on the command line.
+struct row {
+    const char *name;
+    void (*prepare)(const long *arguments);
+    void (*run)(void);
+    double (*check)(void);
+};
+
+extern const struct row memory_rows[], roof_rows[], step_rows[];
+
+// `bytes` at a page's start, untouched: whoever writes a page first has it near.
+void *untouched(size_t bytes);
+
+#define f64_array(n) ((double *)untouched((size_t)(n) * sizeof(double)))
+
+#endif
