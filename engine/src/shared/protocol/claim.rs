@@ -7,7 +7,8 @@ use super::worker::Surroundings;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 impl<A: Atomics> Board<'_, A> {
-    /// A chunk that is now this worker's to settle in `issue`, or none if all are claimed.
+    /// A chunk of this worker's own range that is now its to settle in `issue`, or none if there are
+    /// none left.
     ///
     /// A word counts only if its tag is the issue's; the caller has seen the epoch, and publishers
     /// wait out whoever is still busy with an issue of the same tag.
@@ -24,7 +25,7 @@ impl<A: Atomics> Board<'_, A> {
             let word = own.load(Acquire);
             let claim = Claim::unpack(word);
             if claim.tag != tag || claim.lo >= claim.hi {
-                return self.steal(host, rank, tag);
+                return Ok(None);
             }
             if own.exchange(word, Claim { lo: claim.lo + 1, ..claim }.pack()) {
                 host.at(CrashPoint::Claimed)?;
@@ -33,13 +34,16 @@ impl<A: Atomics> Board<'_, A> {
         }
     }
 
+    /// The same from somebody else's range, of which the rest of the loot becomes this worker's own;
+    /// none if all chunks are claimed.
     #[cold]
-    fn steal<H: Surroundings>(
+    pub(super) fn steal<H: Surroundings>(
         &self,
         host: &mut H,
         rank: usize,
-        tag: u64,
+        issue: u64,
     ) -> Result<Option<usize>, H::Died> {
+        let tag = Claim::tag::<A>(issue);
         let workers = self.posts.len();
         for victim in (1..workers).map(|distance| (rank + distance) % workers) {
             let target = &self.posts[victim].claim.0;

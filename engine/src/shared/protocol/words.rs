@@ -95,9 +95,18 @@ impl<'a, A: Atomics> Board<'a, A> {
         self.heart.epoch.0.load(Acquire)
     }
 
-    /// Chunks of the current issue that nobody has counted yet; for looking at, it moves.
+    /// Chunks of the current issue that nobody has settled yet, but for those of whoever is just
+    /// stealing; for looking at, it moves. (The count falls behind: workers count several at once.)
     pub(crate) fn remaining(&self) -> u64 {
-        Count(self.heart.count.0.load(Relaxed)).chunks()
+        let issue = self.epoch();
+        let tag = Claim::tag::<A>(issue);
+        let of_post = |post: &Post<A>| {
+            let claim = Claim::unpack(post.claim.0.load(Relaxed));
+            let unclaimed = claim.hi.saturating_sub(claim.lo);
+            let in_hand = State(post.state.load(Relaxed)).busy_with() == Some(issue);
+            if claim.tag == tag { unclaimed + u64::from(in_hand) } else { 0 }
+        };
+        self.posts.iter().map(of_post).sum()
     }
 
     /// The first serial of this engine.

@@ -96,7 +96,21 @@ impl<A: Atomics> Board<'_, A> {
         }
         let mut step = None;
         let mut held = Held::default();
-        while let Some(chunk) = self.claim(host, rank, issue)? {
+        // The weight of what is settled and not counted: all workers count in one word, so nobody
+        // does it more often than it must. Before a theft it must, lest what this worker has done
+        // wait for what it steals; and if it dies with some of it, the reissue counts anew.
+        let mut uncounted = 0u64;
+        loop {
+            let mut claimed = self.claim(host, rank, issue)?;
+            if claimed.is_none() {
+                if let (1.., Some(step)) = (uncounted, step)
+                    && self.count(host, std::mem::take(&mut uncounted))?
+                {
+                    return self.lead(host, rank, issue, step);
+                }
+                claimed = self.steal(host, rank, issue)?;
+            }
+            let Some(chunk) = claimed else { break };
             let step = *step.get_or_insert_with(|| host.bind(issue));
             let settled = if host.mark(chunk).load(Acquire) == step.serial {
                 Count::weight(chunk)
@@ -105,9 +119,7 @@ impl<A: Atomics> Board<'_, A> {
             } else {
                 self.settle(host, rank, step, chunk)?
             };
-            if settled > 0 && self.count(host, settled)? {
-                return self.lead(host, rank, issue, step);
-            }
+            uncounted = uncounted.wrapping_add(settled);
         }
         if let Some(step) = step
             && held.chunks > 0
