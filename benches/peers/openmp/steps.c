@@ -45,8 +45,11 @@ static uint64_t work(uint64_t number)
 {
     const uint64_t a = 6364136223846793005u;
     uint64_t x = number * a ^ number;
-    for (uint64_t turns = (x >> 33) % 1500; turns; turns--)
-        x = x * a + 1442695040888963407u;
+    for (uint64_t turns = (x >> 33) % 1000; turns; turns--) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+    }
     return x;
 }
 
