@@ -4,7 +4,6 @@
 //! cargo bench --bench peers                    all rows
 //! cargo bench --bench peers -- triad sum       rows whose name contains one of these
 //! cargo bench --bench peers -- --quick         3 rounds each
-//! cargo bench --bench peers -- --full          the large sizes as well
 //! ```
 //!
 //! Ours and theirs take turns, round by round, so that what else the machine does hits both. A
@@ -59,9 +58,8 @@ fn main() {
             // Cargo says so itself.
             "--bench" => {}
             "--quick" => bench.quick = true,
-            "--full" => bench.full = true,
             option if option.starts_with('-') => {
-                eprintln!("unknown option {option}; there are names of rows, --quick and --full");
+                eprintln!("unknown option {option}; there are names of rows, and --quick");
                 std::process::exit(2);
             }
             filter => filters.push(filter.to_owned()),

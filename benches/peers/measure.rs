@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 pub(crate) struct Bench {
     /// 3 rounds each.
     pub(crate) quick: bool,
-    /// The large sizes as well.
-    pub(crate) full: bool,
 }
 
 /// What a row's times are shown as.

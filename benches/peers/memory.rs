@@ -3,7 +3,9 @@
 use crate::measure::{Bench, Row, Side, Unit, timed, times};
 use crate::openmp::{self, Wait};
 use crate::{alone_and_together, engine, pool, together};
+use gristmill::Engine;
 use gristmill_kernels::{Axpy, CopyTo, Dot, Max, SumExact, Triad};
+use ndarray::Ix1;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
@@ -62,17 +64,35 @@ fn triad_with(pool: &ThreadPool, b: &[f64], c: &[f64], x: &mut [f64]) {
     });
 }
 
-/// A row of one pass over 64 MiB arrays, of which so many are read or written.
-fn pass<'a>(
-    bench: &Bench,
+/// A pass over 64 MiB arrays.
+struct Pass {
     name: &'static str,
-    workers: usize,
-    (arrays, goal): (usize, f64),
-    mut sides: Vec<Side<'a>>,
-) -> Row {
-    sides.extend(openmp::side("OpenMP", Wait::Active, workers, name, &[N]));
-    let unit = Unit::GigabytesPerSecond(arrays as f64 * 8.0 * N as f64);
-    bench.compare(name, workers, unit, Some(goal), sides)
+    /// Arrays that are read or written.
+    arrays: usize,
+    goal: f64,
+    /// What OpenMP's result must be.
+    expected: Option<f64>,
+}
+
+impl Pass {
+    /// Its row: of these sides, and OpenMP's.
+    fn row<'a>(self, bench: &Bench, workers: usize, mut sides: Vec<Side<'a>>) -> Row {
+        let Pass { name, arrays, goal, expected } = self;
+        let peer = openmp::side("OpenMP", Wait::Active, workers, name, &[N]);
+        sides.extend(peer.map(|peer| peer.checked(expected)));
+        let unit = Unit::GigabytesPerSecond(arrays as f64 * 8.0 * N as f64);
+        bench.compare(name, workers, unit, Some(goal), sides)
+    }
+}
+
+/// What the OpenMP peer reads, as its `three_arrays` makes it: y and z.
+fn remainder(i: usize) -> f64 {
+    (i % 1000) as f64
+}
+
+/// The last element of its triad of `n`.
+fn last_of_triad(n: usize) -> f64 {
+    (n - 1) as f64 + 3.0 * remainder(n - 1)
 }
 
 pub(crate) fn triad(bench: &Bench) -> Vec<Row> {
@@ -91,7 +111,9 @@ pub(crate) fn triad(bench: &Bench) -> Vec<Row> {
             timed("rayon", || triad_with(&pool, &their_b, &their_c, &mut their_x)),
             timed("rayon, huge pages", || triad_with(&pool, &huge_b, &huge_c, &mut huge_x)),
         ];
-        let row = pass(bench, "triad", workers, (3, 1.2), sides);
+        let expected = Some(last_of_triad(N));
+        let pass = Pass { name: "triad", arrays: 3, goal: 1.2, expected };
+        let row = pass.row(bench, workers, sides);
         assert_eq!(x.as_slice(), their_x);
         row
     });
@@ -99,30 +121,34 @@ pub(crate) fn triad(bench: &Bench) -> Vec<Row> {
 }
 
 pub(crate) fn copy(bench: &Bench) -> Vec<Row> {
-    let rows = alone_and_together().into_iter().map(|workers| {
-        let (engine, pool) = (engine(workers), pool(workers));
-        let x = engine.from_fn(N, |i| i as f64).expect("memory");
-        let mut y = engine.zeros(N).expect("memory");
-        let their_x = vec_by(&pool, N, |i| i as f64);
-        let mut their_y = vec_by(&pool, N, |_| 0.0);
-        let sides = vec![
-            timed("ours", || engine.run(&CopyTo::new(), (&x, &mut y)).expect("runs")),
-            timed("rayon", || {
-                pool.install(|| {
-                    let pieces = their_y.par_chunks_mut(PIECE).zip(their_x.par_chunks(PIECE));
-                    pieces.for_each(|(y, x)| y.copy_from_slice(x));
-                });
-            }),
-        ];
-        let row = pass(bench, "copy", workers, (2, 1.2), sides);
-        assert_eq!(y.as_slice(), their_y);
-        row
-    });
-    rows.collect()
+    let expected = Some(remainder(N - 1));
+    y_of_x(
+        bench,
+        || Pass { name: "copy", arrays: 2, goal: 1.2, expected },
+        |engine, x, y| engine.run(&CopyTo::new(), (x, y)),
+        |x, y| y.copy_from_slice(x),
+    )
 }
 
 pub(crate) fn axpy(bench: &Bench) -> Vec<Row> {
     const A: f64 = 1e-9;
+    y_of_x(
+        bench,
+        || Pass { name: "axpy", arrays: 3, goal: 1.2, expected: None },
+        |engine, x, y| engine.run(&Axpy { a: A }, (x, y)),
+        |x, y| y.iter_mut().zip(x).for_each(|(y, x)| *y += A * x),
+    )
+}
+
+type Array = gristmill::Array<f64, Ix1>;
+
+/// Rows in which one array is made of another, piece by piece with rayon.
+fn y_of_x(
+    bench: &Bench,
+    pass: impl Fn() -> Pass,
+    ours: impl Fn(&Engine, &Array, &mut Array) -> gristmill::Result<()>,
+    theirs: impl Fn(&[f64], &mut [f64]) + Sync,
+) -> Vec<Row> {
     let rows = alone_and_together().into_iter().map(|workers| {
         let (engine, pool) = (engine(workers), pool(workers));
         let x = engine.from_fn(N, |i| i as f64).expect("memory");
@@ -130,15 +156,15 @@ pub(crate) fn axpy(bench: &Bench) -> Vec<Row> {
         let their_x = vec_by(&pool, N, |i| i as f64);
         let mut their_y = vec_by(&pool, N, |_| 0.0);
         let sides = vec![
-            timed("ours", || engine.run(&Axpy { a: A }, (&x, &mut y)).expect("runs")),
+            timed("ours", || ours(&engine, &x, &mut y).expect("runs")),
             timed("rayon", || {
                 pool.install(|| {
                     let pieces = their_y.par_chunks_mut(PIECE).zip(their_x.par_chunks(PIECE));
-                    pieces.for_each(|(y, x)| y.iter_mut().zip(x).for_each(|(y, x)| *y += A * x));
+                    pieces.for_each(|(y, x)| theirs(x, y));
                 });
             }),
         ];
-        let row = pass(bench, "axpy", workers, (3, 1.2), sides);
+        let row = pass().row(bench, workers, sides);
         assert_eq!(y.as_slice(), their_y);
         row
     });
@@ -160,10 +186,10 @@ fn dot_in_lanes(x: &[f64], y: &[f64]) -> f64 {
 pub(crate) fn dot(bench: &Bench) -> Vec<Row> {
     let rows = alone_and_together().into_iter().map(|workers| {
         let (engine, pool) = (engine(workers), pool(workers));
-        let value = |i: usize| (i % 1000) as f64;
-        let x = engine.from_fn(N, value).expect("memory");
+        let x = engine.from_fn(N, remainder).expect("memory");
         let y = engine.from_fn(N, |i| i as f64).expect("memory");
-        let (their_x, their_y) = (vec_by(&pool, N, value), vec_by(&pool, N, |i| i as f64));
+        let (their_x, their_y) = (vec_by(&pool, N, remainder), vec_by(&pool, N, |i| i as f64));
+        let expected = Some(engine.run(&Dot::new(), (&x, &y)).expect("runs"));
         let sides = vec![
             timed("ours", || engine.run(&Dot::new(), (&x, &y)).expect("runs")),
             timed("rayon, 32 lanes", || {
@@ -173,7 +199,7 @@ pub(crate) fn dot(bench: &Bench) -> Vec<Row> {
                 })
             }),
         ];
-        pass(bench, "dot", workers, (2, 0.97), sides)
+        Pass { name: "dot", arrays: 2, goal: 0.97, expected }.row(bench, workers, sides)
     });
     rows.collect()
 }
@@ -192,8 +218,9 @@ fn max_in_lanes(x: &[f64]) -> f64 {
 pub(crate) fn max(bench: &Bench) -> Vec<Row> {
     let rows = alone_and_together().into_iter().map(|workers| {
         let (engine, pool) = (engine(workers), pool(workers));
-        let value = |i: usize| (i % 1000) as f64;
-        let (x, their_x) = (engine.from_fn(N, value).expect("memory"), vec_by(&pool, N, value));
+        let x = engine.from_fn(N, remainder).expect("memory");
+        let their_x = vec_by(&pool, N, remainder);
+        let expected = Some(engine.run(&Max::new(), &x).expect("runs"));
         let sides = vec![
             timed("ours", || engine.run(&Max::new(), &x).expect("runs")),
             timed("rayon, 32 lanes", || {
@@ -203,7 +230,7 @@ pub(crate) fn max(bench: &Bench) -> Vec<Row> {
                 })
             }),
         ];
-        pass(bench, "max", workers, (1, 0.97), sides)
+        Pass { name: "max", arrays: 1, goal: 0.97, expected }.row(bench, workers, sides)
     });
     rows.collect()
 }
@@ -230,7 +257,8 @@ pub(crate) fn triad_cache(bench: &Bench) -> Vec<Row> {
             });
             plan.expect("runs");
         })];
-        sides.extend(openmp::side("OpenMP", Wait::Active, workers, "triad_cache", &[n, PASSES]));
+        let peer = openmp::side("OpenMP", Wait::Active, workers, "triad_cache", &[n, PASSES]);
+        sides.extend(peer.map(|peer| peer.checked(Some(last_of_triad(n)))));
         let unit = Unit::GigabytesPerSecond((3 * 8 * n * PASSES) as f64);
         bench.compare("triad_cache", workers, unit, Some(1.0), sides)
     });
@@ -241,8 +269,9 @@ pub(crate) fn dot_cache(bench: &Bench) -> Vec<Row> {
     let rows = alone_and_together().into_iter().map(|workers| {
         let n = workers * CACHED / 2;
         let engine = engine(workers);
-        let x = engine.from_fn(n, |i| (i % 1000) as f64).expect("memory");
+        let x = engine.from_fn(n, remainder).expect("memory");
         let y = engine.from_fn(n, |i| i as f64).expect("memory");
+        let once = engine.run(&Dot::new(), (&x, &y)).expect("runs");
         let mut sides = vec![timed("ours", || {
             let plan = engine.plan(|p| {
                 let (x, y) = (p.read(&x), p.read(&y));
@@ -252,7 +281,8 @@ pub(crate) fn dot_cache(bench: &Bench) -> Vec<Row> {
             });
             plan.expect("runs");
         })];
-        sides.extend(openmp::side("OpenMP", Wait::Active, workers, "dot_cache", &[n, PASSES]));
+        let peer = openmp::side("OpenMP", Wait::Active, workers, "dot_cache", &[n, PASSES]);
+        sides.extend(peer.map(|peer| peer.checked(Some(once * PASSES as f64))));
         let unit = Unit::GigabytesPerSecond((2 * 8 * n * PASSES) as f64);
         bench.compare("dot_cache", workers, unit, Some(1.0), sides)
     });
@@ -272,9 +302,9 @@ fn in_lanes(x: &[f64]) -> f64 {
 pub(crate) fn sum(bench: &Bench) -> Vec<Row> {
     let rows = alone_and_together().into_iter().map(|workers| {
         let (engine, pool) = (engine(workers), pool(workers));
-        let x = engine.from_fn(N, |i| (i % 1000) as f64).expect("memory");
-        let their_x = vec_by(&pool, N, |i| (i % 1000) as f64);
-        let huge_x = huge_vec_by(&pool, N, |i| (i % 1000) as f64);
+        let x = engine.from_fn(N, remainder).expect("memory");
+        let (their_x, huge_x) = (vec_by(&pool, N, remainder), huge_vec_by(&pool, N, remainder));
+        let expected = Some(engine.sum(&x).expect("runs"));
         let sides = vec![
             timed("ours", || engine.sum(&x).expect("runs")),
             timed("rayon, par_iter", || pool.install(|| their_x.par_iter().sum::<f64>())),
@@ -285,7 +315,7 @@ pub(crate) fn sum(bench: &Bench) -> Vec<Row> {
                 pool.install(|| huge_x.par_chunks(PIECE).map(in_lanes).sum::<f64>())
             }),
         ];
-        pass(bench, "sum", workers, (1, 0.97), sides)
+        Pass { name: "sum", arrays: 1, goal: 0.97, expected }.row(bench, workers, sides)
     });
     rows.collect()
 }
@@ -294,7 +324,7 @@ pub(crate) fn sum(bench: &Bench) -> Vec<Row> {
 pub(crate) fn sum_exact(bench: &Bench) -> Vec<Row> {
     let rows = alone_and_together().into_iter().map(|workers| {
         let engine = engine(workers);
-        let x = engine.from_fn(N, |i| (i % 1000) as f64).expect("memory");
+        let x = engine.from_fn(N, remainder).expect("memory");
         let sides = vec![
             timed("ours", || engine.run(&SumExact::new(), &x).expect("runs").to_f64()),
             timed("our sum", || engine.sum(&x).expect("runs")),

@@ -20,23 +20,28 @@ pub(crate) enum Wait {
 }
 
 /// A row of the peer, prepared, and stopped between its turns.
-struct Peer {
+pub(crate) struct Peer {
+    name: &'static str,
     process: Child,
     ask: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
-/// A side that runs `row` with these sizes by so many threads; none where there is no compiler.
+/// The row of these sizes, by so many threads; none where there is no compiler.
 pub(crate) fn side(
     name: &'static str,
     wait: Wait,
     threads: usize,
     row: &str,
     sizes: &[usize],
-) -> Option<Side<'static>> {
-    let program = program()?;
-    let mut peer = Peer::start(program, wait, threads, row, sizes);
-    Some(times(name, move || peer.turn()))
+) -> Option<Peer> {
+    Some(Peer::start(program()?, name, wait, threads, row, sizes))
+}
+
+impl From<Peer> for Side<'static> {
+    fn from(peer: Peer) -> Side<'static> {
+        peer.checked(None)
+    }
 }
 
 /// The compiled program; said once why there is none.
@@ -70,7 +75,20 @@ fn compile() -> Result<PathBuf, String> {
 }
 
 impl Peer {
-    fn start(program: &Path, wait: Wait, threads: usize, row: &str, sizes: &[usize]) -> Peer {
+    /// A side of a comparison, whose result must be this one, if any, but for the order in which it
+    /// adds up.
+    pub(crate) fn checked(mut self, expected: Option<f64>) -> Side<'static> {
+        times(self.name, move || self.turn(expected))
+    }
+
+    fn start(
+        program: &Path,
+        name: &'static str,
+        wait: Wait,
+        threads: usize,
+        row: &str,
+        sizes: &[usize],
+    ) -> Peer {
         let wait = match wait {
             Wait::Active => "active",
             Wait::Passive => "passive",
@@ -89,20 +107,27 @@ impl Peer {
             .expect("what was compiled can be run");
         let ask = process.stdin.take().expect("piped");
         let answers = BufReader::new(process.stdout.take().expect("piped"));
-        let mut peer = Peer { process, ask, answers };
+        let mut peer = Peer { name, process, ask, answers };
         assert_eq!(peer.line(), "ready", "the OpenMP peer says why on standard error");
         peer.send(Signal::SIGSTOP);
         peer
     }
 
     /// Runs the row once; gives how long it took by the peer's own clock.
-    fn turn(&mut self) -> Duration {
+    fn turn(&mut self, expected: Option<f64>) -> Duration {
         self.send(Signal::SIGCONT);
         self.ask.write_all(b"go\n").expect("the OpenMP peer reads");
         let line = self.line();
         self.send(Signal::SIGSTOP);
-        let seconds = line.split(' ').next().and_then(|word| word.parse().ok());
-        Duration::from_secs_f64(seconds.expect("the OpenMP peer says how long it took"))
+        let mut words = line.split(' ').map(|word| word.parse::<f64>().expect("it is a number"));
+        let (Some(seconds), Some(result)) = (words.next(), words.next()) else {
+            panic!("the OpenMP peer says {line}, not how long it took and what came of it")
+        };
+        if let Some(expected) = expected {
+            let error = (result - expected).abs();
+            assert!(error <= 1e-9 * expected.abs(), "{}: {result}, not {expected}", self.name);
+        }
+        Duration::from_secs_f64(seconds)
     }
 
     fn line(&mut self) -> String {

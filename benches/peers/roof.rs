@@ -15,7 +15,7 @@ pub(crate) fn roof(bench: &Bench) -> Vec<Row> {
     const OPERATIONS: usize = 2 * 12 * 8;
     let row = |name: &str, threads: usize, peer: &str, size: usize, unit: Unit| {
         let side = openmp::side("roof", Active, threads, peer, &[size])?;
-        Some(bench.compare(name, threads, unit, None, vec![side]))
+        Some(bench.compare(name, threads, unit, None, vec![side.into()]))
     };
     let of_machine = alone_and_together().into_iter().flat_map(|threads| {
         let bytes = |arrays: usize| Unit::GigabytesPerSecond((arrays * 8 * N) as f64);

@@ -74,7 +74,10 @@ pub(crate) fn launch_passive(bench: &Bench) -> Vec<Row> {
                 }
             }),
         ];
-        sides.extend(openmp::side("OpenMP passive", Passive, workers, "regions", &[LAUNCHES]));
+        sides.extend(
+            openmp::side("OpenMP passive", Passive, workers, "regions", &[LAUNCHES])
+                .map(Side::from),
+        );
         let unit = Unit::Microseconds(LAUNCHES as f64);
         bench.compare("launch_passive", workers, unit, Some(2.5), sides)
     });
@@ -86,7 +89,9 @@ pub(crate) fn launch_active(bench: &Bench) -> Vec<Row> {
         let engine = engine_that(workers, Wait::Active);
         let mut bytes = engine.zeros(workers * LINE).expect("memory");
         let mut sides = vec![launches(&engine, &mut bytes)];
-        sides.extend(openmp::side("OpenMP active", Active, workers, "regions", &[LAUNCHES]));
+        sides.extend(
+            openmp::side("OpenMP active", Active, workers, "regions", &[LAUNCHES]).map(Side::from),
+        );
         let unit = Unit::Microseconds(LAUNCHES as f64);
         bench.compare("launch_active", workers, unit, Some(0.7), sides)
     });
@@ -122,7 +127,7 @@ fn step_rows(bench: &Bench, name: &str, row: &str, peer: &'static str, goal: f64
         let engine = engine(workers);
         let mut bytes = engine.zeros(workers * LINE).expect("memory");
         let mut sides = vec![steps(&engine, &mut bytes)];
-        sides.extend(openmp::side(peer, Active, workers, row, &[STEPS]));
+        sides.extend(openmp::side(peer, Active, workers, row, &[STEPS]).map(Side::from));
         bench.compare(name, workers, Unit::Microseconds(STEPS as f64), Some(goal), sides)
     });
     rows.collect()
@@ -160,7 +165,9 @@ pub(crate) fn claims(bench: &Bench) -> Vec<Row> {
                 });
             }),
         ];
-        sides.extend(openmp::side("OpenMP dynamic", Active, workers, "dynamic", &[CHUNKS]));
+        sides.extend(
+            openmp::side("OpenMP dynamic", Active, workers, "dynamic", &[CHUNKS]).map(Side::from),
+        );
         bench.compare("claims", workers, Unit::MillionsPerSecond(CHUNKS as f64), Some(3.0), sides)
     });
     rows.collect()
@@ -213,7 +220,9 @@ pub(crate) fn balance(bench: &Bench) -> Vec<Row> {
                 });
             }),
         ];
-        sides.extend(openmp::side("OpenMP dynamic", Active, workers, "uneven", &[CHUNKS]));
+        sides.extend(
+            openmp::side("OpenMP dynamic", Active, workers, "uneven", &[CHUNKS]).map(Side::from),
+        );
         let row = bench.compare("balance", workers, Unit::Milliseconds(1.0), Some(1.0), sides);
         assert_eq!(bytes.as_slice(), their_bytes);
         row

@@ -175,7 +175,8 @@ fn what_runs_before_main_sees_nothing_of_the_hand_over_and_keeps_what_it_opens()
 struct LookAround;
 
 /// The environment's variable, the environment as /proc shows it, descriptors that a child would
-/// inherit, others than the standard ones, the region and `BEFORE_MAIN`'s file, an output that is not the relay's.
+/// inherit, others than the standard ones, the region and `BEFORE_MAIN`'s file, an output that is not
+/// the relay's.
 const SEEN: usize = 5;
 
 impl Kernel for LookAround {

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 // One row: `prepare` makes its data, once; `run` does the work once and is timed; what `check`
-// returns is compared with our own result. `arguments` are the row's sizes, as on the command line.
+// returns is compared with what must come out, where the row says that. `arguments` are the row's sizes, as on the command line.
 struct row {
     const char *name;
     void (*prepare)(const long *arguments);

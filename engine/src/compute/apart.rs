@@ -3,7 +3,7 @@
 
 use super::access::{Located, Window};
 use super::chunk::Chunk;
-use super::table::Runner;
+use super::table::{Around, Runner};
 use crate::shared::crash;
 use crate::shared::protocol::CrashPoint;
 
@@ -12,26 +12,16 @@ pub(crate) struct Apart {
     pub(crate) inner: Box<dyn Runner>,
 }
 
-impl Runner for Apart {
+impl Around for Apart {
+    fn inner(&self) -> &dyn Runner {
+        &*self.inner
+    }
+
     unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
         let mut result = vec![0; slot.len()];
         // SAFETY: the caller's promise.
         unsafe { self.inner.run(chunk, window, at, &mut result) };
         crash::pass(CrashPoint::Ran);
         slot.copy_from_slice(&result);
-    }
-
-    unsafe fn reset(&self, at: &[Located]) {
-        // SAFETY: the caller's promise.
-        unsafe { self.inner.reset(at) }
-    }
-
-    unsafe fn merge(&self, into: &[Located], from: &[Located]) {
-        // SAFETY: the caller's promise.
-        unsafe { self.inner.merge(into, from) }
-    }
-
-    fn fold(&self, n: usize, slots: &[u8], into: &mut [u8]) {
-        self.inner.fold(n, slots, into);
     }
 }

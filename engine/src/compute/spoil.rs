@@ -4,7 +4,7 @@
 use super::access::{Kind, Located, Window};
 use super::chunk::Chunk;
 use super::program::ArgSpec;
-use super::table::Runner;
+use super::table::{Around, Runner};
 
 /// A runner whose outputs are spoilt before each chunk.
 pub(crate) struct Spoiling {
@@ -12,7 +12,11 @@ pub(crate) struct Spoiling {
     pub(crate) args: Vec<ArgSpec>,
 }
 
-impl Runner for Spoiling {
+impl Around for Spoiling {
+    fn inner(&self) -> &dyn Runner {
+        &*self.inner
+    }
+
     unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
         for (at, arg) in at.iter().zip(&self.args) {
             // SAFETY: the caller holds the claim of this chunk, so its pieces are ours to write.
@@ -20,20 +24,6 @@ impl Runner for Spoiling {
         }
         // SAFETY: the caller's promise.
         unsafe { self.inner.run(chunk, window, at, slot) }
-    }
-
-    unsafe fn reset(&self, at: &[Located]) {
-        // SAFETY: the caller's promise.
-        unsafe { self.inner.reset(at) }
-    }
-
-    unsafe fn merge(&self, into: &[Located], from: &[Located]) {
-        // SAFETY: the caller's promise.
-        unsafe { self.inner.merge(into, from) }
-    }
-
-    fn fold(&self, n: usize, slots: &[u8], into: &mut [u8]) {
-        self.inner.fold(n, slots, into);
     }
 }
 

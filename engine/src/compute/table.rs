@@ -31,6 +31,36 @@ pub(crate) trait Runner: Send {
     fn fold(&self, n: usize, slots: &[u8], into: &mut [u8]);
 }
 
+/// What is put around a runner: chunks are run in its way, all else as the inner one does it.
+pub(crate) trait Around: Send {
+    fn inner(&self) -> &dyn Runner;
+    /// # Safety
+    ///
+    /// As for [`Runner::run`].
+    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]);
+}
+
+impl<A: Around> Runner for A {
+    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
+        // SAFETY: the caller's promise.
+        unsafe { Around::run(self, chunk, window, at, slot) }
+    }
+
+    unsafe fn reset(&self, at: &[Located]) {
+        // SAFETY: the caller's promise.
+        unsafe { self.inner().reset(at) }
+    }
+
+    unsafe fn merge(&self, into: &[Located], from: &[Located]) {
+        // SAFETY: the caller's promise.
+        unsafe { self.inner().merge(into, from) }
+    }
+
+    fn fold(&self, n: usize, slots: &[u8], into: &mut [u8]) {
+        self.inner().fold(n, slots, into);
+    }
+}
+
 struct Typed<K>(K);
 
 impl<K: Kernel> Runner for Typed<K> {

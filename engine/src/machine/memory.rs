@@ -257,7 +257,7 @@ impl Memory {
 }
 
 /// `MemTotal:       24684096 kB`, in bytes.
-pub(super) fn kilobytes(text: &str, name: &str) -> Option<u64> {
+pub(crate) fn kilobytes(text: &str, name: &str) -> Option<u64> {
     field(text, name)?.checked_mul(1024)
 }
 

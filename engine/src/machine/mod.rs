@@ -39,7 +39,7 @@ pub(crate) use cpus::CoreKind;
 pub(crate) use linux::KERNEL_MIN;
 #[cfg(test)]
 pub(crate) use linux::KernelVersion;
-pub(crate) use memory::{Memory, MemoryBound, MemoryReason};
+pub(crate) use memory::{Memory, MemoryBound, MemoryReason, kilobytes};
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;
 pub(crate) use oom::{Killed, OomWatch};

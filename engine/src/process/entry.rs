@@ -236,7 +236,8 @@ fn forget_variable(entries: &[*const c_char]) {
     unsafe { std::env::remove_var(VARIABLE) };
     for entry in entries {
         // SAFETY: the text lies on the process's own writable stack as long as it lives; the
-        // environment does not point to it any more, and none of the program's code has run yet that could.
+        // environment does not point to it any more, and none of the program's code has run yet that
+        // could.
         unsafe { entry.cast_mut().write_bytes(0, CStr::from_ptr(*entry).count_bytes()) };
     }
 }

@@ -106,6 +106,17 @@ impl FaultWords {
         self.kind.store(kind, Relaxed);
     }
 
+    fn note_fault(&self, code: c_int, address: usize, context: *mut c_void) {
+        let low = STACK_LOW.load(Relaxed);
+        let below_stack = low.saturating_sub(GUARD)..low.saturating_add(4096);
+        if low > 0 && below_stack.contains(&address) {
+            self.note(STACK, STACK_BYTES.load(Relaxed) as u64);
+        } else if code != libc::SI_KERNEL {
+            // Of an address that no process can have the kernel gives none.
+            self.note_address(address, access(context));
+        }
+    }
+
     fn note_address(&self, address: usize, access: u64) {
         let inside = |mapping: usize| {
             let base = BASES[mapping].load(Relaxed);
@@ -153,13 +164,10 @@ pub(crate) fn watch(words: &'static FaultWords, region: &Region, views: Option<&
         libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: stack.len() };
     // SAFETY: the buffer lives as long as the process, and nothing else uses it.
     unsafe { libc::sigaltstack(&raw const stack, null_mut()) };
-    let faults = [libc::SIGSEGV, libc::SIGBUS].map(|signal| (signal, note as *const ()));
-    let ends = [libc::SIGABRT, libc::SIGILL, libc::SIGFPE];
-    let ends = ends.map(|signal| (signal, note_peak as *const ()));
-    for (signal, handler) in faults.into_iter().chain(ends) {
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGABRT, libc::SIGILL, libc::SIGFPE] {
         // SAFETY: all zeroes are a valid `sigaction`.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-        action.sa_sigaction = handler as usize;
+        action.sa_sigaction = note as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         // SAFETY: the handler does only what a signal handler may: atomics and a few system calls.
         unsafe { libc::sigaction(signal, &raw const action, null_mut()) };
@@ -170,18 +178,13 @@ extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_vo
     // SAFETY: the kernel passes a description that is valid during the call.
     let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as usize) };
     let from_kernel = code > 0;
+    let is_fault = from_kernel && [libc::SIGSEGV, libc::SIGBUS].contains(&signal);
     // SAFETY: null, or words in the region, which is mapped for the life of this process.
-    if let (Some(words), true) = (unsafe { WORDS.load(Relaxed).as_ref() }, from_kernel) {
-        let low = STACK_LOW.load(Relaxed);
-        let below_stack = low.saturating_sub(GUARD)..low.saturating_add(4096);
-        let overflow = low > 0 && below_stack.contains(&address);
+    if let Some(words) = unsafe { WORDS.load(Relaxed).as_ref() } {
         shield::lifted(|| {
             own_peak_bytes().into_iter().for_each(|bytes| words.note_peak(bytes));
-            if overflow {
-                words.note(STACK, STACK_BYTES.load(Relaxed) as u64);
-            } else if code != libc::SI_KERNEL {
-                // Of an address that no process can have the kernel gives none.
-                words.note_address(address, access(context));
+            if is_fault {
+                words.note_fault(code, address, context);
             }
         });
     }
@@ -192,20 +195,6 @@ extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_vo
         if !from_kernel {
             libc::raise(signal);
         }
-    }
-}
-
-/// For signals that say nothing of an address.
-extern "C" fn note_peak(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
-    // SAFETY: null, or words in the region, which is mapped for the life of this process.
-    if let Some(words) = unsafe { WORDS.load(Relaxed).as_ref() } {
-        let note = || own_peak_bytes().into_iter().for_each(|bytes| words.note_peak(bytes));
-        shield::lifted(note);
-    }
-    // SAFETY: both are allowed in a handler; the signal waits until this one returns, then kills.
-    unsafe {
-        libc::signal(signal, libc::SIG_DFL);
-        libc::raise(signal);
     }
 }
 

@@ -3,8 +3,10 @@
 //! What the system says of a reaped child includes what its parent had in use when it was started,
 //! and so tells of the worker only where that had more.
 
-/// `VmHWM` of this process, in bytes. Nothing but system calls and a buffer on the stack, so a signal handler
-/// may call it.
+use crate::machine::kilobytes;
+
+/// `VmHWM` of this process, in bytes. Nothing but system calls and a buffer on the stack, so a signal
+/// handler may call it.
 pub(super) fn own_peak_bytes() -> Option<u64> {
     let file = c"/proc/self/status";
     let mut text = [0u8; 4096];
@@ -21,13 +23,10 @@ pub(super) fn own_peak_bytes() -> Option<u64> {
     peak_of(text.get(..usize::try_from(len).ok()?)?)
 }
 
+/// Its first line has the program's name, which may be anything.
 fn peak_of(status: &[u8]) -> Option<u64> {
-    const NAME: &[u8] = b"VmHWM:";
-    let start = status.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
-    let digits = status[start..].iter().skip_while(|byte| byte.is_ascii_whitespace());
-    let digits = digits.take_while(|byte| byte.is_ascii_digit());
-    let kib = digits.fold(0u64, |kib, digit| kib.wrapping_mul(10) + u64::from(digit - b'0'));
-    Some(kib * 1024)
+    let first_end = status.iter().position(|byte| *byte == b'\n')?;
+    kilobytes(std::str::from_utf8(&status[first_end..]).ok()?, "VmHWM:")
 }
 
 #[cfg(test)]
@@ -36,7 +35,7 @@ mod tests {
 
     #[test]
     fn the_peak_is_found_in_the_text_and_is_that_of_this_process() {
-        let text = b"Name:\tx\nVmPeak:\t  900 kB\nVmHWM:\t    1234 kB\nVmRSS:\t 7 kB\n";
+        let text = b"Name:\t\xFF\nVmPeak:\t  900 kB\nVmHWM:\t    1234 kB\nVmRSS:\t 7 kB\n";
         assert_eq!(peak_of(text), Some(1234 << 10));
         assert_eq!(peak_of(b"Name:\tx\n"), None);
         let before = own_peak_bytes().unwrap();

@@ -3,8 +3,9 @@
 //!
 //! Where the CPU has protection keys that mapping carries one, and lowering the shield is an
 //! instruction; else its pages are made read-only and writable again, which takes two system calls
-//! each. (They are quick: of the arrays a worker with fences touches next to nothing there.) It belongs to fences because even the instruction, twice a
-//! chunk, costs more than the claiming of a small chunk.
+//! each. (They are quick: of the arrays a worker with fences touches next to nothing there.) It
+//! belongs to fences because even the instruction, twice a chunk, costs more than the claiming of a
+//! small chunk.
 
 use crate::error::{Error, Result};
 use crate::memory::Region;

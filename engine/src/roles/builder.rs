@@ -114,11 +114,11 @@ impl Builder {
         self
     }
 
-    /// The most memory of its own that a worker may have, in bytes, at least 16 MiB: what kernels allocate and never
-    /// give back counts, arrays do not. At the limit an allocation fails; in Rust that ends the
-    /// worker, which counts as any other death and says so
-    /// ([`Cause::AllocationFailed`](crate::Cause::AllocationFailed)), so that a kernel that leaks costs a retry now and then. By
-    /// default there is no limit.
+    /// The most memory of its own that a worker may have, in bytes, at least 16 MiB: what
+    /// kernels allocate and never give back counts, arrays do not. At the limit an allocation
+    /// fails; in Rust that ends the worker, which counts as any other death and says so
+    /// ([`Cause::AllocationFailed`](crate::Cause::AllocationFailed)), so that a kernel that
+    /// leaks costs a retry now and then. By default there is no limit.
     ///
     /// It is RLIMIT_DATA, which the kernel counts in address space: memory that is mapped writable
     /// and private counts also where it was never touched. A worker itself takes some MiB.

@@ -2,7 +2,8 @@
 //! replacement was ready to work, which that notes itself.
 //!
 //! Two figures. A recovery is how long one start took, so it counts only if nobody disturbed that. A
-//! vacancy is how long the place was empty in all, however many died or were stopped there as they started.
+//! vacancy is how long the place was empty in all, however many died or were stopped there as they
+//! started.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};

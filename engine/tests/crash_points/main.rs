@@ -19,7 +19,7 @@ mod tally;
 mod watchdog;
 
 use gristmill::{Crash, CrashPlan, CrashPoint};
-use passages::BY_ALL;
+use passages::by_all;
 use scenarios::{SCENARIOS, Scenario};
 use stage::{Case, IN_TIME, Stage};
 use tally::Tally;
@@ -61,7 +61,7 @@ fn cases(Scenario { name, shape, make }: Scenario, workers: usize) -> Tally {
         }
     }
     if shape.merges > 0 && workers > 1 {
-        BY_ALL.into_iter().for_each(|point| two_workers(&mut stage, point));
+        by_all().into_iter().for_each(|point| two_workers(&mut stage, point));
     }
     recovery::cases(&mut stage, &passages);
     stage.tally
