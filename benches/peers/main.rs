@@ -4,6 +4,7 @@
 //! cargo bench --bench peers                    all rows
 //! cargo bench --bench peers -- triad sum       rows whose name contains one of these
 //! cargo bench --bench peers -- --quick         3 rounds each
+//! cargo bench --bench peers -- --full          larger sizes, and 1 worker in each row
 //! ```
 //!
 //! Ours and theirs take turns, round by round, so that what else the machine does hits both. A
@@ -11,18 +12,31 @@
 //! are ahead, and "noisy" where the quartiles of the ratio lie over 10 % apart. It prints a table
 //! and writes target/gristmill/peers.json. It fails no build: figures are for people to read.
 
+mod compute;
+mod fresh;
+mod gemm;
+mod linear;
 mod measure;
 mod memory;
+mod npb;
 mod openmp;
+mod plans;
+mod rayon_compute;
+mod recovery;
 mod roof;
+#[path = "../shared/mod.rs"]
+mod shared;
+mod sorting;
 mod starts;
 mod steps;
 mod table;
 mod terrain;
 
-use gristmill::{Engine, Pin, Wait};
+use gristmill::{Counters, Engine, Pin, Wait};
 use measure::{Bench, Row};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use shared::cpus;
+use std::cell::RefCell;
 
 /// A row's name, and what measures it.
 type Entry = (&'static str, fn(&Bench) -> Vec<Row>);
@@ -35,31 +49,53 @@ const ENTRIES: &[Entry] = &[
     ("dot", memory::dot),
     ("sum", memory::sum),
     ("max", memory::max),
-    ("triad_cache", memory::triad_cache),
-    ("dot_cache", memory::dot_cache),
+    ("triad_cache", plans::triad_cache),
+    ("dot_cache", plans::dot_cache),
+    ("fused", plans::fused),
     ("sum_exact", memory::sum_exact),
     ("map_sin", memory::map_sin),
-    ("zeros", memory::zeros),
+    ("zeros", fresh::zeros),
+    ("alloc_fill", fresh::alloc_fill),
+    ("gather", fresh::gather),
     ("start", starts::start),
+    ("recovery_triad", recovery::triad),
+    ("recovery_cg", recovery::conjugate),
     ("launch_passive", steps::launch_passive),
     ("launch_active", steps::launch_active),
     ("plan_step", steps::plan_step),
     ("plan_barrier", steps::plan_barrier),
     ("claims", steps::claims),
     ("balance", steps::balance),
+    ("gemm", gemm::gemm),
+    ("spmv", linear::spmv),
+    ("transpose", linear::transpose),
+    ("stencil", linear::stencil),
+    ("scan", sorting::scan),
+    ("histogram", sorting::histogram),
+    ("sort", sorting::sort),
     ("sky_view", terrain::sky_view),
+    ("kmeans", compute::kmeans_row),
+    ("nbody", compute::nbody),
+    ("mandelbrot", compute::mandelbrot),
+    ("black_scholes", compute::black_scholes),
+    ("npb_ep", npb::ep),
+    ("npb_cg", npb::cg),
+    ("npb_is", npb::is),
 ];
 
 fn main() {
-    let mut bench = Bench::default();
+    // Before any engine: what is started later is counted too.
+    let counters = RefCell::new(Counters::open());
+    let mut bench = Bench { quick: false, full: false, counters };
     let mut filters = vec![];
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             // Cargo says so itself.
             "--bench" => {}
             "--quick" => bench.quick = true,
+            "--full" => bench.full = true,
             option if option.starts_with('-') => {
-                eprintln!("unknown option {option}; there are names of rows, and --quick");
+                eprintln!("unknown option {option}; there are names of rows, --quick and --full");
                 std::process::exit(2);
             }
             filter => filters.push(filter.to_owned()),
@@ -72,17 +108,11 @@ fn main() {
         rows.extend(measure(&bench));
     }
     table::print(&rows);
+    table::print_counted(&rows);
     if let Err(error) = table::write_json(&rows) {
         eprintln!("target/gristmill/peers.json cannot be written: {error}");
         std::process::exit(1);
     }
-}
-
-/// The CPUs that this process may use.
-fn cpus() -> Vec<usize> {
-    use nix::sched::{CpuSet, sched_getaffinity};
-    let allowed = sched_getaffinity(nix::unistd::Pid::from_raw(0)).expect("a process has a mask");
-    (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false)).collect()
 }
 
 /// Worker counts for rows that are worth measuring alone and together: 1, 2, and one per CPU, as
@@ -94,10 +124,10 @@ fn alone_and_together() -> Vec<usize> {
     counts
 }
 
-/// Worker counts for rows that are only worth measuring together: 2, and one per CPU.
-fn together() -> Vec<usize> {
+/// Worker counts for rows that take long: 2, and one per CPU; with `--full` 1 too.
+fn together(bench: &Bench) -> Vec<usize> {
     let mut counts = alone_and_together();
-    if counts.len() > 1 {
+    if counts.len() > 1 && !bench.full {
         counts.remove(0);
     }
     counts

@@ -1,13 +1,20 @@
 //! Rounds, medians and ratios.
 
+use crate::shared::quartiles;
+use gristmill::{Counters, Counts};
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// How much is to be measured.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Bench {
     /// 3 rounds each.
     pub(crate) quick: bool,
+    /// Larger sizes, where a row has them, and 1 worker in those that else are measured together only.
+    pub(crate) full: bool,
+    /// Of this process and all that it starts.
+    pub(crate) counters: RefCell<Counters>,
 }
 
 /// What a row's times are shown as.
@@ -28,6 +35,8 @@ pub(crate) enum Unit {
 /// One side of a comparison: its name, and one timed go at the work.
 pub(crate) struct Side<'a> {
     name: &'static str,
+    /// It is no peer, but what the machine can do at most.
+    is_roof: bool,
     run: Box<dyn FnMut() -> Duration + 'a>,
 }
 
@@ -40,9 +49,39 @@ pub(crate) struct Row {
     pub(crate) unit: &'static str,
     /// The fastest first.
     pub(crate) peers: Vec<Peer>,
+    /// What the machine can do at most, where that was measured in the same turns.
+    pub(crate) roof: Option<Peer>,
     /// What the ratio to the fastest peer is meant to reach, if anything.
     pub(crate) goal: Option<f64>,
     pub(crate) rounds: usize,
+    /// What the hardware counted in our turns, or why it did not.
+    pub(crate) counted: Counted,
+}
+
+/// What the hardware counted in our turns, or why it did not.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(crate) instructions_per_cycle: Result<f64, String>,
+    /// Bytes fetched by misses of the last cache, in a round.
+    pub(crate) missed_bytes: Result<f64, String>,
+}
+
+impl Counted {
+    fn of(turns: &[Counts]) -> Counted {
+        let sum = |of: fn(&Counts) -> &Result<u64, String>| {
+            turns.iter().map(|turn| of(turn).clone()).sum::<Result<u64, String>>()
+        };
+        let all = Counts {
+            instructions: sum(|turn| &turn.instructions),
+            cycles: sum(|turn| &turn.cycles),
+            misses: sum(|turn| &turn.misses),
+        };
+        let each = |bytes| bytes as f64 / turns.len() as f64;
+        Counted {
+            instructions_per_cycle: all.instructions_per_cycle(),
+            missed_bytes: all.missed_bytes().map(each),
+        }
+    }
 }
 
 /// What a row compares ours with.
@@ -59,17 +98,16 @@ pub(crate) struct Peer {
 
 /// Times the work itself.
 pub(crate) fn timed<'a, T>(name: &'static str, mut work: impl FnMut() -> T + 'a) -> Side<'a> {
-    let run = move || {
+    times(name, move || {
         let start = Instant::now();
         black_box(work());
         start.elapsed()
-    };
-    Side { name, run: Box::new(run) }
+    })
 }
 
 /// For work that knows itself which part of it counts.
 pub(crate) fn times<'a>(name: &'static str, run: impl FnMut() -> Duration + 'a) -> Side<'a> {
-    Side { name, run: Box::new(run) }
+    Side { name, is_roof: false, run: Box::new(run) }
 }
 
 impl Bench {
@@ -83,12 +121,19 @@ impl Bench {
         mut sides: Vec<Side<'_>>,
     ) -> Row {
         // Pages, caches and branch predictors warm up; and this says how many rounds fit.
-        let warm: Duration = sides.iter_mut().map(Side::go).sum();
-        let rounds = self.rounds(warm);
-        let mut seconds = vec![vec![]; sides.len()];
+        let start = Instant::now();
+        for side in &mut sides {
+            side.go();
+        }
+        let rounds = self.rounds(start.elapsed());
+        let (mut seconds, mut turns) = (vec![vec![]; sides.len()], vec![]);
         for _ in 0..rounds {
-            for (side, seconds) in sides.iter_mut().zip(&mut seconds) {
+            for (number, (side, seconds)) in sides.iter_mut().zip(&mut seconds).enumerate() {
+                let before = self.counters.borrow_mut().read();
                 seconds.push(side.go().as_secs_f64());
+                if number == 0 {
+                    turns.push(self.counters.borrow_mut().read().since(&before));
+                }
             }
         }
         let value = |side: usize| unit.show(quartiles(seconds[side].clone())[1]);
@@ -100,14 +145,18 @@ impl Bench {
             let (name, theirs) = (sides[side].name, value(side));
             Peer { name, theirs, ratio, quartiles: [low, high], noisy }
         };
-        let mut peers: Vec<Peer> = (1..sides.len()).map(peer).collect();
+        let (roofs, others): (Vec<usize>, Vec<usize>) =
+            (1..sides.len()).partition(|&side| sides[side].is_roof);
+        let roof = roofs.into_iter().map(peer).next();
+        let mut peers: Vec<Peer> = others.into_iter().map(peer).collect();
         peers.sort_by(|a, b| a.ratio.total_cmp(&b.ratio));
-        Row { name: name.into(), workers, ours: value(0), unit: unit.name(), peers, goal, rounds }
+        let (counted, unit) = (Counted::of(&turns), unit.name());
+        Row { name: name.into(), workers, ours: value(0), unit, peers, roof, goal, rounds, counted }
     }
 
     fn rounds(&self, round: Duration) -> usize {
         const LONG: Duration = Duration::from_secs(3);
-        const ENOUGH: Duration = Duration::from_secs(3);
+        const ENOUGH: Duration = Duration::from_secs(2);
         match round {
             _ if self.quick => 3,
             round if round > LONG => 3,
@@ -117,6 +166,11 @@ impl Bench {
 }
 
 impl Side<'_> {
+    /// The same as what the machine can do at most.
+    pub(crate) fn into_roof(self) -> Self {
+        Side { is_roof: true, ..self }
+    }
+
     /// One go, once whoever still spins after the one before has gone to sleep.
     fn go(&mut self) -> Duration {
         std::thread::sleep(Duration::from_millis(2));
@@ -149,13 +203,4 @@ impl Unit {
 /// Whether the quartiles lie over 10 % of the median apart.
 fn is_noisy([low, middle, high]: [f64; 3]) -> bool {
     high - low > 0.1 * middle
-}
-
-fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
-    values.sort_by(f64::total_cmp);
-    [0.25, 0.5, 0.75].map(|part| {
-        let at = part * (values.len() - 1) as f64;
-        let (below, above) = (values[at.floor() as usize], values[at.ceil() as usize]);
-        below + (above - below) * at.fract()
-    })
 }

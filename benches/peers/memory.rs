@@ -1,32 +1,40 @@
 //! Passes over large arrays: what memory gives, and sines.
 
-use crate::measure::{Bench, Row, Side, Unit, timed, times};
-use crate::openmp::{self, Wait};
+use crate::measure::{Bench, Row, Side, Unit, timed};
+use crate::openmp;
 use crate::{alone_and_together, engine, pool, together};
 use gristmill::Engine;
 use gristmill_kernels::{Axpy, CopyTo, Dot, Max, SumExact, Triad};
+use multiversion::multiversion;
 use ndarray::Ix1;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
-use std::time::Instant;
 
 /// Elements of the 64 MiB arrays.
-const N: usize = 8 << 20;
+pub(crate) const N: usize = 8 << 20;
 /// Elements per piece, as one cuts for rayon: large enough to cost nothing, small enough to share.
-const PIECE: usize = 32 << 10;
+pub(crate) const PIECE: usize = 32 << 10;
 
 /// A `Vec` whose pages are first touched by the threads that will work on them.
-fn vec_by(pool: &ThreadPool, n: usize, of: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+pub(crate) fn vec_by<T: Send>(
+    pool: &ThreadPool,
+    n: usize,
+    of: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
     touched(pool, Vec::with_capacity(n), n, of)
 }
 
 /// The same with huge pages, for whoever knows how to ask for them.
-fn huge_vec_by(pool: &ThreadPool, n: usize, of: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+pub(crate) fn huge_vec_by<T: Send>(
+    pool: &ThreadPool,
+    n: usize,
+    of: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
     use nix::sys::mman::{MmapAdvise, madvise};
-    let mut values = Vec::with_capacity(n);
+    let mut values: Vec<T> = Vec::with_capacity(n);
     let start = values.as_mut_ptr() as usize;
-    let (first, end) = (start.next_multiple_of(4096), (start + 8 * n) / 4096 * 4096);
+    let (first, end) = (start.next_multiple_of(4096), (start + n * size_of::<T>()) / 4096 * 4096);
     let address = std::ptr::NonNull::new(first as *mut std::ffi::c_void).expect("not null");
     // SAFETY: whole pages of a fresh allocation; the advice changes nothing that can be seen.
     // Where it is refused, pages are small.
@@ -34,13 +42,13 @@ fn huge_vec_by(pool: &ThreadPool, n: usize, of: impl Fn(usize) -> f64 + Sync) ->
     touched(pool, values, n, of)
 }
 
-fn touched(
+fn touched<T: Send>(
     pool: &ThreadPool,
-    mut values: Vec<f64>,
+    mut values: Vec<T>,
     n: usize,
-    of: impl Fn(usize) -> f64 + Sync,
-) -> Vec<f64> {
-    let spare: &mut [MaybeUninit<f64>] = &mut values.spare_capacity_mut()[..n];
+    of: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
+    let spare: &mut [MaybeUninit<T>] = &mut values.spare_capacity_mut()[..n];
     pool.install(|| {
         spare.par_chunks_mut(PIECE).enumerate().for_each(|(piece, values)| {
             for (i, value) in values.iter_mut().enumerate() {
@@ -53,14 +61,27 @@ fn touched(
     values
 }
 
-fn triad_with(pool: &ThreadPool, b: &[f64], c: &[f64], x: &mut [f64]) {
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+fn triad_piece(x: &mut [f64], b: &[f64], c: &[f64]) {
+    for ((x, b), c) in x.iter_mut().zip(b).zip(c) {
+        *x = b + 3.0 * c;
+    }
+}
+
+pub(crate) fn triad_with(pool: &ThreadPool, b: &[f64], c: &[f64], x: &mut [f64]) {
     pool.install(|| {
         let pieces = x.par_chunks_mut(PIECE).zip(b.par_chunks(PIECE)).zip(c.par_chunks(PIECE));
-        pieces.for_each(|((x, b), c)| {
-            for ((x, b), c) in x.iter_mut().zip(b).zip(c) {
-                *x = b + 3.0 * c;
-            }
-        });
+        pieces.for_each(|((x, b), c)| triad_piece(x, b, c));
+    });
+}
+
+/// A thread for each part, started anew each time.
+fn triad_by_threads(threads: usize, b: &[f64], c: &[f64], x: &mut [f64]) {
+    let part = x.len().div_ceil(threads);
+    std::thread::scope(|scope| {
+        for ((x, b), c) in x.chunks_mut(part).zip(b.chunks(part)).zip(c.chunks(part)) {
+            scope.spawn(|| triad_piece(x, b, c));
+        }
     });
 }
 
@@ -69,6 +90,8 @@ struct Pass {
     name: &'static str,
     /// Arrays that are read or written.
     arrays: usize,
+    /// It writes one of them.
+    writes: bool,
     goal: f64,
     /// What OpenMP's result must be.
     expected: Option<f64>,
@@ -77,21 +100,24 @@ struct Pass {
 impl Pass {
     /// Its row: of these sides, and OpenMP's.
     fn row<'a>(self, bench: &Bench, workers: usize, mut sides: Vec<Side<'a>>) -> Row {
-        let Pass { name, arrays, goal, expected } = self;
-        let peer = openmp::side("OpenMP", Wait::Active, workers, name, &[N]);
-        sides.extend(peer.map(|peer| peer.checked(expected)));
+        let Pass { name, arrays, writes, goal, expected } = self;
+        sides.extend(openmp::checked_side(workers, name, &[N], expected));
+        // As many bytes in all, of one array that is read or three of which one is written.
+        let (row, n) = if writes { ("stream_triad", arrays * N / 3) } else { ("read", arrays * N) };
+        let roof = openmp::side("the roof", openmp::Wait::Active, workers, row, &[n]);
+        sides.extend(roof.map(|roof| Side::from(roof).into_roof()));
         let unit = Unit::GigabytesPerSecond(arrays as f64 * 8.0 * N as f64);
         bench.compare(name, workers, unit, Some(goal), sides)
     }
 }
 
 /// What the OpenMP peer reads, as its `three_arrays` makes it: y and z.
-fn remainder(i: usize) -> f64 {
+pub(crate) fn remainder(i: usize) -> f64 {
     (i % 1000) as f64
 }
 
 /// The last element of its triad of `n`.
-fn last_of_triad(n: usize) -> f64 {
+pub(crate) fn last_of_triad(n: usize) -> f64 {
     (n - 1) as f64 + 3.0 * remainder(n - 1)
 }
 
@@ -106,15 +132,17 @@ pub(crate) fn triad(bench: &Bench) -> Vec<Row> {
         let (huge_b, huge_c) =
             (huge_vec_by(&pool, N, |i| i as f64), huge_vec_by(&pool, N, |_| 0.5));
         let mut huge_x = huge_vec_by(&pool, N, |_| 0.0);
+        let mut scoped = vec_by(&pool, N, |_| 0.0);
         let sides = vec![
             timed("ours", || engine.run(&Triad { a: 3.0 }, (&b, &c, &mut x)).expect("runs")),
             timed("rayon", || triad_with(&pool, &their_b, &their_c, &mut their_x)),
             timed("rayon, huge pages", || triad_with(&pool, &huge_b, &huge_c, &mut huge_x)),
+            timed("thread::scope", || triad_by_threads(workers, &their_b, &their_c, &mut scoped)),
         ];
         let expected = Some(last_of_triad(N));
-        let pass = Pass { name: "triad", arrays: 3, goal: 1.2, expected };
+        let pass = Pass { name: "triad", arrays: 3, writes: true, goal: 1.2, expected };
         let row = pass.row(bench, workers, sides);
-        assert_eq!(x.as_slice(), their_x);
+        assert!(x.as_slice() == their_x && their_x == scoped);
         row
     });
     rows.collect()
@@ -124,7 +152,7 @@ pub(crate) fn copy(bench: &Bench) -> Vec<Row> {
     let expected = Some(remainder(N - 1));
     y_of_x(
         bench,
-        || Pass { name: "copy", arrays: 2, goal: 1.2, expected },
+        || Pass { name: "copy", arrays: 2, writes: true, goal: 1.2, expected },
         |engine, x, y| engine.run(&CopyTo::new(), (x, y)),
         |x, y| y.copy_from_slice(x),
     )
@@ -134,10 +162,15 @@ pub(crate) fn axpy(bench: &Bench) -> Vec<Row> {
     const A: f64 = 1e-9;
     y_of_x(
         bench,
-        || Pass { name: "axpy", arrays: 3, goal: 1.2, expected: None },
+        || Pass { name: "axpy", arrays: 3, writes: true, goal: 1.2, expected: None },
         |engine, x, y| engine.run(&Axpy { a: A }, (x, y)),
-        |x, y| y.iter_mut().zip(x).for_each(|(y, x)| *y += A * x),
+        |x, y| axpy_piece(A, x, y),
     )
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+fn axpy_piece(a: f64, x: &[f64], y: &mut [f64]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
 }
 
 type Array = gristmill::Array<f64, Ix1>;
@@ -172,7 +205,8 @@ fn y_of_x(
 }
 
 /// The sum of products in 32 lanes, as one writes it who knows that float additions wait.
-fn dot_in_lanes(x: &[f64], y: &[f64]) -> f64 {
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+pub(crate) fn dot_in_lanes(x: &[f64], y: &[f64]) -> f64 {
     let mut lanes = [0.0; 32];
     let (x, x_rest) = x.as_chunks::<32>();
     let (y, y_rest) = y.as_chunks::<32>();
@@ -199,12 +233,14 @@ pub(crate) fn dot(bench: &Bench) -> Vec<Row> {
                 })
             }),
         ];
-        Pass { name: "dot", arrays: 2, goal: 0.97, expected }.row(bench, workers, sides)
+        Pass { name: "dot", arrays: 2, writes: false, goal: 0.97, expected }
+            .row(bench, workers, sides)
     });
     rows.collect()
 }
 
 /// The greatest of a slice in 32 lanes.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
 fn max_in_lanes(x: &[f64]) -> f64 {
     let mut lanes = [f64::NEG_INFINITY; 32];
     let (blocks, rest) = x.as_chunks::<32>();
@@ -230,73 +266,29 @@ pub(crate) fn max(bench: &Bench) -> Vec<Row> {
                 })
             }),
         ];
-        Pass { name: "max", arrays: 1, goal: 0.97, expected }.row(bench, workers, sides)
-    });
-    rows.collect()
-}
-
-/// Elements per worker of what stays in its caches: 256 KiB in all.
-const CACHED: usize = 32 << 10;
-const PASSES: usize = 1000;
-
-/// Arrays of 256 KiB per worker, a thousand times in one plan.
-pub(crate) fn triad_cache(bench: &Bench) -> Vec<Row> {
-    let rows = alone_and_together().into_iter().map(|workers| {
-        // Three arrays.
-        let n = workers * CACHED / 3;
-        let engine = engine(workers);
-        let b = engine.from_fn(n, |i| i as f64).expect("memory");
-        let c = engine.filled(n, 0.5).expect("memory");
-        let mut x = engine.zeros(n).expect("memory");
-        let mut sides = vec![timed("ours", || {
-            let plan = engine.plan(|p| {
-                let (b, c, mut x) = (p.read(&b), p.read(&c), p.write(&mut x));
-                p.repeat(PASSES as u64, |p| {
-                    p.step(&Triad { a: 3.0 }, (&b, &c, &mut x));
-                });
-            });
-            plan.expect("runs");
-        })];
-        let peer = openmp::side("OpenMP", Wait::Active, workers, "triad_cache", &[n, PASSES]);
-        sides.extend(peer.map(|peer| peer.checked(Some(last_of_triad(n)))));
-        let unit = Unit::GigabytesPerSecond((3 * 8 * n * PASSES) as f64);
-        bench.compare("triad_cache", workers, unit, Some(1.0), sides)
-    });
-    rows.collect()
-}
-
-pub(crate) fn dot_cache(bench: &Bench) -> Vec<Row> {
-    let rows = alone_and_together().into_iter().map(|workers| {
-        let n = workers * CACHED / 2;
-        let engine = engine(workers);
-        let x = engine.from_fn(n, remainder).expect("memory");
-        let y = engine.from_fn(n, |i| i as f64).expect("memory");
-        let once = engine.run(&Dot::new(), (&x, &y)).expect("runs");
-        let mut sides = vec![timed("ours", || {
-            let plan = engine.plan(|p| {
-                let (x, y) = (p.read(&x), p.read(&y));
-                p.repeat(PASSES as u64, |p| {
-                    p.step(&Dot::new(), (&x, &y));
-                });
-            });
-            plan.expect("runs");
-        })];
-        let peer = openmp::side("OpenMP", Wait::Active, workers, "dot_cache", &[n, PASSES]);
-        sides.extend(peer.map(|peer| peer.checked(Some(once * PASSES as f64))));
-        let unit = Unit::GigabytesPerSecond((2 * 8 * n * PASSES) as f64);
-        bench.compare("dot_cache", workers, unit, Some(1.0), sides)
+        Pass { name: "max", arrays: 1, writes: false, goal: 0.97, expected }
+            .row(bench, workers, sides)
     });
     rows.collect()
 }
 
 /// The sum of a slice in 32 lanes, as one writes it who knows that float additions wait.
-fn in_lanes(x: &[f64]) -> f64 {
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2+fma"))]
+pub(crate) fn in_lanes(x: &[f64]) -> f64 {
     let mut lanes = [0.0; 32];
     let (blocks, rest) = x.as_chunks::<32>();
     for block in blocks {
         lanes.iter_mut().zip(block).for_each(|(lane, x)| *lane += x);
     }
     lanes.iter().sum::<f64>() + rest.iter().sum::<f64>()
+}
+
+fn sum_by_threads(threads: usize, x: &[f64]) -> f64 {
+    std::thread::scope(|scope| {
+        let parts = x.chunks(x.len().div_ceil(threads));
+        let parts: Vec<_> = parts.map(|part| scope.spawn(|| in_lanes(part))).collect();
+        parts.into_iter().map(|part| part.join().expect("it adds up")).sum()
+    })
 }
 
 pub(crate) fn sum(bench: &Bench) -> Vec<Row> {
@@ -311,11 +303,13 @@ pub(crate) fn sum(bench: &Bench) -> Vec<Row> {
             timed("rayon, 32 lanes", || {
                 pool.install(|| their_x.par_chunks(PIECE).map(in_lanes).sum::<f64>())
             }),
+            timed("thread::scope, lanes", || sum_by_threads(workers, &their_x)),
             timed("… and huge pages", || {
                 pool.install(|| huge_x.par_chunks(PIECE).map(in_lanes).sum::<f64>())
             }),
         ];
-        Pass { name: "sum", arrays: 1, goal: 0.97, expected }.row(bench, workers, sides)
+        Pass { name: "sum", arrays: 1, writes: false, goal: 0.97, expected }
+            .row(bench, workers, sides)
     });
     rows.collect()
 }
@@ -336,7 +330,7 @@ pub(crate) fn sum_exact(bench: &Bench) -> Vec<Row> {
 }
 
 pub(crate) fn map_sin(bench: &Bench) -> Vec<Row> {
-    together().into_iter().map(|workers| map_sin_with(bench, workers)).collect()
+    together(bench).into_iter().map(|workers| map_sin_with(bench, workers)).collect()
 }
 
 fn map_sin_with(bench: &Bench, workers: usize) -> Row {
@@ -358,37 +352,4 @@ fn map_sin_with(bench: &Bench, workers: usize) -> Row {
     let row = bench.compare("map_sin", workers, Unit::Milliseconds(1.0), None, sides);
     assert_eq!(y.as_slice(), their_y);
     row
-}
-
-/// 256 MiB of zeros, present: fresh ones from a new engine, and ones that were used before.
-pub(crate) fn zeros(bench: &Bench) -> Vec<Row> {
-    together().into_iter().flat_map(|workers| zeros_with(bench, workers)).collect()
-}
-
-fn zeros_with(bench: &Bench, workers: usize) -> [Row; 2] {
-    const N: usize = 32 << 20;
-    let pool = pool(workers);
-    let theirs = || {
-        times("rayon", || {
-            let start = Instant::now();
-            let zeros = vec_by(&pool, N, |_| 0.0);
-            let took = start.elapsed();
-            drop(zeros);
-            took
-        })
-    };
-    let unit = Unit::GigabytesPerSecond(8.0 * N as f64);
-    let fresh = times("ours", || {
-        let engine = engine(workers);
-        let start = Instant::now();
-        let zeros = engine.zeros::<f64, _>(N).expect("memory");
-        let took = start.elapsed();
-        drop(zeros);
-        took
-    });
-    let fresh = bench.compare("zeros, fresh", workers, unit, None, vec![fresh, theirs()]);
-    let engine = engine(workers);
-    let again = timed("ours", || engine.zeros::<f64, _>(N).expect("memory"));
-    let again = bench.compare("zeros, again", workers, unit, None, vec![again, theirs()]);
-    [fresh, again]
 }

@@ -1,4 +1,5 @@
-//! The OpenMP peer: the C files of `openmp/`, compiled here and run as a process of their own.
+//! The OpenMP peer: the C files of `openmp/`, compiled here and run as a process of their own. With
+//! those of `openblas/`, and that library, they are a second program.
 //!
 //! It is stopped between its turns, so that its threads, which may be told to wait actively, take
 //! nothing from whoever else is measured.
@@ -35,7 +36,33 @@ pub(crate) fn side(
     row: &str,
     sizes: &[usize],
 ) -> Option<Peer> {
-    Some(Peer::start(program()?, name, wait, threads, row, sizes))
+    let places = [("OMP_PLACES", "cores"), ("OMP_PROC_BIND", "close")];
+    Some(Peer::start(Command::new(program()?).envs(places), name, wait, threads, row, sizes))
+}
+
+/// The row of these sizes by so many threads of OpenBLAS; none where that is not installed.
+pub(crate) fn blas_side(
+    name: &'static str,
+    threads: usize,
+    row: &str,
+    sizes: &[usize],
+) -> Option<Peer> {
+    let mut program = Command::new(blas_program()?);
+    // Its threads are not OpenMP's, and would all be bound where the main thread is.
+    program.env("OMP_PROC_BIND", "false").env("OPENBLAS_NUM_THREADS", threads.to_string());
+    let program = program.envs(blas_core());
+    Some(Peer::start(program, name, Wait::Passive, threads, row, sizes))
+}
+
+/// The same as a side of a comparison, under its usual name and with threads that wait actively; its
+/// result must be this one, if any.
+pub(crate) fn checked_side(
+    threads: usize,
+    row: &str,
+    sizes: &[usize],
+    expected: Option<f64>,
+) -> Option<Side<'static>> {
+    Some(side("OpenMP", Wait::Active, threads, row, sizes)?.checked(expected))
 }
 
 impl From<Peer> for Side<'static> {
@@ -47,31 +74,56 @@ impl From<Peer> for Side<'static> {
 /// The compiled program; said once why there is none.
 fn program() -> Option<&'static Path> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| match compile() {
-        Ok(program) => Some(program),
-        Err(reason) => {
-            eprintln!("no OpenMP among the peers: {reason}");
-            None
-        }
-    });
-    program.as_deref()
+    let compiled = || compile("openmp-peer", &["openmp"], &[]);
+    PROGRAM.get_or_init(|| said("OpenMP", compiled())).as_deref()
 }
 
-fn compile() -> Result<PathBuf, String> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/openmp");
-    let folder = crate::table::folder().map_err(|e| e.to_string())?;
-    let program = folder.join("openmp-peer");
-    let files = std::fs::read_dir(&sources).map_err(|e| format!("{}: {e}", sources.display()))?;
-    let files = files.flatten().map(|file| file.path());
-    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "c"));
+/// The same with OpenBLAS, whose threads would be in the way of the other rows.
+fn blas_program() -> Option<&'static Path> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let compiled =
+        || compile("openblas-peer", &["openmp", "openblas"], &["-DOPENBLAS", "-lopenblas"]);
+    PROGRAM.get_or_init(|| said("OpenBLAS", compiled())).as_deref()
+}
+
+fn said(peer: &str, compiled: Result<PathBuf, String>) -> Option<PathBuf> {
+    compiled.inspect_err(|reason| eprintln!("no {peer} among the peers: {reason}")).ok()
+}
+
+/// Compiles the C files of these folders.
+fn compile(name: &str, folders: &[&str], options: &[&str]) -> Result<PathBuf, String> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers");
+    let program = crate::shared::folder().map_err(|e| e.to_string())?.join(name);
     let mut command = Command::new("cc");
     command.args(["-std=gnu11", "-O3", "-march=native", "-fopenmp", "-Wall", "-Wextra", "-o"]);
-    command.arg(&program).args(files).arg("-lm");
-    let output = command.output().map_err(|e| format!("cc cannot be run: {e}"))?;
+    command.arg(&program);
+    for folder in folders {
+        let folder = sources.join(folder);
+        let files = std::fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let files = files.flatten().map(|file| file.path());
+        command.args(files.filter(|path| path.extension().is_some_and(|e| e == "c")));
+    }
+    let output = command.args(options).arg("-lm").output();
+    let output = output.map_err(|e| format!("cc cannot be run: {e}"))?;
     match output.status.success() {
         true => Ok(program),
         false => Err(format!("cc failed:\n{}", String::from_utf8_lossy(&output.stderr))),
     }
+}
+
+/// What OpenBLAS is to take this CPU for, unless the user says. Releases older than a CPU know no
+/// better than the oldest type of all, which has no wide vectors.
+fn blas_core() -> Option<(&'static str, &'static str)> {
+    const NAME: &str = "OPENBLAS_CORETYPE";
+    #[cfg(target_arch = "x86_64")]
+    if std::env::var_os(NAME).is_none() {
+        if is_x86_feature_detected!("avx512f") {
+            return Some((NAME, "SKYLAKEX"));
+        } else if is_x86_feature_detected!("avx2") {
+            return Some((NAME, "HASWELL"));
+        }
+    }
+    None
 }
 
 impl Peer {
@@ -82,7 +134,7 @@ impl Peer {
     }
 
     fn start(
-        program: &Path,
+        program: &mut Command,
         name: &'static str,
         wait: Wait,
         threads: usize,
@@ -93,12 +145,10 @@ impl Peer {
             Wait::Active => "active",
             Wait::Passive => "passive",
         };
-        let mut process = Command::new(program)
+        let mut process = program
             .arg(row)
             .args(sizes.iter().map(usize::to_string))
             .env("OMP_NUM_THREADS", threads.to_string())
-            .env("OMP_PLACES", "cores")
-            .env("OMP_PROC_BIND", "close")
             .env("OMP_DYNAMIC", "false")
             .env("OMP_WAIT_POLICY", wait)
             .stdin(Stdio::piped())

@@ -2,8 +2,9 @@
 
 use crate::measure::{Bench, Row, Side, Unit, timed, times};
 use crate::openmp::{self, Wait::Active, Wait::Passive};
+use crate::shared::Empty;
 use crate::{alone_and_together, engine, engine_that, pool};
-use gristmill::{Array, Chunk, Disturbance, Engine, In, Kernel, Out, Shapes, Wait};
+use gristmill::{Array, Chunk, Disturbance, Engine, Kernel, Out, Shapes, Wait};
 use ndarray::Ix1;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,15 @@ fn write_pieces(bytes: &mut [u8]) {
     bytes.par_chunks_mut(LINE).for_each(|bytes| bytes[0] = black_box(1));
 }
 
+/// The same with a thread for each piece, started anew each time.
+fn write_pieces_by_threads(bytes: &mut [u8]) {
+    std::thread::scope(|scope| {
+        for piece in bytes.chunks_mut(LINE) {
+            scope.spawn(|| piece[0] = black_box(1));
+        }
+    });
+}
+
 /// An engine whose workers are stopped between turns: some wait actively, and would take from others.
 fn held_still(engine: &Engine, still: bool) {
     let disturbance = if still { Disturbance::Stop } else { Disturbance::Continue };
@@ -65,9 +75,12 @@ pub(crate) fn launch_passive(bench: &Bench) -> Vec<Row> {
     let rows = alone_and_together().into_iter().map(|workers| {
         let (engine, pool) = (engine(workers), pool(workers));
         let mut bytes = engine.zeros(workers * LINE).expect("memory");
-        let mut their_bytes = vec![0u8; workers * LINE];
+        let [mut their_bytes, mut scoped] = [(); 2].map(|()| vec![0u8; workers * LINE]);
         let mut sides = vec![
             launches(&engine, &mut bytes),
+            timed("thread::scope", || {
+                (0..LAUNCHES).for_each(|_| write_pieces_by_threads(&mut scoped));
+            }),
             timed("rayon, install", || {
                 for _ in 0..LAUNCHES {
                     pool.install(|| write_pieces(&mut their_bytes));
@@ -131,23 +144,6 @@ fn step_rows(bench: &Bench, name: &str, row: &str, peer: &'static str, goal: f64
         bench.compare(name, workers, Unit::Microseconds(STEPS as f64), Some(goal), sides)
     });
     rows.collect()
-}
-
-/// Chunks of one element that do nothing.
-#[derive(Debug, Serialize, Deserialize)]
-struct Empty;
-
-impl Kernel for Empty {
-    type Args = In<u8>;
-    type Output = ();
-
-    fn run(&self, chunk: Chunk, _: &[u8]) {
-        black_box(chunk.index());
-    }
-
-    fn grain(&self, _: &Shapes) -> usize {
-        1
-    }
 }
 
 pub(crate) fn claims(bench: &Bench) -> Vec<Row> {

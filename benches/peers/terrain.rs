@@ -12,7 +12,7 @@ pub(crate) fn sky_view(bench: &Bench) -> Vec<Row> {
     let terrain: Array2<i16> = ndarray_npy::read_npy(path).expect("the grid is there");
     let terrain = terrain.mapv(|metres| if metres == NODATA { f64::NAN } else { metres.into() });
     let alone = engine(1);
-    let rows = together().into_iter().map(|workers| {
+    let rows = together(bench).into_iter().map(|workers| {
         let several = engine(workers);
         let sides =
             vec![side("ours", &several, &terrain), side("ours, 1 worker", &alone, &terrain)];

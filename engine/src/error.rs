@@ -266,7 +266,8 @@ pub struct Poisoned {
     pub kernel: String,
     /// Launches of the engine that were before this one, its own work on arrays left out.
     pub launches_before: u64,
-    /// Steps of the launch that had been done before this one, in loops counted each time.
+    /// Steps of the launch that had been done before this one, in loops counted each time. Those that
+    /// a plan runs together count as one.
     pub steps_before: u64,
     /// The chunks, lowest first.
     pub chunks: Vec<PoisonedChunk>,

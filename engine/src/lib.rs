@@ -31,6 +31,10 @@ mod batch;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod compute;
+#[cfg(any(test, feature = "counting"))]
+#[doc(hidden)]
+#[allow(missing_docs, reason = "of no use but to the bench that counts instructions")]
+pub mod counting;
 mod error;
 mod fault_place;
 #[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
@@ -51,18 +55,22 @@ mod roles;
 mod shared;
 
 #[cfg(feature = "cli")]
-pub use batch::{JobKernel, JobPlan, JobScalar, Param, Registry, chunks_of};
+pub use batch::{
+    Benchmark, Check, JobKernel, JobPlan, JobScalar, Outcome, Param, Registry, Suite, chunks_of,
+};
 pub use compute::{
     Access, AccessSpec, Add, Args, BitOr, Chunk, Count, Flat, FlatSlot, Halo, HaloView, In, InOut,
     Kernel, Kind, LANES, Largest, Max, Merge, MergeOp, Min, Number, Operand, Operands, Out, Output,
     Plan, PlanResult, Portable, Prod, ReadSlot, Reduce, Scalar, Shapes, Slot, Smallest, StepKernel,
-    Sum, Summand, Tile, TileOut, Total, Value, Views, Whole, With, fold_lanes, greater, in_lanes,
-    pairs_in_lanes, smaller, stream, with,
+    Sum, Summand, Tile, TileOut, Total, Value, Views, Whole, With, fetch_ahead, fold_lanes,
+    greater, in_lanes, pairs_in_lanes, smaller, stream, with,
 };
 pub use error::{
     Cause, ChunkPlace, DeathRecord, Error, Panic, Poisoned, PoisonedChunk, Result, TaskFailure,
 };
 pub use fault_place::{Fault, FaultAccess, FaultBlock, FaultElement, FaultPlace};
+#[cfg(feature = "cli")]
+pub use machine::{Counters, Counts};
 pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{

@@ -26,6 +26,27 @@ fn every_element_type_is_mapped_and_summed() {
     assert_eq!(engine.sum(&x).unwrap(), Complex32::new(1225.0, -50.0));
 }
 
+#[test]
+fn every_copy_of_an_element_is_whole() {
+    let engine = engine(2);
+    // Fresh blocks and used ones; below a launch, and over several huge pages whose ends cut elements.
+    for _ in 0..2 {
+        for len in [0, 1, 5, 700_001] {
+            let triple = [1.5, -2.5, f64::MAX];
+            assert!(
+                engine.filled(len, triple).unwrap().view().iter().all(|x| *x == triple),
+                "{len}"
+            );
+            assert!(engine.filled(len, -7i16).unwrap().view().iter().all(|x| *x == -7), "{len}");
+            let bytes: [u8; 13] = std::array::from_fn(|i| i as u8);
+            assert!(engine.filled(len, bytes).unwrap().view().iter().all(|x| *x == bytes), "{len}");
+        }
+        // No plan has room for this one.
+        let large = [7u64; 40_000];
+        assert!(engine.filled(3, large).unwrap().view().iter().all(|x| *x == large));
+    }
+}
+
 /// A struct of a user's own.
 #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]

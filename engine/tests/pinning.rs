@@ -122,9 +122,20 @@ fn engines_that_choose_by_themselves_keep_off_cpus_that_others_have_named() {
 fn workers_that_are_not_pinned_may_run_everywhere() {
     alone("workers_that_are_not_pinned_may_run_everywhere", |_, own| {
         assert_eq!(started(2, Pin::No).1, [own, own]);
-        // More workers than CPUs share all of them.
-        let more = started(own.len() + 1, Pin::Auto).1;
-        assert!(more.iter().all(|cpus| cpus == own), "{more:?}");
+    });
+}
+
+#[test]
+fn more_workers_than_cpus_go_round_unless_another_engine_has_one() {
+    alone("more_workers_than_cpus_go_round_unless_another_engine_has_one", |_, own| {
+        let (engine, more) = started(own.len() + 1, Pin::Auto);
+        let once = &more[..own.len()];
+        assert!(own.iter().all(|&cpu| once.contains(&vec![cpu])), "{more:?}");
+        assert_eq!(more.last(), more.first());
+        drop(engine);
+        let (_other, _) = started(1, Pin::Auto);
+        let shared = started(own.len() + 1, Pin::Auto).1;
+        assert!(shared.iter().all(|cpus| cpus == own), "{shared:?}");
     });
 }
 

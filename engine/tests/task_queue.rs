@@ -5,6 +5,9 @@ mod support;
 
 use gristmill::{Engine, Error, TaskFailure, TaskQueue};
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use support::processes::wait_until;
 use support::{die, engine};
 
 /// Larger than a slot.
@@ -51,11 +54,52 @@ fn results_that_want_room_get_it_although_nobody_waits() {
     assert_eq!(queue.close().count(), 2);
 }
 
-fn large_or_file((len, file): (usize, Option<std::path::PathBuf>)) -> Vec<u8> {
+fn large_or_file((len, file): (usize, Option<PathBuf>)) -> Vec<u8> {
     if let Some(file) = file {
         std::fs::write(file, "").unwrap();
     }
     vec![1; len]
+}
+
+#[test]
+fn a_task_put_before_a_launch_runs_before_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let engine = engine(2);
+    let mut queue = engine.tasks().queue(write_and_wait).unwrap();
+    // Both workers are busy until the launch is announced, so that they find it and the last task.
+    for busy in ["one", "two"] {
+        queue.put(&(file(busy), Some(file("gate")))).unwrap();
+    }
+    wait_for(&file("one"));
+    wait_for(&file("two"));
+    queue.put(&(file("last"), None)).unwrap();
+    let gate = file("gate");
+    let opener = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(20));
+        std::fs::write(gate, "").unwrap();
+    });
+    let x = engine.filled(1 << 5, 1.0).unwrap();
+    let mut y = engine.filled(1 << 5, 0.0).unwrap();
+    let seen = |last: &PathBuf, x: f64| {
+        wait_for(last);
+        x
+    };
+    engine.map_with(&file("last"), &x, &mut y, seen).unwrap();
+    assert_eq!(engine.sum(&y).unwrap(), (1 << 5) as f64);
+    opener.join().unwrap();
+    assert_eq!(queue.close().count(), 3);
+}
+
+fn write_and_wait((own, other): (PathBuf, Option<PathBuf>)) {
+    std::fs::write(own, "").unwrap();
+    if let Some(other) = other {
+        wait_for(&other);
+    }
+}
+
+fn wait_for(file: &Path) {
+    wait_until("a file", || file.exists());
 }
 
 #[test]

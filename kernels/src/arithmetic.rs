@@ -1,4 +1,5 @@
-//! What stock kernels need of an element: to be added and multiplied, or to be read as `f64`.
+//! What stock kernels need of an element: to be added and multiplied, to be read as `f64`, or to
+//! number a bin.
 
 use gristmill::{Element, Number, Portable};
 use num_complex::Complex;
@@ -18,6 +19,24 @@ pub trait Real: Number + Portable {
     /// Its value; exact but for integers beyond 2^53, which are rounded to nearest-even.
     fn to_f64(self) -> f64;
 }
+
+/// Whole numbers, which can be the number of a bin.
+pub trait Integer: Number + Portable {
+    /// Its value; that of a negative one is 2^63 or more.
+    fn to_bin(self) -> u64;
+}
+
+macro_rules! integer {
+    ($($number:ty)*) => {
+        $(impl Integer for $number {
+            #[inline]
+            fn to_bin(self) -> u64 {
+                self as u64
+            }
+        })*
+    };
+}
+integer!(i8 i16 i32 i64 u8 u16 u32 u64);
 
 macro_rules! real {
     ($($number:ty)*) => {

@@ -1,9 +1,9 @@
 //! One pass over arrays, element by element. `map` and `zip_map` are methods of the engine.
 
 use crate::arithmetic::Arithmetic;
-use crate::grain::cheap_grain;
+use crate::grain::{cheap_grain, cheap_grain_in_place};
 use crate::stateless::stateless_kernel;
-use gristmill::{Chunk, Element, In, InOut, Kernel, Out, Portable, Shapes, stream};
+use gristmill::{Chunk, Element, In, InOut, Kernel, Out, Portable, Shapes, fetch_ahead, stream};
 use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ impl<T: Arithmetic> Kernel for Axpy<T> {
     }
 
     fn grain(&self, shapes: &Shapes) -> usize {
-        cheap_grain(shapes)
+        cheap_grain_in_place(shapes)
     }
 }
 
@@ -94,7 +94,10 @@ impl<T: Element> Kernel for CopyTo<T> {
     type Output = ();
 
     fn run(&self, chunk: Chunk, (x, y): (&[T], &mut [T])) {
-        stream(&chunk, y, |y, first| y.copy_from_slice(&x[first..first + y.len()]));
+        stream(&chunk, y, |y, first| {
+            fetch_ahead(x, first, y.len());
+            y.copy_from_slice(&x[first..first + y.len()]);
+        });
     }
 
     fn grain(&self, shapes: &Shapes) -> usize {
@@ -130,7 +133,11 @@ impl<T: Arithmetic> Kernel for Triad<T> {
     type Output = ();
 
     fn run(&self, chunk: Chunk, (b, c, x): (&[T], &[T], &mut [T])) {
-        stream(&chunk, x, |x, first| triad(self.a, &b[first..], &c[first..], x));
+        stream(&chunk, x, |x, first| {
+            fetch_ahead(b, first, x.len());
+            fetch_ahead(c, first, x.len());
+            triad(self.a, &b[first..], &c[first..], x);
+        });
     }
 
     fn grain(&self, shapes: &Shapes) -> usize {

@@ -8,3 +8,9 @@ pub(crate) const CHEAP_BYTES_MIN: usize = 32 << 10;
 pub(crate) fn cheap_grain(shapes: &gristmill::Shapes) -> usize {
     shapes.grain(256, CHEAP_BYTES_MIN)
 }
+
+/// The grain of such a kernel where it updates arrays in place: of each chunk the engine keeps a
+/// copy, which is all but free where it stays in the nearest caches.
+pub(crate) fn cheap_grain_in_place(shapes: &gristmill::Shapes) -> usize {
+    shapes.grain(4096, CHEAP_BYTES_MIN / 2)
+}

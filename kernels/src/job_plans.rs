@@ -1,7 +1,10 @@
-//! Stock computations of several steps as job files name them: prefix sums and the heat equation.
+//! Stock computations of several steps as job files name them: prefix sums, sorting and the heat
+//! equation.
 
-use crate::scan::CHUNK;
-use crate::{CopyTo, Heat, Scan, heat, scan};
+use crate::heat::{heat_block, heat_launches_max};
+use crate::scan::BLOCK;
+use crate::sort::{self, IsSorted};
+use crate::{CopyTo, Scan, Sortable, heat, scan};
 use gristmill::{Array, Engine, JobPlan, JobScalar, Number, Param, Result, chunks_of};
 use ndarray::{Ix2, IxDyn};
 use serde::Deserialize;
@@ -30,7 +33,7 @@ impl<T: Number> JobPlan for PrefixSum<T> {
     }
 
     fn chunks(&self, shape: &[usize]) -> u64 {
-        shape.iter().product::<usize>().div_ceil(CHUNK) as u64
+        shape.iter().product::<usize>().div_ceil(BLOCK) as u64
     }
 
     fn steps_max(&self) -> u64 {
@@ -42,6 +45,37 @@ impl<T: Number> JobPlan for PrefixSum<T> {
         engine.run(&CopyTo::new(), (y, &mut x))?;
         let kind = if self.exclusive { Scan::Exclusive } else { Scan::Inclusive };
         scan(engine, &x, y, kind)?;
+        Ok(vec![])
+    }
+}
+
+/// [`sort`] of an array of any shape, in C order.
+#[derive(Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct Sorting<T> {
+    #[serde(skip)]
+    element: PhantomData<fn() -> T>,
+}
+
+impl<T: Sortable> JobPlan for Sorting<T> {
+    type Element = T;
+    type Dim = IxDyn;
+    const SUMMARY: &'static str = "all elements in C order, the least first; NaN at the ends";
+    const ARRAY: &'static str = "x";
+    /// The pieces; and, as they are in whole blocks and their ends are kept too, a little more.
+    const SPARE_ARRAYS: usize = 2;
+
+    fn chunks(&self, shape: &[usize]) -> u64 {
+        let blocks = shape.iter().product::<usize>().div_ceil(sort::BLOCK) as u64;
+        chunks_of(&IsSorted::<T>::new(), &[shape, shape]).max(blocks)
+    }
+
+    fn steps_max(&self) -> u64 {
+        4
+    }
+
+    fn run(&self, engine: &Engine, x: &mut Array<T, IxDyn>) -> Result<Vec<JobScalar>> {
+        sort::sort(engine, x)?;
         Ok(vec![])
     }
 }
@@ -77,11 +111,11 @@ impl JobPlan for Cooling {
     }
 
     fn chunks(&self, shape: &[usize]) -> u64 {
-        chunks_of(&Heat { rate: self.r }, &[shape, shape])
+        chunks_of(&heat_block(self.r, self.tolerance), &[shape, shape])
     }
 
     fn steps_max(&self) -> u64 {
-        self.sweeps
+        heat_launches_max(self.sweeps)
     }
 
     fn run(&self, engine: &Engine, grid: &mut Array<f64, Ix2>) -> Result<Vec<JobScalar>> {

@@ -2,7 +2,8 @@
 //! numbers that they yield.
 
 use crate::arithmetic::{Arithmetic, Real};
-use crate::job_plans::{Cooling, PrefixSum};
+use crate::job_plans::{Cooling, PrefixSum, Sorting};
+use crate::npb;
 use crate::{
     ArgMax, ArgMin, Axpy, CopyTo, Dot, Found, Hillshade, Histogram, Max, Mean, Min, Norm2, Outside,
     Prod, SkyView, Slope, Statistics, Sum, SumExact, Summary, Triad, Variance,
@@ -15,11 +16,12 @@ use num_complex::Complex;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
 
-/// All stock kernels that a step of a job can be, by name.
+/// All stock kernels that a step of a job can be, by name, and the benchmarks of [`npb`].
 ///
 /// `map` and `zip_map` are not among them, as a job file cannot hold their closures, nor are
 /// [`Fill`](crate::Fill) and the random numbers, as they have no input to take a shape from.
-/// [`Transpose`](crate::Transpose) is not among them yet.
+/// [`Transpose`](crate::Transpose), [`BinCount`](crate::BinCount), [`Gather`](crate::Gather),
+/// products of matrices, k-means, gravity, the Mandelbrot set and options are not among them yet.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
@@ -51,9 +53,9 @@ pub fn registry() -> Registry {
             $registry$(.add::<$kernel<$element>>(name::$kernel))*
         };
     }
-    macro_rules! add_scan {
-        ($registry:expr; $($element:ty)*) => {
-            $registry$(.add_plan::<PrefixSum<$element>>("scan"))*
+    macro_rules! add_plans {
+        ($registry:expr, $plan:ident, $name:literal; $($element:ty)*) => {
+            $registry$(.add_plan::<$plan<$element>>($name))*
         };
     }
     let registry = add!(registry, Axpy Triad Dot Norm2 Mean Variance; f64 f32);
@@ -61,8 +63,9 @@ pub fn registry() -> Registry {
         f64 f32 i8 i16 i32 i64 u8 u16 u32 u64);
     let registry = add!(registry, CopyTo Sum; Complex<f64> Complex<f32>);
     let registry = registry.add::<AxpyByReal<f64>>(name::Axpy).add::<AxpyByReal<f32>>(name::Axpy);
-    let registry = add_scan!(registry; f64 f32 i8 i16 i32 i64 u8 u16 u32 u64);
-    registry.add_plan::<Cooling>("heat2d")
+    let registry = add_plans!(registry, PrefixSum, "scan"; f64 f32 i8 i16 i32 i64 u8 u16 u32 u64);
+    let registry = add_plans!(registry, Sorting, "sort"; f64 f32 i8 i16 i32 i64 u8 u16 u32 u64);
+    registry.add_plan::<Cooling>("heat2d").add_suite(npb::suite())
 }
 
 /// The names of kernels that are registered for several element types.

@@ -5,7 +5,9 @@
 
 use std::process::{Command, ExitCode};
 
-use gristmill::{Chunk, In, JobKernel, Kernel, Out, Param};
+use gristmill::{
+    Benchmark, Check, Chunk, Engine, In, JobKernel, Kernel, Out, Outcome, Param, Suite,
+};
 use serde::{Deserialize, Serialize};
 
 const AS_COMMAND: &str = "OWN_PROGRAM_IS_THE_COMMAND";
@@ -61,9 +63,46 @@ impl JobKernel for Eventful {
     }
 }
 
+/// The sum of so many ones, and what is said that it must be.
+struct Ones {
+    class: &'static str,
+    published: f64,
+}
+
+impl Benchmark for Ones {
+    const SUMMARY: &'static str = "a sum of ones";
+    const CLASSES: &'static [Ones] = &[
+        Ones { class: "right", published: 1000.0 },
+        Ones { class: "wrong", published: 999.0 },
+        Ones { class: "refused", published: f64::NAN },
+    ];
+
+    fn class(&self) -> &'static str {
+        self.class
+    }
+
+    fn size(&self) -> String {
+        "1000 ones".into()
+    }
+
+    fn run(&self, engine: &Engine) -> gristmill::Result<Outcome> {
+        let mut ones = engine.filled(1000, 1.0)?;
+        if self.class == "refused" {
+            ones = engine.zeros(usize::MAX / 16)?;
+        }
+        let start = std::time::Instant::now();
+        let sum = engine.sum(&ones)?;
+        let time = start.elapsed();
+        let checks = vec![Check::exact("sum", sum, self.published)];
+        Ok(Outcome { iterations: 1, time, operations: 1000.0, checks })
+    }
+}
+
 fn main() -> ExitCode {
     if std::env::var_os(AS_COMMAND).is_some() {
-        let registry = gristmill_kernels::registry().add::<Eventful>("eventful");
+        let registry = gristmill_kernels::registry()
+            .add::<Eventful>("eventful")
+            .add_suite(Suite::new("sums", "Sums of one's own").add::<Ones>("ones"));
         return gristmill::cli::main(&registry);
     }
     what_a_kernel_prints_is_not_in_the_json();
@@ -75,7 +114,8 @@ fn main() -> ExitCode {
     all_that_does_not_need_the_chunk_is_finished_and_kept();
     a_fence_stops_a_stray_write_and_the_report_names_its_place();
     own_kernels_are_listed_among_the_others();
-    println!("own_program: 9 scenarios passed");
+    own_benchmarks_are_a_command_and_fail_where_they_are_wrong();
+    println!("own_program: 10 scenarios passed");
     ExitCode::SUCCESS
 }
 
@@ -299,4 +339,22 @@ fn own_kernels_are_listed_among_the_others() {
     assert!(status == Some(0) && out.contains("a copy, and an event") && out.contains("sky_view"));
     let (status, out, _) = command(folder.path(), &["kernels", "eventful"]);
     assert!(status == Some(0) && out.contains("must be given"), "{out}");
+}
+
+fn own_benchmarks_are_a_command_and_fail_where_they_are_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let sums = |class: &str| command(folder.path(), &["sums", "ones", class, "--workers", "1"]);
+    let (status, out, err) = sums("right");
+    assert_eq!((status, &err[..]), (Some(0), ""));
+    assert!(out.starts_with("Sums of one's own\n") && out.ends_with("\nverified\n"), "{out}");
+    let (status, out, err) = sums("wrong");
+    assert_eq!(status, Some(1));
+    assert!(out.ends_with("\nNOT verified\n"), "{out}");
+    let said = "ones, class wrong, is not verified: sum is 1e3, not 9.99e2: off by 1.0e-3";
+    assert!(err.contains(said), "{err}");
+    let (status, out, err) = sums("refused");
+    assert_eq!((status, &out[..]), (Some(1), ""));
+    assert!(err.starts_with("gristmill: "), "{err}");
+    let (_, out, _) = command(folder.path(), &["--help"]);
+    assert!(out.contains("sums") && out.contains("npb"), "{out}");
 }

@@ -25,7 +25,13 @@ void *untouched(size_t bytes)
 
 static const struct row *find(const char *name)
 {
-    const struct row *const tables[] = { memory_rows, roof_rows, step_rows };
+    const struct row *const tables[] = {
+        compute_rows, linear_rows, memory_rows, npb_cg_rows, npb_ep_rows, npb_is_rows,
+        option_rows, roof_rows, sorting_rows, step_rows,
+#ifdef OPENBLAS
+        blas_rows,
+#endif
+    };
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const struct row *row = tables[t]; row->name; row++)
             if (strcmp(row->name, name) == 0)

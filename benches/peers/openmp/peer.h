@@ -15,11 +15,19 @@ struct row {
     double (*check)(void);
 };
 
-extern const struct row memory_rows[], roof_rows[], step_rows[];
+extern const struct row compute_rows[], linear_rows[], memory_rows[], option_rows[], roof_rows[],
+    step_rows[];
+// In the program that is linked with OpenBLAS.
+extern const struct row blas_rows[];
+extern const struct row npb_cg_rows[], npb_ep_rows[], npb_is_rows[];
+extern const struct row sorting_rows[];
 
 // `bytes` at a page's start, untouched: whoever writes a page first has it near.
 void *untouched(size_t bytes);
 
 #define f64_array(n) ((double *)untouched((size_t)(n) * sizeof(double)))
+#define u64_array(n) ((uint64_t *)untouched((size_t)(n) * sizeof(uint64_t)))
+#define u32_array(n) ((uint32_t *)untouched((size_t)(n) * sizeof(uint32_t)))
+#define u16_array(n) ((uint16_t *)untouched((size_t)(n) * sizeof(uint16_t)))
 
 #endif

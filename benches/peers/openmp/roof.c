@@ -1,6 +1,7 @@
 // What the machine can do at most: bytes per second, operations per second, round trips.
 
 #define _GNU_SOURCE
+#include "lanes.h"
 #include "peer.h"
 #include <immintrin.h>
 #include <linux/futex.h>
@@ -10,8 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LANES = 8, CHAINS = 12 };
-typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
+enum { CHAINS = 12, SPAN = 8 };
 
 static long n, times;
 static double *x, *y, *z, result;
@@ -38,12 +38,12 @@ static void read_all(void)
         lanes sums[4] = { 0 };
         const lanes *values = (const lanes *)y;
 #pragma omp for schedule(static)
-        for (long i = 0; i < n / LANES / 4; i++)
+        for (long i = 0; i < n / WIDTH / 4; i++)
             for (int s = 0; s < 4; s++)
                 sums[s] += values[4 * i + s];
-        lanes all = sums[0] + sums[1] + sums[2] + sums[3];
-        for (int l = 0; l < LANES; l++)
-            sum += all[l];
+        lanes total = sums[0] + sums[1] + sums[2] + sums[3];
+        for (int l = 0; l < WIDTH; l++)
+            sum += total[l];
     }
     result = sum;
 }
@@ -64,8 +64,8 @@ static void stream_triad(void)
 
 static void prepare_times(const long *arguments) { times = arguments[0]; }
 
-// Multiply and add, in as many independent chains as hide each other's latency: 2 * CHAINS * LANES
-// operations a turn and thread.
+// Multiply and add, in as many independent chains as hide each other's latency: 2 * CHAINS * SPAN
+// operations a turn and thread, whatever the width.
 static void multiply_add(void)
 {
     double sum = 0;
@@ -73,9 +73,9 @@ static void multiply_add(void)
     {
         lanes chain[CHAINS];
         for (int c = 0; c < CHAINS; c++)
-            for (int l = 0; l < LANES; l++)
+            for (int l = 0; l < WIDTH; l++)
                 chain[c][l] = 1.0 + 1e-3 * (c + l + omp_get_thread_num());
-        for (long t = 0; t < times; t++)
+        for (long t = 0; t < times * SPAN / WIDTH; t++)
             for (int c = 0; c < CHAINS; c++)
                 chain[c] = chain[c] * 0.999999 + 1e-6;
         for (int c = 0; c < CHAINS; c++)

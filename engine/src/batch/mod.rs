@@ -5,7 +5,7 @@
 //!
 //! | folder | what |
 //! |---|---|
-//! | `kernels` | kernels and plans as job files see them, by name |
+//! | `kernels` | kernels and plans as job files see them, by name; suites of benchmarks |
 //! | `output` | the folder that results go to, and files that are whole or absent |
 //! | `text_file` | reading job files and reports, and no more than is sensible |
 //! | `check` | from a job file's text to a job that can run |
@@ -34,6 +34,8 @@ pub(crate) use check::value::is_name;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use check::whole::check_text;
 pub(crate) use check::whole::{CheckError, Wanted, check_file};
+pub use kernels::benchmark::{Benchmark, Check, Outcome, Suite};
+pub(crate) use kernels::benchmark::{Class, Named};
 pub(crate) use kernels::catalogue::{ArrayMeta, Catalogue, KernelInfo, NamedMeta, ResultKind};
 #[cfg(test)]
 pub(crate) use kernels::catalogue::{At, InputInfo, ParamInfo, ParamType, Prepared, Refusal};

@@ -124,7 +124,7 @@ pub(crate) enum Command {
     Kernels(KernelsArgs),
     /// Show what the engine finds on this machine
     #[command(after_help = INFO_EXAMPLES)]
-    Info,
+    Info(InfoArgs),
     /// Run a chunk that was given up once more, alone, in the foreground or under a debugger
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
@@ -142,8 +142,9 @@ pub(crate) struct RunArgs {
     /// Worker processes; more than there are CPUs share them [default: one per allowed CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=WORKERS_MAX))]
     pub(crate) workers: Option<u32>,
-    /// Where workers run: auto (each on a CPU of its own that no other engine has claimed, while
-    /// there are enough), no (wherever the system puts them), or CPUs in order, such as 0,2-3
+    /// Where workers run: auto (each on a CPU of its own, in turn if there are more; nowhere in
+    /// particular if other engines have claimed what it needs), no (wherever the system puts them),
+    /// or CPUs in order, such as 0,2-3
     #[arg(long, value_name = "auto|no|LIST", default_value_t, hide_default_value = true)]
     pub(crate) pin: Pin,
     /// The folder for the results; created if it is missing [default: out/NAME]
@@ -229,6 +230,34 @@ pub(crate) struct KernelsArgs {
     /// The kernel to explain
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
+}
+
+/// `gristmill info`
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub(crate) struct InfoArgs {
+    /// Tell what the hardware counters say of a short computation, or why they say nothing
+    #[arg(long)]
+    pub(crate) counters: bool,
+}
+
+/// `gristmill SUITE`, of any suite of benchmarks
+#[derive(Debug, Clone, PartialEq, Eq, ClapArgs)]
+pub(crate) struct SuiteArgs {
+    /// The benchmark [default: all are listed]
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Its size [default: they are listed]
+    #[arg(value_name = "CLASS")]
+    pub(crate) class: Option<String>,
+    /// Worker processes; more than there are CPUs share them [default: one per allowed CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=WORKERS_MAX))]
+    pub(crate) workers: Option<u32>,
+    /// Where workers run, as for `run`
+    #[arg(long, value_name = "auto|no|LIST", default_value_t, hide_default_value = true)]
+    pub(crate) pin: Pin,
+    /// Print the outcome as JSON on standard output, and nothing else there
+    #[arg(long, requires = "class")]
+    pub(crate) json: bool,
 }
 
 /// How the command ends; clap itself ends with 2 on a wrong command line, and with 0 after help.

@@ -1,13 +1,13 @@
 //! `gristmill info`: what the engine finds on this machine, and what it makes of it.
 
-use super::args::ExitStatus;
-use super::{print, say, width};
+use super::args::{ExitStatus, InfoArgs};
+use super::{counters, print, say, width};
 use crate::machine::pin::CpuClaim;
 use crate::machine::{CacheKind, KERNEL_MIN, Machine};
 use crate::report::{bytes, listing};
 use crate::roles::{Engine, Pin};
 
-pub(super) fn info() -> ExitStatus {
+pub(super) fn info(args: &InfoArgs) -> ExitStatus {
     let machine = Machine::here();
     let mut rows = vec![];
     let mut row = |name: &str, text: String| rows.push(vec![name.into(), text]);
@@ -43,6 +43,9 @@ pub(super) fn info() -> ExitStatus {
     row("write fences", fences().into());
     for note in &machine.notes {
         row("note", note.clone());
+    }
+    if args.counters {
+        rows.extend(counters::rows().into_iter().map(Vec::from));
     }
     print(&format!("{}\n", listing(&[], rows.into_iter(), width())))
 }

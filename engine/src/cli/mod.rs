@@ -4,6 +4,7 @@
 
 mod args;
 mod chaos;
+mod counters;
 mod info;
 mod init;
 mod interrupts;
@@ -11,12 +12,13 @@ mod kernels;
 mod observed;
 mod replay;
 mod run;
+mod suite;
 mod top;
 
 use crate::batch::{CheckError, JobErrors, Registry, nearest_file};
 use crate::memory::NpyHeader;
 use args::{Args, Command, ExitStatus, InitArgs};
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use miette::{Diagnostic, ReportHandler};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -32,12 +34,17 @@ use std::process::ExitCode;
 /// }
 /// ```
 pub fn main(registry: &Registry) -> ExitCode {
-    let status = match Args::parse().command {
+    let matches = suite::with_commands(Args::command(), registry.suites()).get_matches();
+    if let Some(status) = suite::run(&matches, registry.suites()) {
+        return status.into();
+    }
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let status = match args.command {
         Command::Run(args) => run::run(&args, registry),
         Command::Check(args) => run::check(&args, registry),
         Command::Init(args) => init(&args, registry),
         Command::Kernels(args) => kernels::kernels(&args, registry),
-        Command::Info => info::info(),
+        Command::Info(args) => info::info(&args),
         Command::Replay(args) => replay::replay(&args, registry),
         Command::Top => top::top(),
     };

@@ -2,7 +2,6 @@
 //! slot cannot be written while user code runs, and a crash plan may let the worker die in between.
 
 use super::access::{Located, Window};
-use super::chunk::Chunk;
 use super::table::{Around, Runner};
 use crate::shared::crash;
 use crate::shared::protocol::CrashPoint;
@@ -17,10 +16,10 @@ impl Around for Apart {
         &*self.inner
     }
 
-    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
+    unsafe fn run(&self, window: &Window, at: &[Located], slot: &mut [u8]) {
         let mut result = vec![0; slot.len()];
         // SAFETY: the caller's promise.
-        unsafe { self.inner.run(chunk, window, at, &mut result) };
+        unsafe { self.inner.run(window, at, &mut result) };
         crash::pass(CrashPoint::Ran);
         slot.copy_from_slice(&result);
     }

@@ -1,12 +1,13 @@
 //! A plan loaded into a worker, and one of its steps bound to the arrays: the only place where
 //! kernels meet memory.
 
-use super::access::{Kind, Located, Window};
+use super::access::{Located, Window};
 use super::apart::Apart;
 use super::chunk::Chunk;
 use super::failure::{Failure, guarded};
 use super::fence::Fenced;
 use super::frame::{Ending, Frame, Issued, State};
+use super::private::{Private, merged};
 use super::program::{ArgSpec, Next, Op, Program, StepSpec};
 use super::spoil::Spoiling;
 use super::table::{Load, Named, Runner, slot_stride};
@@ -15,7 +16,7 @@ use crate::memory::{Permit, Region};
 use crate::process::shield::shielded;
 use crate::shared::crash;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A plan in a worker.
 pub(crate) struct Loaded {
@@ -29,10 +30,8 @@ pub(crate) struct Loaded {
 
 /// A step in a worker, as it was bound last.
 struct Bound {
+    /// The chunk that was run last, of which the next one differs in its place alone.
     window: Window,
-    chunks: usize,
-    /// Its arrays are more than the caches hold.
-    exceeds_caches: bool,
     at: Vec<Located>,
     /// The scalars that the kernel is made of.
     scalars: Vec<u8>,
@@ -41,29 +40,6 @@ struct Bound {
     /// The runner is yet to be made, of these scalars.
     stale: bool,
 }
-
-/// Private accumulators of a worker, one behind the other in one buffer.
-#[derive(Default)]
-pub(crate) struct Private {
-    buffer: Vec<Aligned>,
-    at: Vec<Located>,
-    state: Accumulated,
-    merging_takes: Duration,
-}
-
-/// What a private accumulator holds.
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Accumulated {
-    /// Leftovers; to be reset before use.
-    #[default]
-    Stale,
-    /// Chunks since this moment.
-    Since(Instant),
-}
-
-#[derive(Clone, Copy)]
-#[repr(C, align(128))]
-struct Aligned([u8; 128]);
 
 impl Loaded {
     /// Reads a plan's image.
@@ -97,14 +73,16 @@ impl Loaded {
             bound.scalars = self.program.gather(state, &spec.inputs).map_err(Failure::Refused)?;
             bound.stale = true;
         }
+        let mut total = 0;
         for (at, arg) in bound.at.iter_mut().zip(&spec.args) {
             let place = &self.program.arrays[state.order[arg.array]];
-            at.base = views.bytes(place.offset, place.len * arg.element_bytes).as_ptr();
+            let bytes = place.len * arg.element_bytes;
+            at.base = views.bytes(place.offset, bytes).as_ptr();
             at.len = place.len;
             at.shape.clone_from(&place.shape);
+            total += bytes;
         }
-        let bytes = bound.at.iter().zip(&spec.args).map(|(at, arg)| at.len * arg.element_bytes);
-        bound.exceeds_caches = exceeds_caches(bytes.sum());
+        bound.window.chunk.exceeds_caches = !spec.feeds && exceeds_caches(total);
         Ok(())
     }
 
@@ -121,24 +99,22 @@ impl Loaded {
     ) -> Result<(), Failure> {
         let (spec, bound) = (&self.program.steps[step], &mut self.steps[step]);
         bound.load(spec, self.fence)?;
-        [bound.window.range, bound.window.columns] = spec.ranges(chunk);
-        bound.window.chunk = chunk;
+        let piece = &mut bound.window.chunk;
+        (piece.index, [piece.range, piece.columns]) = (chunk, spec.ranges(chunk));
         if spec.cell {
-            bound.prepare_private(spec, private)?;
+            private.prepare(spec, &bound.at, bound.runner())?;
         }
-        let at = if spec.cell { &private.at } else { &bound.at };
-        let piece =
-            Chunk::new(chunk, bound.chunks, &bound.window, spec.extent, bound.exceeds_caches);
-        let stride = slot_stride(spec.slot_bytes);
-        let offset = self.program.areas.slots + chunk * stride;
+        let at = if spec.cell { private.at() } else { &bound.at };
+        let slots = self.program.areas.slots + spec.slots_at;
+        let offset = slots + chunk * slot_stride(spec.slot_bytes);
         let slot = region.bytes(offset, spec.slot_bytes).as_ptr();
         // SAFETY: the chunk's own slot, which only the holder of its claim writes (the permit).
         let slot = unsafe { std::slice::from_raw_parts_mut(slot, spec.slot_bytes) };
-        let runner = bound.runner();
         // SAFETY: located arrays lie in the region, with the element types that the launch checked
         // against the kernel's; the claim (the permit) makes the chunk's pieces ours alone, and
-        // what is read whole is written by no chunk of this step (the launch's borrows).
-        guarded(|| unsafe { runner.run(piece, &bound.window, at, slot) })
+        // what is read whole is written by no chunk of this step (the launch's borrows), nor by
+        // another chunk's other stages (`fuse` sees to that).
+        guarded(|| unsafe { bound.runner().run(&bound.window, at, slot) })
     }
 
     /// Copies what the chunk will update to the worker's undo block.
@@ -151,7 +127,8 @@ impl Loaded {
         chunk: usize,
     ) {
         let views = self.views(region);
-        let ranges = self.steps[step].updated(&self.program.steps[step], views, chunk);
+        let kept = |stage: usize| self.steps[stage].kept(&self.program.steps[stage], views, chunk);
+        let ranges: Vec<_> = self.program.stages(step).flat_map(kept).collect();
         region.keep(permit, self.program.areas.undo_of(rank), &ranges);
     }
 
@@ -164,7 +141,7 @@ impl Loaded {
             base..base + bytes
         };
         let ranges: Vec<_> =
-            self.steps[step].merged(&self.program.steps[step]).map(range).collect();
+            merged(&self.program.steps[step], &self.steps[step].at).map(range).collect();
         region.keep(permit, self.program.areas.pre_image(), &ranges);
     }
 
@@ -177,8 +154,7 @@ impl Loaded {
         private: &mut Private,
         first: bool,
     ) -> Result<(), Failure> {
-        let started = Instant::now();
-        let bound = &self.steps[step];
+        let (started, bound) = (Instant::now(), &self.steps[step]);
         let runner = bound.runner();
         // SAFETY: the permit says that the cell's lock is held, so its arrays are ours alone; the
         // accumulators are this process's own.
@@ -186,10 +162,9 @@ impl Loaded {
             if first {
                 runner.reset(&bound.at);
             }
-            runner.merge(&bound.at, &private.at);
+            runner.merge(&bound.at, private.at());
         });
-        private.state = Accumulated::Stale;
-        private.merging_takes = started.elapsed();
+        private.set_merged(started);
         merged
     }
 
@@ -212,7 +187,9 @@ impl Loaded {
     ) -> Result<Issued, Failure> {
         let state = &mut frame.state;
         if let Issued::Step(step) = frame.issued {
-            self.finish_step(permit, region, state, step, cell_is_empty)?;
+            for stage in self.program.stages(step) {
+                self.finish_stage(permit, region, state, stage, cell_is_empty)?;
+            }
         }
         loop {
             // A loop may hold no step that is ever issued.
@@ -231,7 +208,7 @@ impl Loaded {
                         state.position = if holds { exit } else { state.position + 1 };
                     }
                     Op::Step(step) => {
-                        self.finish_step(permit, region, state, step, true)?;
+                        self.finish_stage(permit, region, state, step, true)?;
                     }
                     other => unreachable!("{other:?} needs no user code"),
                 },
@@ -239,8 +216,8 @@ impl Loaded {
         }
     }
 
-    /// Folds the slots of a step into its scalar, and moves past it.
-    fn finish_step(
+    /// Folds the slots of a stage into its scalar, and moves past it.
+    fn finish_stage(
         &mut self,
         permit: &Permit,
         region: &Region,
@@ -256,12 +233,12 @@ impl Loaded {
             guarded(|| self.clear_cell(permit, step))?;
         }
         let bound = &self.steps[step];
-        let len = bound.chunks * slot_stride(spec.slot_bytes);
-        let slots = region.bytes(self.program.areas.slots, len).as_ptr();
+        let len = bound.window.chunk.count * slot_stride(spec.slot_bytes);
+        let slots = region.bytes(self.program.areas.slots + spec.slots_at, len).as_ptr();
         // SAFETY: all chunks are counted, so nobody writes their slots any more (the permit).
         let slots = unsafe { std::slice::from_raw_parts(slots, len) };
         let value = self.program.scalar_mut(state, spec.output);
-        guarded(|| bound.runner().fold(bound.chunks, slots, value))?;
+        guarded(|| bound.runner().fold(bound.window.chunk.count, slots, value))?;
         state.position += 1;
         Ok(())
     }
@@ -286,10 +263,16 @@ impl Bound {
             shape: vec![],
             stride: arg.stride,
         };
-        Bound {
-            window: Window { chunk: 0, range: 0..0, columns: 0..0, halo: spec.halo },
-            chunks: spec.partition.chunks(),
+        let chunk = Chunk {
+            index: 0,
+            count: spec.partition.chunks(),
+            range: 0..0,
+            columns: 0..0,
+            extent: spec.extent,
             exceeds_caches: false,
+        };
+        Bound {
+            window: Window { chunk, halo: spec.halo },
             at: spec.args.iter().map(nowhere).collect(),
             scalars: vec![],
             runner: None,
@@ -311,68 +294,21 @@ impl Bound {
         self.runner.as_deref().expect("loaded before it is run")
     }
 
-    /// What a chunk updates in place, as ranges of the region.
-    fn updated(&self, spec: &StepSpec, views: &Region, chunk: usize) -> Vec<Range<usize>> {
+    /// What is to be kept of a chunk for a retry, as ranges of the region.
+    fn kept(
+        &self,
+        spec: &StepSpec,
+        views: &Region,
+        chunk: usize,
+    ) -> impl Iterator<Item = Range<usize>> {
         let range = spec.partition.range(chunk);
-        let updated = self.at.iter().zip(&spec.args).filter(|(_, a)| a.kind == Kind::Update);
-        updated
-            .map(|(at, arg)| {
-                let stride = at.stride * arg.element_bytes;
-                let all = at.len * arg.element_bytes;
-                let base = views.offset_of(at.base, all).expect("arrays lie in the region");
-                base + range.start * stride..base + range.end * stride
-            })
-            .collect()
-    }
-
-    fn merged<'a>(
-        &'a self,
-        spec: &'a StepSpec,
-    ) -> impl Iterator<Item = (&'a Located, &'a ArgSpec)> {
-        self.at.iter().zip(&spec.args).filter(|(_, arg)| arg.kind == Kind::Merge)
-    }
-
-    /// Lays out private accumulators for the bound step, and resets them if they are stale.
-    fn prepare_private(&self, spec: &StepSpec, private: &mut Private) -> Result<(), Failure> {
-        if private.state != Accumulated::Stale {
-            return Ok(());
-        }
-        let bytes = |(at, arg): (&Located, &ArgSpec)| {
-            (at.len * arg.element_bytes).next_multiple_of(size_of::<Aligned>())
-        };
-        let total: usize = self.merged(spec).map(bytes).sum();
-        let lines = total / size_of::<Aligned>();
-        let missing = lines.saturating_sub(private.buffer.len());
-        private.buffer.try_reserve_exact(missing).map_err(|e| {
-            Failure::Refused(format!("no memory for an accumulator of {total} bytes: {e}"))
-        })?;
-        private.buffer.resize(lines.max(private.buffer.len()), Aligned([0; 128]));
-        private.at = self.at.clone();
-        let mut used = 0;
-        for (at, arg) in private.at.iter_mut().zip(&spec.args) {
-            if arg.kind == Kind::Merge {
-                at.base = private.buffer[used..].as_mut_ptr().cast();
-                used += bytes((at, arg)) / size_of::<Aligned>();
-            }
-        }
-        // SAFETY: accumulators lie one behind the other in a buffer of this process alone.
-        guarded(|| unsafe { self.runner().reset(&private.at) })?;
-        private.state = Accumulated::Since(Instant::now());
-        Ok(())
-    }
-}
-
-impl Private {
-    /// Throws away what was accumulated.
-    pub(crate) fn discard(&mut self) {
-        self.state = Accumulated::Stale;
-    }
-
-    /// Whether it has been held long enough: a commit then costs little beside the work that a
-    /// death would lose.
-    pub(crate) fn is_due(&self) -> bool {
-        let held_max = Duration::from_millis(50).max(20 * self.merging_takes);
-        matches!(self.state, Accumulated::Since(start) if start.elapsed() > held_max)
+        let kept = self.at.iter().zip(&spec.args).filter(|(_, arg)| arg.kept);
+        kept.map(move |(at, arg)| {
+            let stride = at.stride * arg.element_bytes;
+            let all = at.len * arg.element_bytes;
+            let base = views.offset_of(at.base, all).expect("arrays lie in the region");
+            base + range.start * stride..base + range.end * stride
+        })
     }
 }
 

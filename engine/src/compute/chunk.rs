@@ -1,32 +1,19 @@
 //! What a kernel is told about the piece that it runs on.
 
-use super::access::Window;
 use std::ops::Range;
 
 /// The piece of the index space that one call of a kernel works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
-    index: usize,
-    count: usize,
-    range: Range<usize>,
-    columns: Range<usize>,
-    extent: usize,
-    exceeds_caches: bool,
+    pub(super) index: usize,
+    pub(super) count: usize,
+    pub(super) range: Range<usize>,
+    pub(super) columns: Range<usize>,
+    pub(super) extent: usize,
+    pub(super) exceeds_caches: bool,
 }
 
 impl Chunk {
-    #[inline]
-    pub(crate) fn new(
-        index: usize,
-        count: usize,
-        window: &Window,
-        extent: usize,
-        exceeds_caches: bool,
-    ) -> Chunk {
-        let (range, columns) = (window.range.clone(), window.columns.clone());
-        Chunk { index, count, range, columns, extent, exceeds_caches }
-    }
-
     /// Its number, from 0.
     pub fn index(&self) -> usize {
         self.index
@@ -67,7 +54,8 @@ impl Chunk {
         self.extent
     }
 
-    /// Whether the arrays of the step are more than the last cache of this CPU holds: then what is
+    /// Whether the arrays of the step are more than the last cache of this CPU holds (no more than
+    /// 16 MiB of it for each CPU that shares it): then what is
     /// written would push out of the caches what was read, and be gone itself when it is wanted. See
     /// [`stream`](crate::stream).
     pub fn exceeds_caches(&self) -> bool {

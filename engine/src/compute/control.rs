@@ -66,6 +66,8 @@ pub(crate) struct ControlBlock {
     pub(crate) faults: [FaultWords; WORKERS_MAX],
     /// When each worker was ready to work, by the monotonic clock in nanoseconds; 0 before.
     pub(crate) ready_ns: [AtomicU64; WORKERS_MAX],
+    /// Which stage of the chunk in its hands each worker is at; 0 but in steps of several stages.
+    pub(crate) stages: [Line<AtomicU64>; WORKERS_MAX],
     /// A chunk that is to be run alone.
     pub(crate) hold: HoldWords,
     after_faults: AtomicU64,
@@ -141,6 +143,7 @@ impl ControlBlock {
             ("queue", words(queue, 256 + 20 * 128)),
             ("failures", each(failures, size_of::<FailurePage>(), 64)),
             ("ready", words(offset_of!(ControlBlock, ready_ns), 8 * workers)),
+            ("stages", lines(offset_of!(ControlBlock, stages), workers)),
             ("hold", words(offset_of!(ControlBlock, hold), size_of::<HoldWords>())),
             ("crash", words(offset_of!(ControlBlock, crash), size_of::<CrashWords>())),
             ("claims", posts().map(|post| CONTROL + post).collect()),
@@ -150,6 +153,11 @@ impl ControlBlock {
 }
 
 impl<'r> Control<'r> {
+    /// The stage that a worker says it is at, of the chunk in its hands.
+    pub(crate) fn stage(&self, rank: usize) -> usize {
+        self.stages[rank].0.load(Ordering::Relaxed) as usize
+    }
+
     /// The control block that the coordinator started with `start`.
     pub(crate) fn of(region: &'r Region, start: Start) -> Control<'r> {
         Control { block: region.control(), start }

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const WORDS: usize = 509;
+const WORDS: usize = 508;
 
 /// A worker's page for a failure.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct FailurePage {
     /// Serial of the step, stored last.
     serial: AtomicU64,
     chunk: AtomicU64,
+    /// The stage of the step that failed on that chunk.
+    stage: AtomicU64,
     bytes: AtomicU64,
     text: [AtomicU64; WORDS],
 }
@@ -61,22 +63,32 @@ impl FailurePage {
         FailurePage {
             serial: word(0),
             chunk: word(1),
-            bytes: word(2),
-            text: std::array::from_fn(|at| word(3 + at)),
+            stage: word(2),
+            bytes: word(3),
+            text: std::array::from_fn(|at| word(4 + at)),
         }
     }
 }
 
-/// In place of a chunk number, for what follows a step.
+/// Where a step has failed. That is the first of several which would also have failed without the
+/// stages behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FailedAt {
+    pub(crate) stage: usize,
+    pub(crate) chunk: usize,
+}
+
+/// In place of the numbers of a chunk and its stage, for what follows a step.
 const NO_CHUNK: u64 = u64::MAX;
 
 impl FailurePage {
-    /// Writes a failure of this worker; of several in a step the lowest chunk stays. To be called
-    /// before the chunk is marked.
-    pub(crate) fn write(&self, serial: u64, chunk: Option<usize>, failure: &Failure) {
-        let chunk = chunk.map_or(NO_CHUNK, |chunk| chunk as u64);
+    /// Writes a failure of this worker, at a chunk if not in what follows a step; of several in a
+    /// step the first stays, by stage and chunk. To be called before the chunk is marked.
+    pub(crate) fn write(&self, serial: u64, at: Option<FailedAt>, failure: &Failure) {
+        let (stage, chunk) =
+            at.map_or((NO_CHUNK, NO_CHUNK), |at| (at.stage as u64, at.chunk as u64));
         let same_step = self.serial.load(Ordering::Relaxed) == serial;
-        if same_step && self.chunk.load(Ordering::Relaxed) <= chunk {
+        if same_step && self.at() <= (stage, chunk) {
             return;
         }
         self.serial.store(0, Ordering::Relaxed);
@@ -86,11 +98,16 @@ impl FailurePage {
         Region::store_words(&self.text, &words[..words.len().min(WORDS)]);
         self.bytes.store(text.len() as u64, Ordering::Relaxed);
         self.chunk.store(chunk, Ordering::Relaxed);
+        self.stage.store(stage, Ordering::Relaxed);
         self.serial.store(serial, Ordering::Release);
     }
 
-    /// The failure of the step `serial`, and its chunk.
-    pub(crate) fn read(&self, serial: u64) -> Option<(Option<usize>, Failure)> {
+    fn at(&self) -> (u64, u64) {
+        (self.stage.load(Ordering::Relaxed), self.chunk.load(Ordering::Relaxed))
+    }
+
+    /// The failure of the step `serial`, and where it was.
+    pub(crate) fn read(&self, serial: u64) -> Option<(Option<FailedAt>, Failure)> {
         if self.serial.load(Ordering::Acquire) != serial {
             return None;
         }
@@ -98,14 +115,17 @@ impl FailurePage {
         Region::load_words(&self.text, &mut words);
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
         let len = (self.bytes.load(Ordering::Relaxed) as usize).min(bytes.len());
-        let chunk = self.chunk.load(Ordering::Relaxed);
+        let (stage, chunk) = self.at();
         let failure = postcard::from_bytes(&bytes[..len]).ok()?;
-        Some(((chunk != NO_CHUNK).then_some(chunk as usize), failure))
+        let at = FailedAt { stage: stage as usize, chunk: chunk as usize };
+        Some(((chunk != NO_CHUNK).then_some(at), failure))
     }
 }
 
 thread_local! {
     static LAST_PANIC: RefCell<Option<Failure>> = const { RefCell::new(None) };
+    /// Whether there is one: looked at around every chunk, where the rest would cost too much.
+    static HAS_PANICKED: Cell<bool> = const { Cell::new(false) };
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -127,6 +147,7 @@ pub(crate) fn install_panic_hook() {
             }
             let backtrace = backtrace();
             *last = Some(Failure::Panic { message, place, backtrace });
+            HAS_PANICKED.set(true);
         });
     }));
 }
@@ -178,7 +199,9 @@ fn backtrace() -> String {
 #[inline(always)]
 pub(crate) fn guarded<T>(user_code: impl FnOnce() -> T) -> Result<T, Failure> {
     // What is left of a panic that user code has caught itself.
-    LAST_PANIC.with(|last| last.borrow_mut().take());
+    if HAS_PANICKED.replace(false) {
+        LAST_PANIC.with(|last| last.borrow_mut().take());
+    }
     IS_GUARDED.set(true);
     let result = catch_unwind(AssertUnwindSafe(user_code));
     IS_GUARDED.set(false);
@@ -203,20 +226,29 @@ mod tests {
         FailurePage {
             serial: AtomicU64::new(0),
             chunk: AtomicU64::new(0),
+            stage: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             text: [const { AtomicU64::new(0) }; WORDS],
         }
     }
 
     #[test]
-    fn the_lowest_chunk_of_a_step_stays() {
+    fn the_first_stage_and_its_lowest_chunk_stay() {
         let page = page();
         let refused = |text: &str| Failure::Refused(text.into());
-        page.write(4, Some(7), &refused("seven"));
-        page.write(4, Some(9), &refused("nine"));
-        assert_eq!(page.read(4), Some((Some(7), refused("seven"))));
-        page.write(4, Some(2), &refused("two"));
-        assert_eq!(page.read(4), Some((Some(2), refused("two"))));
+        let at = |stage, chunk| Some(FailedAt { stage, chunk });
+        let kept = |serial, at, text| {
+            page.write(serial, at, &refused(text));
+            page.read(4)
+        };
+        assert_eq!(kept(4, None, "fold"), Some((None, refused("fold"))));
+        assert_eq!(kept(3, at(0, 0), "before"), None);
+        let seven = Some((at(1, 7), refused("seven")));
+        assert_eq!(kept(4, at(1, 7), "seven"), seven);
+        assert_eq!(kept(4, at(1, 9), "nine"), seven);
+        assert_eq!(kept(4, at(2, 0), "later"), seven);
+        assert_eq!(kept(4, at(1, 2), "two"), Some((at(1, 2), refused("two"))));
+        assert_eq!(kept(4, at(0, 9), "first"), Some((at(0, 9), refused("first"))));
         assert_eq!(page.read(5), None);
     }
 

@@ -2,7 +2,6 @@
 //! can be written. Without fences nothing of this is there: a step's runner is not wrapped.
 
 use super::access::{Kind, Located, Window};
-use super::chunk::Chunk;
 use super::program::ArgSpec;
 use super::table::Runner;
 use crate::memory::{PAGE, Region};
@@ -30,11 +29,11 @@ struct Open<'a> {
 }
 
 impl Runner for Fenced {
-    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
+    unsafe fn run(&self, window: &Window, at: &[Located], slot: &mut [u8]) {
         let written = at.iter().zip(&self.args).flat_map(|(at, arg)| written(at, arg, window));
         let _open = Open::new(self.views, written);
         // SAFETY: the caller's promise.
-        shielded(|| unsafe { self.inner.run(chunk, window, at, slot) });
+        shielded(|| unsafe { self.inner.run(window, at, slot) });
     }
 
     unsafe fn reset(&self, at: &[Located]) {
@@ -102,12 +101,12 @@ impl Drop for Open<'_> {
 
 /// The addresses that a chunk writes of an array.
 fn written(at: &Located, arg: &ArgSpec, window: &Window) -> Vec<Range<usize>> {
-    let (rows, columns) = (&window.range, &window.columns);
+    let (rows, columns) = (&window.chunk.range, &window.chunk.columns);
     let piece = |first: usize, end: usize| addresses(at, arg, first..end);
     let indices = |range: &Range<usize>| piece(range.start * at.stride, range.end * at.stride);
     match arg.kind {
         Kind::Write | Kind::Update => vec![indices(rows)],
-        Kind::Accumulate => vec![indices(&(window.chunk..window.chunk + 1))],
+        Kind::Accumulate => vec![indices(&(window.chunk.index..window.chunk.index + 1))],
         Kind::TileOut => rows
             .clone()
             .map(|row| piece(row * at.stride + columns.start, row * at.stride + columns.end))

@@ -8,12 +8,15 @@ mod chunk;
 mod control;
 mod failure;
 mod fence;
+mod fill;
 mod frame;
+mod fuse;
 mod groups;
 mod hold;
 mod kernel;
 mod lanes;
 mod plan;
+mod private;
 mod program;
 mod reduce;
 mod scalar;
@@ -31,31 +34,33 @@ pub use access::{
     MergeOp, Out, Smallest, Tile, TileOut, Whole,
 };
 pub use array_slot::{FlatSlot, ReadSlot, Slot};
-pub(crate) use bound::{Loaded, Private};
+pub(crate) use bound::Loaded;
 pub use chunk::Chunk;
 #[cfg(test)]
 pub(crate) use control::ControlBlock;
 pub(crate) use control::{Control, IMAGE_WORDS, QUEUES, Start, WORKERS_MAX};
 #[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
 pub(crate) use failure::FailurePage;
-pub(crate) use failure::{Failure, guarded, install_panic_hook};
+pub(crate) use failure::{FailedAt, Failure, guarded, install_panic_hook};
+pub(crate) use fill::Filled;
 #[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
 pub(crate) use frame::FrameWords;
 pub(crate) use frame::{Ending, FRAME_WORDS, Frame, Issued, State};
 pub(crate) use hold::Part;
 pub use kernel::{Kernel, Portable, Shapes, Value, Views};
 pub use lanes::{LANES, fold_lanes, in_lanes, pairs_in_lanes};
+pub use plan::Plan;
 pub(crate) use plan::single;
 #[cfg(feature = "cli")]
 pub(crate) use plan::single_at;
-pub use plan::{Plan, PlanResult};
-pub(crate) use program::{Areas, Next, Op, Program, StepSpec};
+pub(crate) use private::Private;
+pub(crate) use program::{Areas, Next, Op, Program};
 pub use reduce::{Count, Max, Min, Number, Output, Prod, Reduce, Sum, greater, smaller};
-pub use scalar::{Operand, Operands, Scalar, StepKernel, With, with};
+pub use scalar::{Operand, Operands, PlanResult, Scalar, StepKernel, With, with};
 #[cfg(feature = "cli")]
 pub(crate) use step::cut;
 pub use stock::Total;
-pub(crate) use stock::{Map, Present, ReadFile, ReduceWith, Zero, ZipMap};
-pub use stream::stream;
+pub(crate) use stock::{Map, ReadFile, ReduceWith, ZipMap};
+pub use stream::{fetch_ahead, stream};
 pub use sum::Summand;
 pub(crate) use table::{Named, Serve, ServeFn, conjure, encode, slot_stride};

@@ -19,6 +19,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// [`Scalar`] that later steps and conditions can read. Nothing runs while the plan is described.
 /// The workers then run it by themselves, without the coordinator.
 ///
+/// Steps that follow each other directly and do no more than go on with the same chunks are run
+/// together, each chunk through all of them: maps of equally long arrays of one element type, say,
+/// and reductions of what they have written. That spares memory a pass and the workers a meeting;
+/// the bits are the same. A step stays apart if its grain differs, if it reads more than its own
+/// chunk of what the other writes ([`Whole`](crate::Whole), [`Halo`](crate::Halo)) or the other way
+/// about, if it writes ([`Out`](crate::Out)) what the other reads (an update in place may follow),
+/// if it merges or has tiles, or if it is made of a scalar that the other yields.
+///
 /// ```
 /// use gristmill::{Chunk, Engine, In, Kernel, Max, Out};
 /// use serde::{Deserialize, Serialize};
@@ -392,44 +400,3 @@ pub(crate) fn single_at<'a, K: Kernel>(
     let output = Scalar::new(plan.name(output));
     Ok((plan, output))
 }
-
-/// What a plan gives: nothing, a scalar, or a tuple of what plans give.
-pub trait PlanResult {
-    /// Its values once the plan has ended.
-    type Values;
-    #[doc(hidden)]
-    fn read(&self, scalar: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<Self::Values>;
-}
-
-impl PlanResult for () {
-    type Values = ();
-
-    fn read(&self, _: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<()> {
-        Some(())
-    }
-}
-
-impl<O: Output> PlanResult for Scalar<O> {
-    type Values = O::Value;
-
-    fn read(&self, scalar: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<O::Value> {
-        Some(O::read(&scalar(self.at())?))
-    }
-}
-
-macro_rules! tuple_result {
-    ($($result:ident $index:tt),+) => {
-        impl<$($result: PlanResult),+> PlanResult for ($($result,)+) {
-            type Values = ($($result::Values,)+);
-
-            fn read(&self, scalar: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<Self::Values> {
-                Some(($(self.$index.read(scalar)?,)+))
-            }
-        }
-    };
-}
-tuple_result!(A 0, B 1);
-tuple_result!(A 0, B 1, C 2);
-tuple_result!(A 0, B 1, C 2, D 3);
-tuple_result!(A 0, B 1, C 2, D 3, E 4);
-tuple_result!(A 0, B 1, C 2, D 3, E 4, F 5);

@@ -91,8 +91,13 @@ pub(crate) struct StepSpec {
     pub(crate) halo: usize,
     pub(crate) output: usize,
     pub(crate) slot_bytes: usize,
-    pub(crate) in_place: bool,
     pub(crate) cell: bool,
+    /// How many of the steps behind it run with it: see [`fuse`](super::fuse).
+    pub(crate) followers: usize,
+    /// Where its slots begin among those of the steps that run together.
+    pub(crate) slots_at: usize,
+    /// A later stage takes up what it writes, which should not go past the caches.
+    pub(crate) feeds: bool,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -102,6 +107,8 @@ pub(crate) struct ArgSpec {
     pub(crate) element_bytes: usize,
     /// Elements per index.
     pub(crate) stride: usize,
+    /// A chunk of it is copied aside before it is run, for a retry.
+    pub(crate) kept: bool,
 }
 
 /// What leads from step to step. Positions are indices of `ops`.
@@ -134,6 +141,13 @@ pub(crate) enum Next {
     End,
 }
 
+impl ArgSpec {
+    /// Bytes of so many indices.
+    pub(crate) fn bytes_of(&self, indices: usize) -> usize {
+        indices * self.stride * self.element_bytes
+    }
+}
+
 impl StepSpec {
     /// Elements or rows of a chunk, and columns if it is a tile.
     #[inline]
@@ -146,6 +160,16 @@ impl StepSpec {
 }
 
 impl Program {
+    /// The steps that run together from `step` on.
+    pub(crate) fn stages(&self, step: usize) -> Range<usize> {
+        step..step + 1 + self.steps[step].followers
+    }
+
+    /// Whether chunks of a step, with all its stages, change what they begin from.
+    pub(crate) fn is_in_place(&self, step: usize) -> bool {
+        self.steps[self.stages(step)].iter().flat_map(|stage| &stage.args).any(|arg| arg.kept)
+    }
+
     /// Says where the area of the plan's own arrays lies.
     pub(crate) fn place_scratch(&mut self, area: usize) {
         for (array, at) in &self.scratch {

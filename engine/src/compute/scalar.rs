@@ -1,4 +1,4 @@
-//! Scalars of a plan, and kernels and conditions that are made of them.
+//! Scalars of a plan, kernels and conditions that are made of them, and what a plan gives.
 
 use super::kernel::Kernel;
 use super::plan::Plan;
@@ -288,3 +288,44 @@ fn load_with<S: Operands, F: MakeKernel<S>>(
 ) -> Result<Box<dyn Runner>, String> {
     Ok(runner(conjure::<F>().make(S::read(scalars))))
 }
+
+/// What a plan gives: nothing, a scalar, or a tuple of what plans give.
+pub trait PlanResult {
+    /// Its values once the plan has ended.
+    type Values;
+    #[doc(hidden)]
+    fn read(&self, scalar: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<Self::Values>;
+}
+
+impl PlanResult for () {
+    type Values = ();
+
+    fn read(&self, _: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<()> {
+        Some(())
+    }
+}
+
+impl<O: Output> PlanResult for Scalar<O> {
+    type Values = O::Value;
+
+    fn read(&self, scalar: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<O::Value> {
+        Some(O::read(&scalar(self.at())?))
+    }
+}
+
+macro_rules! tuple_result {
+    ($($result:ident $index:tt),+) => {
+        impl<$($result: PlanResult),+> PlanResult for ($($result,)+) {
+            type Values = ($($result::Values,)+);
+
+            fn read(&self, scalar: &dyn Fn(InPlan) -> Option<Vec<u8>>) -> Option<Self::Values> {
+                Some(($(self.$index.read(scalar)?,)+))
+            }
+        }
+    };
+}
+tuple_result!(A 0, B 1);
+tuple_result!(A 0, B 1, C 2);
+tuple_result!(A 0, B 1, C 2, D 3);
+tuple_result!(A 0, B 1, C 2, D 3, E 4);
+tuple_result!(A 0, B 1, C 2, D 3, E 4, F 5);

@@ -2,7 +2,6 @@
 //! kernel that read it could not be retried.
 
 use super::access::{Kind, Located, Window};
-use super::chunk::Chunk;
 use super::program::ArgSpec;
 use super::table::{Around, Runner};
 
@@ -17,13 +16,13 @@ impl Around for Spoiling {
         &*self.inner
     }
 
-    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
+    unsafe fn run(&self, window: &Window, at: &[Located], slot: &mut [u8]) {
         for (at, arg) in at.iter().zip(&self.args) {
             // SAFETY: the caller holds the claim of this chunk, so its pieces are ours to write.
             unsafe { spoil(at, arg, window) };
         }
         // SAFETY: the caller's promise.
-        unsafe { self.inner.run(chunk, window, at, slot) }
+        unsafe { self.inner.run(window, at, slot) }
     }
 }
 
@@ -31,7 +30,7 @@ impl Around for Spoiling {
 ///
 /// The piece of the window is the caller's to write.
 unsafe fn spoil(at: &Located, arg: &ArgSpec, window: &Window) {
-    let (rows, columns) = (&window.range, &window.columns);
+    let (rows, columns) = (&window.chunk.range, &window.chunk.columns);
     let stride = at.stride * arg.element_bytes;
     let start = rows.start * stride;
     match arg.kind {

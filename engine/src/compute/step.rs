@@ -1,6 +1,7 @@
 //! Describing a step: a kernel and its arrays become a partition, and what the workers need to know.
 
 use super::access::{AccessSpec, Args, Kind};
+use super::fuse::{STAGES_MAX, fuse};
 use super::groups::groups_max;
 use super::kernel::{Kernel, Shapes};
 use super::plan::Plan;
@@ -42,6 +43,7 @@ impl Plan<'_> {
             kind: spec.kind,
             element_bytes: spec.element_bytes,
             stride: super::kernel::stride_of(spec.shaped, shapes.of(argument)),
+            kept: spec.kind == Kind::Update,
         });
         let mut spec = StepSpec {
             extent: shapes.extent(),
@@ -54,10 +56,12 @@ impl Plan<'_> {
             halo: kernel.halo(),
             output,
             slot_bytes: <S::Kernel as Kernel>::Output::BYTES,
-            in_place: specs.iter().any(|spec| spec.kind == Kind::Update),
             cell: specs.iter().any(|spec| spec.kind == Kind::Merge),
+            followers: 0,
+            slots_at: 0,
+            feeds: false,
         };
-        if spec.in_place && specs.iter().any(|spec| spec.kind.is_merged()) {
+        if spec.args.iter().any(|arg| arg.kept) && specs.iter().any(|spec| spec.kind.is_merged()) {
             let reason = "a kernel cannot both update in place and merge: a chunk that is merged \
                           later could not be undone; split it into two steps";
             return Err(Error::Refused { kernel: name.into(), reason: reason.into() });
@@ -69,7 +73,19 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn push_step(&mut self, name: &'static str, accesses: &'static [AccessSpec], spec: StepSpec) {
+    fn push_step(
+        &mut self,
+        name: &'static str,
+        accesses: &'static [AccessSpec],
+        mut spec: StepSpec,
+    ) {
+        if let Some(Op::Step(last)) = self.program.ops.last() {
+            let steps = &mut self.program.steps;
+            let head = (last.saturating_sub(STAGES_MAX)..=*last)
+                .find(|&head| head + steps[head].followers == *last)
+                .expect("the last step ends the last group");
+            fuse(&mut steps[head..], &mut spec);
+        }
         self.program.ops.push(Op::Step(self.program.steps.len()));
         self.program.steps.push(spec);
         self.names.push(name);
@@ -130,7 +146,7 @@ pub(crate) fn cut<K: Kernel>(
 /// user gave for it.
 fn fold_of(table: u64, arg: &ArgSpec, result: usize, len: usize, output: usize) -> StepSpec {
     let (groups, element_bytes) = (arg.array, arg.element_bytes);
-    let arg = |array, kind| ArgSpec { array, kind, element_bytes, stride: 1 };
+    let arg = |array, kind| ArgSpec { array, kind, element_bytes, stride: 1, kept: false };
     StepSpec {
         table,
         params: vec![],
@@ -142,7 +158,9 @@ fn fold_of(table: u64, arg: &ArgSpec, result: usize, len: usize, output: usize) 
         halo: 0,
         output,
         slot_bytes: 0,
-        in_place: false,
         cell: false,
+        followers: 0,
+        slots_at: 0,
+        feeds: false,
     }
 }

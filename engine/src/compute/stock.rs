@@ -1,15 +1,13 @@
-//! The kernels behind the engine's own methods: map, zip, fill, copy, sums.
+//! The kernels behind the engine's own methods: map, zip, reading files, sums.
 
 use super::access::{In, Out};
 use super::chunk::Chunk;
 use super::kernel::{Kernel, Portable, Shapes};
 use super::reduce::{Output, Reduce};
-use super::stream::stream;
+use super::stream::{fetch_ahead, stream};
 use super::sum::Summand;
 use super::table::conjure;
-use crate::memory::{Element, Encoding, make_present};
-use crate::shared::crash;
-use crate::shared::protocol::CrashPoint;
+use crate::memory::{Element, Encoding};
 use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -48,7 +46,10 @@ where
     fn run(&self, chunk: Chunk, (x, y): (&[T], &mut [U])) {
         let f = conjure::<F>();
         let f = |x: T| f(&self.params, x);
-        stream(&chunk, y, |y, first| map(&x[first..], y, f));
+        stream(&chunk, y, |y, first| {
+            fetch_ahead(x, first, y.len());
+            map(&x[first..], y, f);
+        });
     }
 }
 
@@ -102,7 +103,11 @@ where
     fn run(&self, chunk: Chunk, (x, y, z): (&[A], &[B], &mut [C])) {
         let f = conjure::<F>();
         let f = |x: A, y: B| f(&self.params, x, y);
-        stream(&chunk, z, |z, first| zip_map(&x[first..], &y[first..], z, f));
+        stream(&chunk, z, |z, first| {
+            fetch_ahead(x, first, z.len());
+            fetch_ahead(y, first, z.len());
+            zip_map(&x[first..], &y[first..], z, f);
+        });
     }
 }
 
@@ -135,30 +140,6 @@ where
     fn run(&self, _: Chunk, x: &[T]) -> R {
         let of = conjure::<F>();
         x.iter().fold(R::identity(), |left, x| R::combine(left, of(*x)))
-    }
-}
-
-/// Bytes of which the pages are made present.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Present;
-
-impl Kernel for Present {
-    type Args = Out<u8>;
-    /// Chunks whose pages did not become huge.
-    type Output = super::reduce::Sum<u64>;
-
-    fn run(&self, _: Chunk, bytes: &mut [u8]) -> u64 {
-        if cfg!(debug_assertions) {
-            // Debug builds spoil what a kernel is to write; fresh pages are promised to be zero.
-            bytes.fill(0);
-        }
-        let pages = make_present(bytes);
-        crash::pass(CrashPoint::PagesPresent);
-        u64::from(pages == crate::memory::Pages::Small)
-    }
-
-    fn grain(&self, _: &Shapes) -> usize {
-        2 << 20
     }
 }
 
@@ -214,19 +195,6 @@ impl Kernel for ReadFile {
 
     fn grain(&self, _: &Shapes) -> usize {
         4 << 20
-    }
-}
-
-/// The same bytes in every element: zeros, for recycled blocks.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Zero;
-
-impl Kernel for Zero {
-    type Args = Out<u8>;
-    type Output = ();
-
-    fn run(&self, _: Chunk, bytes: &mut [u8]) {
-        bytes.fill(0);
     }
 }
 

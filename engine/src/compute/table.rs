@@ -4,7 +4,6 @@
 //! carries the type's name, as an address alone is no identity (equal functions are folded).
 
 use super::access::{Args, Located, Window};
-use super::chunk::Chunk;
 use super::kernel::{Kernel, Views};
 use super::reduce::{self, Output};
 use crate::error::{Error, Result};
@@ -18,7 +17,7 @@ pub(crate) trait Runner: Send {
     /// # Safety
     ///
     /// As for [`Args::views`]: the caller holds the chunk's claim.
-    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]);
+    unsafe fn run(&self, window: &Window, at: &[Located], slot: &mut [u8]);
     /// # Safety
     ///
     /// As for [`Args::reset`].
@@ -37,13 +36,13 @@ pub(crate) trait Around: Send {
     /// # Safety
     ///
     /// As for [`Runner::run`].
-    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]);
+    unsafe fn run(&self, window: &Window, at: &[Located], slot: &mut [u8]);
 }
 
 impl<A: Around> Runner for A {
-    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
+    unsafe fn run(&self, window: &Window, at: &[Located], slot: &mut [u8]) {
         // SAFETY: the caller's promise.
-        unsafe { Around::run(self, chunk, window, at, slot) }
+        unsafe { Around::run(self, window, at, slot) }
     }
 
     unsafe fn reset(&self, at: &[Located]) {
@@ -65,10 +64,10 @@ struct Typed<K>(K);
 
 impl<K: Kernel> Runner for Typed<K> {
     #[inline]
-    unsafe fn run(&self, chunk: Chunk, window: &Window, at: &[Located], slot: &mut [u8]) {
+    unsafe fn run(&self, window: &Window, at: &[Located], slot: &mut [u8]) {
         // SAFETY: the caller's promise.
         let views: Views<'_, K> = unsafe { K::Args::views(at, window) };
-        K::Output::write(&self.0.run(chunk, views), slot);
+        K::Output::write(&self.0.run(window.chunk.clone(), views), slot);
     }
 
     unsafe fn reset(&self, at: &[Located]) {
@@ -83,6 +82,10 @@ impl<K: Kernel> Runner for Typed<K> {
 
     fn fold(&self, n: usize, slots: &[u8], into: &mut [u8]) {
         let bytes = K::Output::BYTES;
+        if bytes == 0 {
+            // What has no bytes has one value, however many are combined.
+            return;
+        }
         let stride = slot_stride(bytes);
         let value = reduce::fold::<K::Output>(n, |chunk| {
             K::Output::read(&slots[chunk * stride..chunk * stride + bytes])

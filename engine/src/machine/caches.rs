@@ -41,7 +41,8 @@ pub(crate) struct Cache {
 /// Whether so many bytes are more than the last cache holds, of the CPU that asks first.
 ///
 /// /sys is asked rather than the C library, which multiplies the cache by threads that a virtual
-/// machine does not have.
+/// machine does not have. And of a cache as large as a whole socket's, which is what a virtual
+/// machine of a few CPUs shows, only the part is counted that its CPUs could have for themselves.
 pub(crate) fn exceeds_caches(bytes: usize) -> bool {
     /// No last cache is smaller: most steps need no look.
     const LEAST: usize = 1 << 20;
@@ -55,7 +56,17 @@ fn last_cache_bytes(tree: &Tree) -> usize {
     let cpu = nix::sched::sched_getcpu().unwrap_or(0);
     let caches = read(tree, &[cpu].into_iter().collect());
     let last = caches.iter().rfind(|cache| cache.kind != CacheKind::Instruction);
-    last.map_or(USUAL, |cache| cache.size_bytes as usize)
+    last.map_or(USUAL, |cache| cache.own_bytes() as usize)
+}
+
+impl Cache {
+    /// What the CPUs that share it can count on.
+    fn own_bytes(&self) -> u64 {
+        /// No CPU has a larger share of its last cache when all are at work: 2 to 4 MiB are usual,
+        /// 12 are stacked.
+        const SHARE_MAX: u64 = 16 << 20;
+        self.size_bytes.min(SHARE_MAX * self.cpus.len() as u64)
+    }
 }
 
 /// Each cache of `allowed` once, by level, kind and first CPU.
@@ -118,6 +129,20 @@ fn bytes(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_s_cache_is_not_that_of_two_cpus() {
+        let shared_by = |cpus: usize, size_bytes: u64| {
+            let kind = CacheKind::Unified;
+            let cpus = (0..cpus).collect();
+            Cache { level: 3, kind, size_bytes, line_bytes: 64, cpus }.own_bytes()
+        };
+        assert_eq!(shared_by(2, 260 << 20), 32 << 20);
+        assert_eq!(shared_by(128, 260 << 20), 260 << 20);
+        assert_eq!(shared_by(16, 96 << 20), 96 << 20);
+    }
+
     #[test]
     fn sizes_have_units() {
         assert_eq!(super::bytes("48K"), Some(48 * 1024));

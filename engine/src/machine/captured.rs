@@ -65,6 +65,15 @@ fn the_affinity_mask_restricts() {
 }
 
 #[test]
+fn without_a_mask_an_empty_list_of_cpus_is_none() {
+    let mut files = files(ONE_SOCKET);
+    let online = files.iter_mut().find(|(path, _)| path.ends_with("cpu/online"));
+    online.expect("the tree has one").1.clear();
+    let machine = read_files(&files, &[], OtherCounts::default());
+    assert_eq!(machine.pin_order(), [0]);
+}
+
+#[test]
 fn other_counts_decide_if_they_are_least() {
     let with = |num_cpus, available_parallelism| {
         let counts = OtherCounts { num_cpus, available_parallelism };

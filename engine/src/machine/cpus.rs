@@ -51,12 +51,14 @@ pub(crate) struct Restrictions {
 impl Restrictions {
     pub(crate) fn read(tree: &Tree, cgroups: &Cgroups, affinity: &[usize]) -> Restrictions {
         let online: Option<CpuList> = tree.parsed("/sys/devices/system/cpu/online");
+        // An empty file says no more than none.
+        let online = online.filter(|online| !online.is_empty());
         let mut affinity: CpuList = affinity.iter().copied().collect();
         if affinity.is_empty() {
             tree.note("no affinity mask: taking every CPU that is online".to_owned());
             affinity = online.clone().unwrap_or_else(|| CpuList::from_iter([0]));
         }
-        let online = online.filter(|online| !online.is_empty()).unwrap_or_else(|| {
+        let online = online.unwrap_or_else(|| {
             tree.note("/sys says nothing of CPUs: taking those of the affinity mask".to_owned());
             affinity.clone()
         });

@@ -6,6 +6,8 @@
 
 mod caches;
 mod cgroup;
+#[cfg(feature = "cli")]
+mod counters;
 mod cpulist;
 mod cpus;
 mod linux;
@@ -32,6 +34,8 @@ mod trees;
 #[cfg(feature = "cli")]
 pub(crate) use caches::CacheKind;
 pub(crate) use caches::exceeds_caches;
+#[cfg(feature = "cli")]
+pub use counters::{Counters, Counts};
 pub(crate) use cpulist::{CpuList, in_order as cpus_in_order};
 #[cfg(test)]
 pub(crate) use cpus::CoreKind;

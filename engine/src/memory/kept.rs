@@ -22,16 +22,23 @@ impl Permit {
 /// Bytes that a copy of these ranges takes.
 pub(crate) fn kept_bytes(lens: impl Iterator<Item = usize>) -> usize {
     let (count, bytes) = lens.fold((0, 0), |(n, sum), len| (n + 1, sum + len));
-    (8 + 16 * count + bytes).next_multiple_of(128)
+    (head(count) + bytes).next_multiple_of(128)
+}
+
+/// Bytes of the description of so many ranges, up to the line at which their copies begin: copies
+/// from line to line are the fast ones.
+fn head(count: usize) -> usize {
+    const LINE: usize = 64;
+    (8 + 16 * count).next_multiple_of(LINE)
 }
 
 impl Region {
     /// Copies `ranges` to the block at `block`, which is large enough for them.
     pub(crate) fn keep(&self, _: &Permit, block: Range<usize>, ranges: &[Range<usize>]) {
-        let head = 8 + 16 * ranges.len();
+        let head = head(ranges.len());
         let bytes: usize = ranges.iter().map(Range::len).sum();
         assert!(head + bytes <= block.len(), "{} bytes do not hold a copy of {bytes}", block.len());
-        let words = self.slice::<std::sync::atomic::AtomicU64>(block.start, head / 8);
+        let words = self.slice::<std::sync::atomic::AtomicU64>(block.start, 1 + 2 * ranges.len());
         let mut description = vec![ranges.len() as u64];
         description.extend(ranges.iter().flat_map(|r| [r.start as u64, r.len() as u64]));
         Region::store_words(words, &description);
@@ -50,7 +57,7 @@ impl Region {
             (offset + 8 <= block.end).then(|| self.at::<AtomicU64>(offset).load(Relaxed) as usize)
         };
         let Some(count) = word(0).filter(|&count| count <= block.len() / 16) else { return };
-        let mut from = block.start + 8 + 16 * count;
+        let mut from = block.start + head(count);
         for range in 0..count {
             let (Some(to), Some(len)) = (word(1 + 2 * range), word(2 + 2 * range)) else { return };
             // Copies are of arrays: neither of the control block nor of the guard pages around it.

@@ -37,6 +37,8 @@ pub(crate) use npy_encoding::Encoding;
 pub(crate) use pages::{Pages, make_present};
 #[cfg(feature = "cli")]
 pub(crate) use raw::{RawArgument, RawArray, RawHandle};
+#[cfg(any(test, feature = "counting"))]
+pub(crate) use region::ARRAYS;
 #[cfg(test)]
-pub(crate) use region::{ARRAYS, CONTROL};
+pub(crate) use region::CONTROL;
 pub(crate) use region::{Region, Shareable};

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::launch::Terms;
-use crate::compute::{Args, Kernel, Present, Value, Zero, single};
+use crate::compute::{Args, Filled, Kernel, Value, single};
 use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element};
 use ndarray::{ArrayBase, Data, Dimension, IntoDimension, Ix1};
@@ -35,9 +35,30 @@ impl Engine {
     /// [`Error::OutOfMemory`], before anything is touched; [`Error::Refused`] for a shape that fits no
     /// memory; [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
     pub fn zeros<T: Element, S: IntoDimension>(&self, shape: S) -> Result<Array<T, S::Dim>> {
-        let dim = shape.into_dimension();
-        let array = self.array(dim, "an array of zeros")?;
-        Ok(array)
+        self.array_of(shape.into_dimension(), "an array of zeros", &[0])
+    }
+
+    /// An array whose contents are unspecified: zeros, or what an array that is gone has left. For
+    /// what is written before it is read; it costs next to nothing where the engine has a block of
+    /// that size which was used before.
+    ///
+    /// ```
+    /// # use gristmill::Engine;
+    /// # fn main() -> gristmill::Result<()> {
+    /// let engine = Engine::builder().workers(2).build()?;
+    /// let x = engine.filled(1000, 3.0)?;
+    /// let mut squares = engine.scratch(1000)?;
+    /// engine.map(&x, &mut squares, |x: f64| x * x)?;
+    /// assert_eq!(squares[999], 9.0);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], before anything is touched; [`Error::Refused`] for a shape that fits no
+    /// memory; [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
+    pub fn scratch<T: Element, S: IntoDimension>(&self, shape: S) -> Result<Array<T, S::Dim>> {
+        self.unspecified(shape.into_dimension(), "an array of unspecified contents")
     }
 
     /// An array of copies of `value`.
@@ -51,9 +72,7 @@ impl Engine {
         shape: S,
         value: T,
     ) -> Result<Array<T, S::Dim>> {
-        let mut array = self.array(shape.into_dimension(), "a filled array")?;
-        array.as_mut_slice().fill(value);
-        Ok(array)
+        self.array_of(shape.into_dimension(), "a filled array", bytemuck::bytes_of(&value))
     }
 
     /// An array whose elements are a function of their indices, computed by the calling thread.
@@ -68,7 +87,7 @@ impl Engine {
         S: IntoDimension,
         F: FnMut(<S::Dim as Dimension>::Pattern) -> T,
     {
-        let mut array = self.array(shape.into_dimension(), "an array made by a function")?;
+        let mut array = self.unspecified(shape.into_dimension(), "an array made by a function")?;
         for (index, element) in array.view_mut().indexed_iter_mut() {
             *element = f(index);
         }
@@ -87,21 +106,37 @@ impl Engine {
         S: Data<Elem = T>,
         D: Dimension,
     {
-        let mut copy = self.array(array.raw_dim(), "a copy of an array")?;
+        let mut copy = self.unspecified(array.raw_dim(), "a copy of an array")?;
         copy.view_mut().assign(array);
         Ok(copy)
     }
 
-    /// An array of zeros whose pages the workers have made present on their home chunks.
-    fn array<T: Element, D: Dimension>(
+    /// An array of whatever a used block holds; pages of a fresh one, which holds zeros, are made
+    /// present by the workers on their home chunks.
+    fn unspecified<T: Element, D: Dimension>(
         &self,
         dim: D,
         purpose: &'static str,
     ) -> Result<Array<T, D>> {
+        let block = self.block_of::<T>(dim.slice(), purpose)?;
+        let block = if block.is_fresh() { self.zeroed(block)? } else { block };
+        Ok(Array::new(block, dim))
+    }
+
+    /// An array of copies of an element, given by its bytes.
+    fn array_of<T: Element, D: Dimension>(
+        &self,
+        dim: D,
+        purpose: &'static str,
+        element: &[u8],
+    ) -> Result<Array<T, D>> {
+        let block = self.block_of::<T>(dim.slice(), purpose)?;
+        Ok(Array::new(self.filled_with(block, element)?, dim))
+    }
+
+    fn block_of<T: Element>(&self, shape: &[usize], purpose: &'static str) -> Result<Block> {
         self.core.refuse_other_processes()?;
-        let bytes = bytes_of(dim.slice(), size_of::<T>())?;
-        let block = self.core.memory.allocate(purpose, bytes)?;
-        Ok(Array::new(self.zeroed(block)?, dim))
+        self.core.memory.allocate(purpose, bytes_of(shape, size_of::<T>())?)
     }
 
     /// Runs a kernel of the engine's own, of which no deadline was thought that is meant for a user's.
@@ -116,17 +151,28 @@ impl Engine {
     }
 
     pub(super) fn zeroed(&self, block: Block) -> Result<Block> {
-        let fresh = block.is_fresh();
+        self.filled_with(block, &[0])
+    }
+
+    /// The block, filled with copies of an element.
+    fn filled_with(&self, block: Block, element: &[u8]) -> Result<Block> {
+        /// The largest element that is sent to the workers: a plan's image has no room for any.
+        const SENT_MAX: usize = 4096;
+        let is_fresh = block.is_fresh();
         let mut bytes = Array::<u8, Ix1>::over(block);
-        if bytes.len() < LAUNCH_MIN {
-            // Fresh pages are zero already.
-            if !fresh {
-                bytes.as_mut_slice().fill(0);
-            }
-        } else if fresh {
-            self.run_own(&Present, &mut bytes)?;
+        let is_done = if bytes.len() >= LAUNCH_MIN {
+            let is_sent = element.len() <= SENT_MAX;
+            let sent = if is_sent { element } else { &[0] };
+            self.run_own(&Filled::with(sent, is_fresh), &mut bytes)?;
+            is_sent
         } else {
-            self.run_own(&Zero, &mut bytes)?;
+            // Fresh pages are zero already.
+            is_fresh && element.iter().all(|byte| *byte == 0)
+        };
+        if !is_done {
+            for copy in bytes.as_mut_slice().chunks_mut(element.len()) {
+                copy.copy_from_slice(&element[..copy.len()]);
+            }
         }
         Ok(bytes.into_block())
     }

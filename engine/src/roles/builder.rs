@@ -83,8 +83,8 @@ impl Builder {
         self
     }
 
-    /// How long one attempt at a chunk or task may take, and each fold, condition and merge; by
-    /// default as long as it likes. It is measured from outside, in steps of a sixteenth (at least
+    /// How long one attempt at a chunk or task may take, and each fold, condition and merge (where a
+    /// plan runs steps together, each step's part of a chunk); by default as long as it likes. It is measured from outside, in steps of a sixteenth (at least
     /// 1 ms, at most 1 s), and an attempt is ended after that time, never before. Then it counts as
     /// any other death: the chunk is tried again, and set aside after its last attempt. Time in which
     /// the whole program was stopped does not count. A worker that is stopped by SIGSTOP gets

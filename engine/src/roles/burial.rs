@@ -2,7 +2,7 @@
 
 use super::coordinator::{About, Buried, Running};
 use super::supervisor::{FAILED_START, KILLED_START, Loss, Supervisor};
-use crate::compute::Part;
+use crate::compute::{FailedAt, Part};
 use crate::error::{Cause, DeathRecord};
 use crate::memory::Permit;
 use crate::shared::damage::Damage;
@@ -46,13 +46,16 @@ impl Supervisor {
             *count += 1;
             *last = Some(death.clone());
         }
+        let stage = running.stage(&frame, control.stage(rank));
+        control.stages[rank].0.store(0, Ordering::Relaxed);
         let mut about = About::Nothing;
         let retries_before = self.core.stats().retries;
         for culprit in burial.culprits {
             about = match culprit {
                 Culprit::Chunk(chunk) => {
                     let death = is_attempt.then_some(death);
-                    self.blame_chunk(&mut running, (serial, chunk), &marks[chunk], death);
+                    let at = FailedAt { stage, chunk };
+                    self.blame_chunk(&mut running, (serial, at), &marks[chunk], death);
                     About::Chunk(chunk)
                 }
                 Culprit::Fold => {
@@ -76,27 +79,27 @@ impl Supervisor {
         control.announce_finish();
     }
 
-    /// The chunk gets another attempt, or is set aside at its limit of deaths; `death` if there was one
-    /// that counts.
+    /// The chunk gets another attempt, or is set aside at its limit of deaths in one kernel; `death` if
+    /// there was one that counts.
     fn blame_chunk(
         &self,
         running: &mut Running,
-        place: (u64, usize),
+        (serial, at): (u64, FailedAt),
         mark: &AtomicU64,
         death: Option<&DeathRecord>,
     ) {
-        let deaths = running.deaths.entry(place).or_default();
+        let deaths = running.deaths.entry((serial, at)).or_default();
         deaths.extend(death.cloned());
         let hold = &self.core.control().hold;
-        let is_held = hold.part(running.plan, place.0, place.1) == Some(Part::Held);
+        let is_held = hold.part(running.plan, serial, at.chunk) == Some(Part::Held);
         let attempts_max = if is_held { 1 } else { self.core.attempts_max };
         if (deaths.len() as u32) < attempts_max {
             self.core.counters.retries.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let deaths = deaths.clone();
-        running.poisoned.insert(place, deaths);
-        self.core.control().board().poison(place.0, mark);
+        running.poisoned.insert((serial, at), deaths);
+        self.core.control().board().poison(serial, mark);
         self.core.counters.poisoned.fetch_add(1, Ordering::Relaxed);
     }
 }

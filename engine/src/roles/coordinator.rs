@@ -4,7 +4,7 @@ use super::handle::Handle;
 use super::open_queue::OpenQueue;
 use super::pace::Paces;
 use super::recovery_times::Recoveries;
-use crate::compute::{AccessSpec, Areas, Control, Issued, Program, QUEUES, Start};
+use crate::compute::{AccessSpec, Areas, Control, FailedAt, Frame, Issued, Program, QUEUES, Start};
 use crate::error::{ChunkPlace, DeathRecord, Error, Result};
 use crate::machine::futex;
 use crate::memory::{Memory, Region};
@@ -67,13 +67,14 @@ pub(crate) struct Running {
     pub(super) launched: u64,
     /// A chunk that is to be run alone.
     pub(super) hold: Option<Hold>,
-    /// Deaths by step serial and chunk.
-    pub(crate) deaths: HashMap<(u64, usize), Vec<DeathRecord>>,
+    /// Deaths by step serial and place.
+    pub(crate) deaths: HashMap<(u64, FailedAt), Vec<DeathRecord>>,
     /// Deaths in folds and conditions, by step serial.
     pub(crate) fold_deaths: HashMap<u64, Vec<DeathRecord>>,
     /// Deaths that nothing could be blamed for, by step serial: how many, and the last.
     pub(crate) unblamed: HashMap<u64, (u64, Option<DeathRecord>)>,
-    pub(crate) poisoned: BTreeMap<(u64, usize), Vec<DeathRecord>>,
+    /// Chunks that were set aside, by step serial and place.
+    pub(crate) poisoned: BTreeMap<(u64, FailedAt), Vec<DeathRecord>>,
     /// Why nothing will run any more, if nothing will.
     pub(crate) end: Option<End>,
 }
@@ -152,7 +153,8 @@ pub struct Progress {
     pub done: usize,
     /// Chunks of the current step.
     pub chunks: usize,
-    /// Steps that were begun before, in loops each time anew.
+    /// Steps that were begun before, in loops each time anew. Those that a plan runs together count
+    /// as one: see [`Plan`](crate::Plan).
     pub steps: u64,
 }
 
@@ -272,18 +274,39 @@ impl Core {
     }
 }
 
+/// Kernels by name, for an error that may be about any of them.
+pub(super) fn named(kernels: &[&str]) -> String {
+    let mut kernels = kernels.to_vec();
+    kernels.dedup();
+    kernels.join(", ")
+}
+
 impl Running {
     /// The error of whoever wants something to run, if nothing will.
     pub(crate) fn ended(&self) -> Option<Error> {
         Some(match self.end.clone()? {
             End::NoWorkers(reason) => Error::NoWorkers { reason },
             End::Damaged(what) => {
-                let mut kernels = self.names.clone();
-                kernels.dedup();
-                let kernel = if kernels.is_empty() { "a task".into() } else { kernels.join(", ") };
+                let kernel =
+                    if self.names.is_empty() { "a task".into() } else { named(&self.names) };
                 Error::Damaged { kernel, what: what.to_string() }
             }
         })
+    }
+
+    /// The step that is the given stage of a step; the word that it was read from may have been
+    /// written over.
+    pub(super) fn at_stage(&self, step: usize, stage: usize) -> usize {
+        step + stage.min(self.program.steps[step].followers)
+    }
+
+    /// The stage that a worker says it is at, of the step that this frame issues: no more than there
+    /// are, as each has attempts of its own.
+    pub(super) fn stage(&self, frame: &Frame, said: usize) -> usize {
+        match frame.issued {
+            Issued::Step(step) if frame.plan == self.plan => self.at_stage(step, said) - step,
+            _ => 0,
+        }
     }
 
     /// The indices of a chunk of a step of the plan.

@@ -21,8 +21,9 @@ impl Core {
         let control = self.control();
         // A task knows nothing of the step that others are at work on.
         let frame = control.current().1.filter(|_| control.board().is_at_work(rank));
-        let of_step =
-            frame.and_then(|frame| self.lock_running().place_of(&frame, offset, self.workers));
+        let of_step = frame.and_then(|frame| {
+            self.lock_running().place_of(&frame, control.stage(rank), offset, self.workers)
+        });
         of_step.or_else(|| self.block_at(offset))
     }
 
@@ -39,15 +40,22 @@ impl Core {
 }
 
 impl Running {
-    fn place_of(&self, frame: &Frame, offset: usize, workers: usize) -> Option<FaultPlace> {
+    fn place_of(
+        &self,
+        frame: &Frame,
+        stage: usize,
+        offset: usize,
+        workers: usize,
+    ) -> Option<FaultPlace> {
         let area = || self.area_at(offset, workers).map(FaultPlace::EngineArea);
-        self.element_at(frame, offset).map(FaultPlace::Element).or_else(area)
+        self.element_at(frame, stage, offset).map(FaultPlace::Element).or_else(area)
     }
 
-    /// The argument of the current step that holds the offset.
-    fn element_at(&self, frame: &Frame, offset: usize) -> Option<FaultElement> {
+    /// The argument of a stage of the current step that holds the offset.
+    fn element_at(&self, frame: &Frame, stage: usize, offset: usize) -> Option<FaultElement> {
         let Issued::Step(step) = frame.issued else { return None };
-        let spec = self.program.steps.get(step)?;
+        let step = (step < self.program.steps.len()).then(|| self.at_stage(step, stage))?;
+        let spec = &self.program.steps[step];
         let accesses = self.accesses.get(step)?;
         spec.args.iter().enumerate().find_map(|(argument, arg)| {
             let array = self.program.arrays.get(*frame.state.order.get(arg.array)?)?;

@@ -1,8 +1,8 @@
 //! Launching a plan and waiting for its end.
 
-use super::coordinator::{Core, Publisher, Running};
+use super::coordinator::{Core, Publisher, Running, named};
 use crate::compute::{
-    Areas, Ending, Failure, Frame, IMAGE_WORDS, Issued, Kind, Next, Plan, Program, State,
+    Areas, Ending, FailedAt, Failure, Frame, IMAGE_WORDS, Issued, Kind, Next, Plan, Program, State,
     slot_stride,
 };
 use crate::error::{Error, Panic, Poisoned, PoisonedChunk, Result};
@@ -153,12 +153,14 @@ impl Launchpad {
         let slots = program
             .steps
             .iter()
-            .map(|step| step.partition.chunks() * slot_stride(step.slot_bytes))
+            .map(|step| step.slots_at + step.partition.chunks() * slot_stride(step.slot_bytes))
             .max();
-        let undo = program.steps.iter().filter(|step| step.in_place).map(|step| {
-            let updated = step.args.iter().filter(|arg| arg.kind == Kind::Update);
-            let grain = step.partition.grain().min(step.partition.extent());
-            kept_bytes(updated.map(|arg| grain * arg.stride * arg.element_bytes))
+        let in_place = (0..program.steps.len()).filter(|&step| program.is_in_place(step));
+        let undo = in_place.map(|step| {
+            let stages = &program.steps[program.stages(step)];
+            let kept = stages.iter().flat_map(|stage| &stage.args).filter(|arg| arg.kept);
+            let grain = stages[0].partition.grain().min(stages[0].partition.extent());
+            kept_bytes(kept.map(|arg| arg.bytes_of(grain)))
         });
         let pre_image = program.steps.iter().filter(|step| step.cell).map(|step| {
             let merged = step.args.iter().filter(|arg| arg.kind == Kind::Merge);
@@ -245,52 +247,69 @@ impl Running {
     /// Why the plan ended as `frame` says.
     fn explain(&self, core: &Core, frame: &Frame, ending: Ending) -> Error {
         let serial = frame.serial - 1;
-        let (kernel, step) = match self.program.ops.get(frame.state.position) {
-            Some(crate::compute::Op::Step(step)) => (self.names[*step].into(), Some(*step)),
-            _ => ("a condition of the plan".into(), None),
+        let step = match self.program.ops.get(frame.state.position) {
+            Some(crate::compute::Op::Step(step)) => Some(*step),
+            _ => None,
         };
-        let place = |chunk| self.place(step, chunk);
         if ending == Ending::GivenUp {
-            let (count, last) = self.unblamed.get(&serial).cloned().unwrap_or_default();
-            return Error::GivenUp { kernel, deaths: count, last: last.map(Box::new) };
+            let (deaths, last) = self.unblamed.get(&serial).cloned().unwrap_or_default();
+            let kernel = self.kernel(step, None);
+            return Error::GivenUp { kernel, deaths, last: last.map(Box::new) };
         }
         if ending == Ending::FoldDied {
             let deaths = self.fold_deaths.get(&serial);
             let last = deaths.and_then(|deaths| deaths.last()).expect("it died").clone();
+            let kernel = self.kernel(step, None);
             return Error::FoldDied { kernel, attempts: core.attempts_max, last: Box::new(last) };
         }
-        let control = core.control();
-        let pages = &control.failures[..core.workers];
         // A plan that begins with user code has a chunk before its first step.
         let chunks = step.map_or(1, |step| self.program.steps[step].partition.chunks().max(1));
-        let lowest = pages
+        let first = core.control().failures[..core.workers]
             .iter()
             .filter_map(|page| page.read(serial))
-            .filter(|(chunk, _)| chunk.is_none_or(|chunk| chunk < chunks))
-            .min_by_key(|(chunk, _)| chunk.unwrap_or(usize::MAX));
-        match lowest {
-            Some((chunk, Failure::Panic { message, place: at, backtrace })) => {
-                let chunk = chunk.map(place);
-                Error::Panicked(Box::new(Panic { kernel, chunk, message, place: at, backtrace }))
+            .filter(|(at, _)| at.is_none_or(|at| at.chunk < chunks))
+            .min_by_key(|(at, _)| (at.is_none(), *at));
+        let Some((at, failure)) = first else { return self.explain_poison(step, serial) };
+        // In a fold the state tells which.
+        let kernel = self.kernel(step, Some(at.map_or(0, |at| at.stage)));
+        match failure {
+            Failure::Panic { message, place, backtrace } => {
+                let chunk = at.map(|at| self.place(step, at.chunk));
+                Error::Panicked(Box::new(Panic { kernel, chunk, message, place, backtrace }))
             }
-            Some((_, Failure::Refused(reason))) => Error::Refused { kernel, reason },
-            Some((_, Failure::Cancelled)) => Error::Cancelled,
-            None if !self.poisoned.keys().any(|(at, _)| *at == serial) => {
-                let reason =
-                    "a chunk failed, and its message was lost with the worker that kept it";
-                Error::Refused { kernel, reason: reason.into() }
-            }
-            None => {
-                let chunks = self.poisoned.iter().filter(|((at, _), _)| *at == serial);
-                let chunks = chunks.map(|((_, chunk), deaths)| PoisonedChunk {
-                    place: place(*chunk),
-                    deaths: deaths.clone(),
-                });
-                let (chunks, steps_before) = (chunks.collect(), serial - self.first_serial);
-                // The engine's own work may stand between this launch and the one before.
-                let launches_before = self.launched.saturating_sub(1);
-                Error::Poisoned(Poisoned { kernel, launches_before, steps_before, chunks })
-            }
+            Failure::Refused(reason) => Error::Refused { kernel, reason },
+            Failure::Cancelled => Error::Cancelled,
+        }
+    }
+
+    /// Why a step has failed where no worker has left a message. Of several stages it is the first, as
+    /// if those behind it had not been run.
+    fn explain_poison(&self, step: Option<usize>, serial: u64) -> Error {
+        let poisoned = || self.poisoned.iter().filter(|((of, _), _)| *of == serial);
+        let Some(((_, FailedAt { stage, .. }), _)) = poisoned().next() else {
+            let reason = "a chunk failed, and its message was lost with the worker that kept it";
+            return Error::Refused { kernel: self.kernel(step, None), reason: reason.into() };
+        };
+        let of_stage = poisoned().filter(|((_, at), _)| at.stage == *stage);
+        let chunks = of_stage.map(|((_, at), deaths)| PoisonedChunk {
+            place: self.place(step, at.chunk),
+            deaths: deaths.clone(),
+        });
+        Error::Poisoned(Poisoned {
+            kernel: self.kernel(step, Some(*stage)),
+            // The engine's own work may stand between this launch and the one before.
+            launches_before: self.launched.saturating_sub(1),
+            steps_before: serial - self.first_serial,
+            chunks: chunks.collect(),
+        })
+    }
+
+    /// The name of the kernel at a stage of a step; of all of them where the stage is not known.
+    fn kernel(&self, step: Option<usize>, stage: Option<usize>) -> String {
+        match (step, stage) {
+            (None, _) => "a condition of the plan".into(),
+            (Some(step), Some(stage)) => self.names[self.at_stage(step, stage)].into(),
+            (Some(step), None) => named(&self.names[self.program.stages(step)]),
         }
     }
 }

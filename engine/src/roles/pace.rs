@@ -49,17 +49,21 @@ pub(crate) struct Pace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Look {
     pub(super) pulse: Pulse,
+    /// Of the chunk in its hands.
+    pub(super) stage: usize,
     pub(super) task: Option<TaskLook>,
 }
 
 impl Look {
     fn of(control: Control<'_>, rank: usize, task: Option<TaskLook>) -> Look {
-        Look { pulse: control.board().pulse(rank), task }
+        Look { pulse: control.board().pulse(rank), stage: control.stage(rank), task }
     }
 
     /// Whether it was at the same chunk, or the same task.
     fn is_at_the_same(&self, before: &Look) -> bool {
-        self.pulse.is_at_the_same(&before.pulse) && self.task == before.task
+        self.pulse.is_at_the_same(&before.pulse)
+            && self.stage == before.stage
+            && self.task == before.task
     }
 }
 
@@ -163,6 +167,15 @@ fn leased_tasks(control: Control<'_>) -> Vec<Option<TaskLook>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_stage_of_a_chunk_is_something_else_to_be_at() {
+        let engine = crate::Engine::builder().workers(1).build().unwrap();
+        let before = Look::of(engine.core.control(), 0, None);
+        let next = Look { stage: before.stage + 1, ..before };
+        assert!(next != before && !next.is_at_the_same(&before));
+        assert!(before.is_at_the_same(&before));
+    }
 
     #[test]
     fn a_rank_is_held_for_as_long_as_chaos_holds_it() {

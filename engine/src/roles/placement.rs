@@ -21,8 +21,9 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Pin {
-    /// Each on a CPU of its own, physical cores first, as long as there are enough that no other
-    /// engine has claimed; otherwise no worker is pinned.
+    /// Each on a CPU of its own, physical cores first; over again if there are more workers than
+    /// CPUs. If other engines have claimed so many that it would have to share one with them, no
+    /// worker is pinned.
     #[default]
     Auto,
     /// Wherever the system puts them.
@@ -99,15 +100,18 @@ impl Pin {
                 let cpus = list.iter().copied().cycle().take(workers).map(Some);
                 (claims.collect(), cpus.collect())
             }
-            Pin::Auto if workers > machine.cpus.len() => nowhere(),
             Pin::Auto => {
-                let free = machine.pin_order().into_iter().filter_map(CpuClaim::take);
+                let order = machine.pin_order();
+                let enough = workers.min(order.len()).max(1);
+                let free = order.into_iter().filter_map(CpuClaim::take);
                 let claims: Vec<CpuClaim> = free.take(workers).collect();
                 // Some pinned and some not would let the free ones land on the pinned ones' CPUs.
-                if claims.len() < workers {
+                if claims.len() < enough {
                     return nowhere();
                 }
-                let cpus = claims.iter().map(|claim| Some(claim.cpu())).collect();
+                // Workers beyond the CPUs go round: unpinned, those that a launch wakes stay on one.
+                let cpus = claims.iter().map(|claim| Some(claim.cpu())).cycle().take(workers);
+                let cpus = cpus.collect();
                 (claims, cpus)
             }
         }

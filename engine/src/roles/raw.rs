@@ -3,7 +3,7 @@
 use super::arrays::bytes_of;
 use super::coordinator::Buried;
 use super::engine::Engine;
-use crate::compute::{Args, Kernel, Kind, Place, Present, Value, single_at};
+use crate::compute::{Args, Filled, Kernel, Kind, Place, Value, single_at};
 use crate::error::{Error, Result};
 use crate::memory::{Array, RawArgument, RawArray};
 use ndarray::Ix1;
@@ -46,7 +46,7 @@ impl Engine {
     /// Whether a fresh array gets huge pages.
     pub(crate) fn try_huge_pages(&self) -> Result<bool> {
         let block = self.core.memory.allocate("a trial", 4 << 20)?;
-        Ok(self.run_own(&Present, &mut Array::<u8, Ix1>::over(block))? == 0)
+        Ok(self.run_own(&Filled::with(&[0], true), &mut Array::<u8, Ix1>::over(block))? == 0)
     }
 
     /// The deaths since the last call, the oldest first.

@@ -229,7 +229,8 @@ fn activity(core: &Core, pace: &Pace) -> Activity {
     };
     match (pulse.blame(frame.serial), step) {
         (Some(Blame::Chunk(chunk)), Some(step)) => {
-            let (kernel, place) = (running.names[step], running.place(Some(step), chunk));
+            let kernel = running.names[running.at_stage(step, pace.look.stage)];
+            let place = running.place(Some(step), chunk);
             Activity::Chunk { kernel, place }
         }
         (Some(Blame::Merge), Some(step)) => Activity::Merge { kernel: running.names[step] },

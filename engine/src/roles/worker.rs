@@ -1,8 +1,8 @@
 //! A worker's life: wait for an issue or a task, take part, wait again.
 
 use crate::compute::{
-    Control, Ending, Failure, Frame, Issued, Loaded, Named, Part, Private, Serve, StepSpec,
-    guarded, install_panic_hook,
+    Control, Ending, FailedAt, Failure, Frame, Issued, Loaded, Named, Part, Private, Program,
+    Serve, guarded, install_panic_hook,
 };
 use crate::error::Error;
 use crate::machine::{clock, futex};
@@ -10,7 +10,7 @@ use crate::memory::{Permit, Region};
 use crate::process::shield::{self, shielded};
 use crate::process::{self, Handover, entry, fault};
 use crate::shared::crash::{self, Crashes, Never, Planned};
-use crate::shared::damage::{Damage, seal};
+use crate::shared::damage::Damage;
 use crate::shared::lock::RobustLock;
 use crate::shared::protocol::{
     Board, CrashPoint, Hardware, Host, Outcome, Step, Surroundings, Turn,
@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 mod cell;
+mod issue;
 
 entry::worker_entry!(main);
 
@@ -58,6 +59,8 @@ fn start<C: Crashes>(handover: Handover, region: &'static Region, control: Contr
         loaded: None,
         frame: Frame::at_rest(0),
         bound: Err(Failure::Refused("no step is bound".into())),
+        is_fused: false,
+        stage: 0,
         marks: &[],
         private: Private::default(),
         rested: false,
@@ -95,6 +98,9 @@ struct Worker<C> {
     /// The frame of the issue that was bound last, and its step: none for a start.
     frame: Frame,
     bound: Result<Option<usize>, Failure>,
+    /// The step has several stages, of which this one was bound or run last.
+    is_fused: bool,
+    stage: usize,
     marks: &'static [AtomicU64],
     private: Private,
     /// Whether the frame that this worker wrote last ends its plan.
@@ -104,16 +110,21 @@ struct Worker<C> {
 
 impl<C: Crashes> Worker<C> {
     fn live(&mut self, board: Board<'static, Hardware>, parent: i32) {
-        let mut last = 0;
+        // The issues that it took part in last, and looked for a task at last.
+        let (mut last, mut looked) = (0, 0);
         loop {
             let issue = board.epoch();
-            if issue != last {
+            // One task goes before an issue: what was put earlier must not wait for the end of a
+            // step, which may be hours away. One alone: a flood of tasks must not hold up a step.
+            let tasks_turn = issue == last || issue != looked;
+            looked = issue;
+            if tasks_turn && let Some((queue, lease)) = self.lease() {
+                self.serve(queue, lease);
+            } else if issue != last {
                 let Ok(turn) = board.take_part(self, self.rank, issue);
                 if turn != Turn::Late {
                     last = issue;
                 }
-            } else if let Some((queue, lease)) = self.lease() {
-                self.serve(queue, lease);
             } else if !self.wait(board, last, parent) {
                 return;
             }
@@ -206,30 +217,6 @@ impl<C: Crashes> Worker<C> {
         entry::exit(1)
     }
 
-    /// Reads the frame of an issue, its plan if that is new, and binds its step.
-    fn read_issue(&mut self, issue: u64) -> Result<Option<usize>, Failure> {
-        let read = self.frame.read_again(self.control.frame(issue), issue);
-        self.whole(read.ok_or(Damage::Frame));
-        if self.loaded.as_ref().is_none_or(|loaded| loaded.plan != self.frame.plan) {
-            let mut image = vec![0; self.frame.image_words.min(self.control.image.len())];
-            Region::load_words(&self.control.image, &mut image);
-            let is_whole = seal(image.iter().copied()) == self.frame.image_seal;
-            self.whole(is_whole.then_some(()).ok_or(Damage::Image));
-            self.loaded = Some(Loaded::new(self.frame.plan, &image, self.fence)?);
-        }
-        let loaded = self.loaded.as_mut().expect("loaded above");
-        let areas = loaded.program.areas;
-        // Of the chunks of this step alone: a claim of any other was written over.
-        self.marks = self.region.slice(areas.marks, self.frame.chunks.min(areas.marks_len));
-        match self.frame.issued {
-            Issued::Step(step) => {
-                loaded.bind(self.region, &self.frame.state, step)?;
-                Ok(Some(step))
-            }
-            _ => Ok(None),
-        }
-    }
-
     fn is_cancelled(&self) -> bool {
         self.control.cancelled.load(Ordering::Relaxed) == self.frame.plan
     }
@@ -237,6 +224,7 @@ impl<C: Crashes> Worker<C> {
     #[inline]
     fn run_bound(&mut self, permit: &Permit, chunk: usize) -> Result<(), Failure> {
         match &self.bound {
+            Ok(Some(step)) if self.is_fused => self.run_stages(permit, *step, chunk),
             Ok(Some(step)) => {
                 let loaded = self.loaded.as_mut().expect("a bound step has a plan");
                 loaded.run(permit, self.region, *step, &mut self.private, chunk)
@@ -267,14 +255,15 @@ impl<C: Crashes> Worker<C> {
         }
     }
 
-    fn report(&self, chunk: Option<usize>, failure: &Failure) {
-        self.control.failures[self.rank].write(self.frame.serial, chunk, failure);
+    /// Notes that a chunk has failed, or what follows the step.
+    fn report(&self, at: Option<FailedAt>, failure: &Failure) {
+        self.control.failures[self.rank].write(self.frame.serial, at, failure);
     }
 
-    /// The bound step, if the issue is of one.
-    fn bound_spec(&self) -> Option<&StepSpec> {
+    /// The program and its bound step, if the issue is of one.
+    fn bound_step(&self) -> Option<(&Program, usize)> {
         let step = self.bound.as_ref().ok().copied().flatten()?;
-        Some(&self.loaded.as_ref()?.program.steps[step])
+        Some((&self.loaded.as_ref()?.program, step))
     }
 
     /// The loaded plan and the bound step: there whenever the protocol calls for them.
@@ -320,11 +309,11 @@ impl<C: Crashes> Surroundings for Worker<C> {
 impl<C: Crashes> Host<Hardware> for Worker<C> {
     fn bind(&mut self, issue: u64) -> Step {
         self.bound = self.read_issue(issue);
-        let spec = self.bound_spec();
+        let step = self.bound_step();
         Step {
             serial: self.frame.serial,
-            in_place: spec.is_some_and(|spec| spec.in_place),
-            cell: spec.is_some_and(|spec| spec.cell),
+            in_place: step.is_some_and(|(program, step)| program.is_in_place(step)),
+            cell: step.is_some_and(|(program, step)| program.steps[step].cell),
             careful: self.frame.reissue,
         }
     }
@@ -349,7 +338,7 @@ impl<C: Crashes> Host<Hardware> for Worker<C> {
         match result {
             Ok(()) => Outcome::Done,
             Err(failure) => {
-                self.report(Some(chunk), &failure);
+                self.report(Some(FailedAt { stage: self.stage, chunk }), &failure);
                 Outcome::Failed
             }
         }
@@ -360,7 +349,7 @@ impl<C: Crashes> Host<Hardware> for Worker<C> {
     }
 
     fn lead(&mut self, permit: &Permit, issue: u64, failed: bool) -> usize {
-        let is_cell = self.bound_spec().is_some_and(|spec| spec.cell);
+        let is_cell = self.bound_step().is_some_and(|(program, step)| program.steps[step].cell);
         let oldest = self.control.board().oldest();
         let cell_is_empty =
             is_cell && !self.whole(self.control.cell.holds_since(oldest, self.frame.serial));

@@ -8,6 +8,7 @@
 
 mod allocation;
 mod cell;
+mod fused;
 mod meeting;
 mod passages;
 mod plans;

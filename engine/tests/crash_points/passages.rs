@@ -12,6 +12,8 @@ pub(crate) struct Shape {
     pub(crate) steps: u64,
     pub(crate) chunks: u64,
     pub(crate) in_place: u64,
+    /// Runs of kernels beyond the first of each chunk, in steps of several stages.
+    pub(crate) followed: u64,
     /// Merges into a cell by a worker that is alone. Where there are any all workers meet in the step,
     /// so that each merges.
     pub(crate) merges: u64,
@@ -22,7 +24,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) const NOTHING: Shape =
-        Shape { steps: 0, chunks: 0, in_place: 0, merges: 0, tasks: 0, large: 0 };
+        Shape { steps: 0, chunks: 0, in_place: 0, followed: 0, merges: 0, tasks: 0, large: 0 };
 }
 
 /// Passages of a point in one launch.
@@ -45,7 +47,7 @@ impl Passed {
 /// nobody may be late enough to be robbed; and `idle` unless all take part, as whoever has led a plan's
 /// last step finds the next plan if that comes soon enough.
 pub(crate) fn certain(shape: Shape, workers: usize) -> BTreeMap<CrashPoint, Passed> {
-    let Shape { steps, chunks, in_place, merges, tasks, large } = shape;
+    let Shape { steps, chunks, in_place, followed, merges, tasks, large } = shape;
     let workers = workers as u64;
     let all_meet = merges > 0;
     let mut passed = BTreeMap::new();
@@ -54,10 +56,11 @@ pub(crate) fn certain(shape: Shape, workers: usize) -> BTreeMap<CrashPoint, Pass
     };
     // The first chunk of a step is claimed: nobody is a thief as long as it has chunks of its own.
     let claimers = if all_meet { workers } else { steps.min(1) };
-    say(&[Claimed], Passed::AtLeast(if workers == 1 { chunks } else { claimers }));
+    say(&[Claimed], Passed::AtLeast(if workers == 1 { hands(chunks) } else { claimers }));
     say(&[Announced], Passed::AtLeast(if all_meet { workers } else { steps }));
     say(&[Idle], Passed::AtLeast(if all_meet { workers - 1 } else { 0 }));
-    say(&[Noted, Ran, SlotWritten], Passed::Exactly(chunks));
+    say(&[Noted, SlotWritten], Passed::Exactly(chunks));
+    say(&[Ran], Passed::Exactly(chunks + followed));
     say(&[UndoKept, UndoValid, UndoCleared], Passed::Exactly(in_place));
     say(&[Leading, Folded, FrameWritten, CountSet], Passed::Exactly(steps));
     say(&[WordsSet], Passed::Exactly(steps * workers));
@@ -76,6 +79,17 @@ pub(crate) fn certain(shape: Shape, workers: usize) -> BTreeMap<CrashPoint, Pass
     say(&[LeaseSettled], Passed::AtLeast(tasks));
     say(&[RoomWanted, RoomGranted], Passed::Exactly(large));
     passed
+}
+
+/// How often one worker claims until all of a step's chunks are its: a share of what is left, one to
+/// eight at once. With several steps it does so more often.
+fn hands(mut chunks: u64) -> u64 {
+    let mut hands = 0;
+    while chunks > 0 {
+        chunks -= (chunks / 128).clamp(1, 8);
+        hands += 1;
+    }
+    hands
 }
 
 /// What each merge passes once.

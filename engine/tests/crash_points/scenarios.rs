@@ -1,8 +1,8 @@
 //! What is computed while workers die: small, so that a case costs little beside its deaths, and cut
 //! into tens of chunks. Each is compared with code that says the same naively.
 
-use crate::cell;
 use crate::passages::Shape;
+use crate::{cell, fused};
 use gristmill::{
     Add, Array, Chunk, Engine, Halo, HaloView, In, InOut, Kernel, Max, Merge, Out, Shapes, Sum,
     Whole,
@@ -29,7 +29,7 @@ impl Scenario {
 }
 
 const STEP: Shape = Shape { steps: 1, chunks: CHUNKS, ..Shape::NOTHING };
-const IN_PLACE: Shape = Shape { in_place: CHUNKS, ..STEP };
+pub(crate) const IN_PLACE: Shape = Shape { in_place: CHUNKS, ..STEP };
 /// The accumulators of all chunks are folded by a step of one chunk.
 const GROUPS: Shape = Shape { steps: 2, chunks: CHUNKS + 1, ..Shape::NOTHING };
 /// Sums of two blocks each, one chunk of offsets in place, prefix sums.
@@ -38,23 +38,24 @@ const SCAN: Shape =
 const LOOP: Shape = Shape { steps: SWEEPS, chunks: SWEEPS * ROWS as u64, ..Shape::NOTHING };
 const TASKS: Shape = Shape { tasks: QUEUED, large: QUEUED / 2, ..Shape::NOTHING };
 
-pub(crate) const SCENARIOS: [Scenario; 8] = [
+pub(crate) const SCENARIOS: [Scenario; 9] = [
     Scenario::new("map", STEP, map),
     Scenario::new("in place", IN_PLACE, in_place),
     Scenario::new("tree", STEP, tree),
     Scenario::new("cell", cell::SHAPE, cell::cell),
     Scenario::new("groups", GROUPS, groups),
     Scenario::new("scan", SCAN, scan),
+    Scenario::new("fused", fused::SHAPE, fused::fused),
     Scenario::new("loop", LOOP, sweeps),
     Scenario::new("tasks", TASKS, tasks),
 ];
 
-const LEN: usize = 320;
-const GRAIN: usize = 8;
-const CHUNKS: u64 = (LEN / GRAIN) as u64;
+pub(crate) const LEN: usize = 320;
+pub(crate) const GRAIN: usize = 8;
+pub(crate) const CHUNKS: u64 = (LEN / GRAIN) as u64;
 
 /// Numbers of very different sizes, whose sum depends on the order of its terms.
-fn number(i: usize) -> f64 {
+pub(crate) fn number(i: usize) -> f64 {
     let magnitude = [1e-9, 1.0, 1e9, -1e9][i % 4];
     (1.0 + (i * 7919 % 10_007) as f64) / 3.0 * magnitude
 }
@@ -63,13 +64,13 @@ fn numbers() -> Vec<f64> {
     (0..LEN).map(number).collect()
 }
 
-fn assert_bits(found: &[f64], expected: &[f64]) {
+pub(crate) fn assert_bits(found: &[f64], expected: &[f64]) {
     let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<u64>>();
     assert_eq!(bits(found), bits(expected));
 }
 
 /// The sum of `values` along the fixed tree.
-fn fold(values: &[f64]) -> f64 {
+pub(crate) fn fold(values: &[f64]) -> f64 {
     match values {
         [] => 0.0,
         [one] => *one,
@@ -81,7 +82,7 @@ fn fold(values: &[f64]) -> f64 {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Affine;
+pub(crate) struct Affine;
 
 impl Kernel for Affine {
     type Args = (In<f64>, Out<f64>);
@@ -140,7 +141,7 @@ fn in_place(engine: &Engine) -> Launch {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Total;
+pub(crate) struct Total;
 
 impl Kernel for Total {
     type Args = In<f64>;

@@ -65,22 +65,22 @@ pub(crate) fn greatest<T: Number>(x: &[T]) -> T {
     best(x, T::LEAST, |a, b| a > b)
 }
 
-/// The element that is `better` than all others. Comparisons and NaNs are looked after apart, so
-/// that both loops stay free of branches.
+/// The element that is `better` than all others. A lane that has met a NaN keeps it, as nothing
+/// compares to it, so that one loop without branches finds both.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 fn best<T: Number, F: Fn(T, T) -> bool>(x: &[T], worst: T, better: F) -> T {
     let mut lanes = [worst; LANES];
-    let mut nan = false;
     let (blocks, rest) = x.as_chunks::<LANES>();
     let mut take = |x: &[T]| {
         for (lane, x) in lanes.iter_mut().zip(x) {
-            *lane = if better(*x, *lane) { *x } else { *lane };
+            *lane = if better(*x, *lane) | x.is_nan() { *x } else { *lane };
         }
-        nan |= x.iter().fold(false, |nan, x| nan | x.is_nan());
     };
     blocks.iter().for_each(|block| take(block));
     take(rest);
-    if nan && let Some(first) = x.iter().find(|x| x.is_nan()) {
+    if lanes.iter().any(|lane| lane.is_nan())
+        && let Some(first) = x.iter().find(|x| x.is_nan())
+    {
         return *first;
     }
     lanes.into_iter().fold(worst, |best, lane| if better(lane, best) { lane } else { best })

@@ -193,9 +193,12 @@ fn an_interrupted_job_whose_disk_is_full_still_prints_its_results_and_says_130()
         let Some(_mounted) = Mounted::new(&place, "size=8m") else { return };
         let words = format!("run job.toml --out disk/o --workers 2 {word}");
         let mut job = place.command(&words.split_whitespace().collect::<Vec<_>>());
-        let job = job.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut job = job.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let pid = job.id() as i32;
-        wait_until("the first step's file", || place.has("disk/o/slope.npy"));
+        wait_until("the first step's file", || {
+            assert_eq!(job.try_wait().unwrap(), None, "the job ended");
+            place.has("disk/o/slope.npy")
+        });
         let workers = computing_workers(pid, 2, || {});
         let filled = std::fs::write(place.path("disk/others"), vec![1; 16 << 20]);
         assert_eq!(filled.unwrap_err().kind(), std::io::ErrorKind::StorageFull);

@@ -8,6 +8,7 @@ mod deaths;
 mod folder;
 mod main_job;
 mod mistakes;
+mod npb;
 mod npy_files;
 mod output;
 mod pinning;

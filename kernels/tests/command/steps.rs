@@ -84,6 +84,17 @@ fn prefix_sums_keep_the_shape_and_may_leave_each_element_out() {
 }
 
 #[test]
+fn a_grid_is_sorted_in_c_order() {
+    let file = npy("<f8", "(2, 3)", &bytes(&[3.0, f64::NAN, -4.0, f64::INFINITY, 0.0, -0.0]));
+    let place = with_array(file, "", "[steps.sort]\nin = \"x\"\nsave = \"sorted.npy\"\n");
+    place.gristmill("run job.toml --out o").ends_with(0);
+    let made: Array2<f64> = read_npy(place.path("o/sorted.npy")).unwrap();
+    let bits = |grid: &Array2<f64>| grid.mapv(f64::to_bits);
+    let expected = ndarray::arr2(&[[-4.0, -0.0, 0.0], [3.0, f64::INFINITY, f64::NAN]]);
+    assert_eq!(bits(&made), bits(&expected));
+}
+
+#[test]
 fn heat_spreads_until_it_has_settled() {
     let mut grid = Array2::<f64>::zeros((20, 20));
     grid.row_mut(0).fill(100.0);

@@ -116,6 +116,7 @@ fn kernels_are_listed_and_explained() {
         "sum",
         "argmax",
         "scan",
+        "sort",
         "heat2d",
     ];
     for name in names {
@@ -144,5 +145,16 @@ fn info_tells_what_there_is() {
     let answer = Place::new().gristmill("info").ends_with(0);
     for part in ["CPUs allowed", "workers", "caches", "NUMA", "memory", "huge pages", "Linux"] {
         assert!(answer.out.contains(part), "{part} is not in\n{}", answer.out);
+    }
+}
+
+#[test]
+fn info_counts_or_says_why_not() {
+    let answer = Place::new().gristmill("info --counters").ends_with(0);
+    for part in ["instructions", "cycles", "instructions a cycle", "fetched by misses"] {
+        let line = answer.out.lines().map(str::trim_start).find(|line| line.starts_with(part));
+        let told = line.map_or("", |line| line[part.len()..].trim());
+        let counted = told.starts_with(|first: char| first.is_ascii_digit());
+        assert!(counted || told.starts_with("none: "), "{part}: {told:?} in\n{}", answer.out);
     }
 }

@@ -1,7 +1,7 @@
 //! The heat equation against a loop over two ordinary grids.
 
 use crate::data::{engine, grid, same};
-use gristmill_kernels::{Cooled, heat};
+use gristmill_kernels::{Cooled, Heat, heat};
 use ndarray::Array2;
 use proptest::prelude::*;
 
@@ -52,12 +52,49 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// Of several strips of columns and bands of rows.
+    #[test]
+    fn wide_and_high_grids(
+        rows in prop_oneof![1usize..5, 60usize..140],
+        columns in prop_oneof![1020usize..1045, 2040usize..2070],
+        sweeps in 0u64..20,
+        tolerance in prop_oneof![Just(0.0), Just(0.5)],
+    ) {
+        let start = Array2::from_shape_fn((rows, columns), |(r, c)| {
+            crate::data::mixed(r * 61 + c).abs().log2()
+        });
+        check(&start, 0.2, tolerance, sweeps);
+    }
+}
+
+#[test]
+fn it_ends_at_the_very_sweep_at_which_it_has_settled() {
+    let start = Array2::from_shape_fn((40, 70), |(row, column)| (row * column % 17) as f64);
+    let mut ends = std::collections::BTreeSet::new();
+    for hundredths in 1..100 {
+        let tolerance = f64::from(hundredths) / 100.0;
+        check(&start, 0.25, tolerance, 203);
+        let mut own = grid(&start);
+        ends.insert(heat(engine(), &mut own, 0.25, tolerance, 203).unwrap().sweeps % 8);
+    }
+    assert_eq!(ends.len(), 8, "all places in a block of steps are met: {ends:?}");
+}
+
 #[test]
 fn grids_without_cells_have_settled() {
     for shape in [(0, 0), (0, 5), (5, 0)] {
         let end = heat(engine(), &mut grid(&Array2::zeros(shape)), 0.25, 1.0, 10).unwrap();
         assert_eq!(end, Cooled { sweeps: 0, change: 0.0 });
     }
+}
+
+#[test]
+fn rows_without_cells_do_not_change() {
+    let (old, mut new) = (grid(&Array2::zeros((5, 0))), grid(&Array2::zeros((5, 0))));
+    assert_eq!(engine().run(&Heat { rate: 0.25 }, (&old, &mut new)).unwrap(), 0.0);
 }
 
 #[test]

@@ -66,8 +66,9 @@ proptest! {
         prop_assert!(near(dot, products.iter().sum(), slack(&products)));
     }
 
+    // Of so many factors that are no closer to 1 the product would be too small to be normal.
     #[test]
-    fn products(x in numbers(prop_oneof![0.9f64..1.1, -1.1f64..-0.9])) {
+    fn products(x in numbers(prop_oneof![0.999f64..1.001, -1.001f64..-0.999])) {
         let naive: f64 = x.iter().product();
         let product = engine().run(&Prod::new(), &array(&x)).unwrap();
         prop_assert!(near(product, naive, 1e-10 * naive.abs()));

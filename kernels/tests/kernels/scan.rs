@@ -4,9 +4,10 @@ use crate::data::{array, engine, near, numbers, same, wild};
 use gristmill_kernels::{Scan, scan};
 use proptest::prelude::*;
 
-/// Elements per block and per chunk of a scan.
-const BLOCK: usize = 2048;
-const CHUNK: usize = 8 * BLOCK;
+/// Elements per block, and per chunk of a scan.
+const BLOCK: usize = 16 << 10;
+/// Elements that are summed at a time.
+const GROUP: usize = 8;
 
 /// Integers are the same however they are added up.
 fn check_integers(x: &[u64]) {
@@ -26,7 +27,7 @@ fn check_integers(x: &[u64]) {
 #[test]
 fn integers_of_every_length_around_blocks_and_chunks() {
     let lengths = [0, 1, 2].into_iter().chain(
-        [BLOCK, 3 * BLOCK, CHUNK, CHUNK + BLOCK, 3 * CHUNK]
+        [GROUP, 3 * GROUP, BLOCK, BLOCK + GROUP, 3 * BLOCK]
             .into_iter()
             .flat_map(|boundary| [boundary - 1, boundary, boundary + 1]),
     );
@@ -41,7 +42,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn floats(some in prop::collection::vec(-1e3f64..1e6, 1..50), length in 0..3 * CHUNK) {
+    fn floats(some in prop::collection::vec(-1e3f64..1e6, 1..50), length in 0..3 * BLOCK) {
         let x: Vec<f64> = some.iter().copied().cycle().take(length).collect();
         let mut y = engine().zeros(length).unwrap();
         for kind in [Scan::Inclusive, Scan::Exclusive] {
@@ -69,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn sums_of_what_is_not_negative_never_fall(seed: u64, length in 0..2 * CHUNK + 5) {
+    fn sums_of_what_is_not_negative_never_fall(seed: u64, length in 0..2 * BLOCK + 5) {
         let number = |i: usize| (crate::data::mixed(i ^ seed as usize)).abs();
         let x: Vec<f64> = (0..length).map(number).collect();
         let mut y = engine().zeros(length).unwrap();
@@ -78,25 +79,43 @@ proptest! {
     }
 }
 
-/// Floats in the documented order: each block from the left, and then to its offset.
+/// Floats in the documented order: each prefix of a group, to what the block's groups before it add
+/// up to, to the offset of the block.
 fn as_documented(x: &[f64], kind: Scan) -> Vec<f64> {
     let mut offset = 0f64;
     let mut sums = Vec::with_capacity(x.len());
     for x in x.chunks(BLOCK) {
-        let mut sum = 0.0;
-        for x in x {
-            let with = sum + x;
-            sums.push(offset + if kind == Scan::Inclusive { with } else { sum });
-            sum = with;
+        let mut before = 0.0;
+        for x in x.chunks(GROUP) {
+            for i in 0..x.len() {
+                let within = match (kind, i) {
+                    (Scan::Exclusive, 0) => before,
+                    (Scan::Exclusive, _) => before + prefix(&x[..i]),
+                    (Scan::Inclusive, _) => before + prefix(&x[..i + 1]),
+                };
+                sums.push(offset + within);
+            }
+            let mut whole = [0.0; GROUP];
+            whole[..x.len()].copy_from_slice(x);
+            before += prefix(&whole);
         }
-        offset += sum;
+        offset += before;
     }
     sums
 }
 
+/// The first power of two elements and the rest, each added up alike.
+fn prefix(x: &[f64]) -> f64 {
+    let [only] = x else {
+        let half = x.len().next_power_of_two() / 2;
+        return prefix(&x[..half]) + prefix(&x[half..]);
+    };
+    *only
+}
+
 #[test]
 fn float_sums_are_added_as_documented() {
-    let x: Vec<f64> = (0..2 * CHUNK + 77).map(crate::data::mixed).collect();
+    let x: Vec<f64> = (0..2 * BLOCK + 77).map(crate::data::mixed).collect();
     let mut y = engine().zeros(x.len()).unwrap();
     for kind in [Scan::Inclusive, Scan::Exclusive] {
         scan(engine(), &array(&x), &mut y, kind).unwrap();
@@ -108,7 +127,7 @@ fn float_sums_are_added_as_documented() {
 
 #[test]
 fn nan_lasts() {
-    let mut x = vec![1.0; CHUNK];
+    let mut x = vec![1.0; BLOCK];
     x[3000] = f64::NAN;
     let mut y = engine().zeros(x.len()).unwrap();
     scan(engine(), &array(&x), &mut y, Scan::Inclusive).unwrap();

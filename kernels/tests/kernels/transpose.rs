@@ -20,6 +20,24 @@ proptest! {
 }
 
 #[test]
+fn elements_of_any_size_in_tiles_of_any_shape() {
+    fn check<T: gristmill::Element + PartialEq>(of: impl Fn(usize) -> T) {
+        let sizes = [(1, 1), (1, 1100), (1100, 1), (130, 515), (520, 129), (7, 9), (0, 3), (3, 0)];
+        for (rows, columns) in sizes {
+            let x = engine().from_fn((rows, columns), |(i, j)| of(i * columns + j)).unwrap();
+            let mut y = engine().zeros((columns, rows)).unwrap();
+            engine().run(&Transpose::new(), (&x, &mut y)).unwrap();
+            assert!(y.view() == x.view().t(), "{rows} x {columns}");
+        }
+    }
+    check(|i| i as u8);
+    check(|i| i as u16);
+    check(|i| i as f64);
+    check(|i| i as u128);
+    check(|i| [i as f64; 3]);
+}
+
+#[test]
 fn shapes_that_do_not_fit_are_refused_with_both() {
     let x = engine().zeros::<f64, _>((30, 20)).unwrap();
     let mut y = engine().zeros::<f64, _>((30, 20)).unwrap();

@@ -54,6 +54,9 @@ fn arrays(engine: &Engine) -> gristmill::Result<Bits> {
     all.push(("exclusive scan", bits_of(&z)));
     engine.run(&CopyTo::new(), (&x, &mut z))?;
     all.push(("copy", bits_of(&z)));
+    let places = engine.from_fn(z.len(), |i| (i as u32).wrapping_mul(77_777) % 100_003)?;
+    engine.run(&Gather::new(), (&x, &places, &mut z))?;
+    all.push(("gather", bits_of(&z)));
     let matrix = engine.from_fn((333, 257), |(i, j)| mixed(i * 257 + j))?;
     let mut transposed = engine.zeros((257, 333))?;
     engine.run(&Transpose::new(), (&matrix, &mut transposed))?;
@@ -62,6 +65,16 @@ fn arrays(engine: &Engine) -> gristmill::Result<Bits> {
     let outside = engine.run(&Histogram::new(100, [-1.0, 1.0]), (&x, &mut counts))?;
     all.push(("histogram", bits_of(&counts)));
     all.push(("outside", bytemuck::bytes_of(&outside).to_vec()));
+    let keys = engine.from_fn(200_003, |i| mixed(i).to_bits() as i32)?;
+    for bins in [100, 300_000] {
+        let mut counts = engine.zeros(bins)?;
+        let outside = bin_count(engine, &keys, &mut counts)?;
+        all.push(("bin counts", bits_of(&counts)));
+        all.push(("in no bin", outside.to_ne_bytes().to_vec()));
+    }
+    let mut in_order = engine.from_fn(200_003, |i| mixed(i / 2))?;
+    sort(engine, &mut in_order)?;
+    all.push(("sort", bits_of(&in_order)));
     engine.run(&Uniform { seed: 1, stream: 2 }, &mut z)?;
     all.push(("uniform", bits_of(&z)));
     let mut hits = engine.zeros(300)?;
@@ -70,6 +83,40 @@ fn arrays(engine: &Engine) -> gristmill::Result<Bits> {
     engine.run(&Fill { value: 0.1 }, &mut z)?;
     all.push(("fill", bits_of(&z)));
     Ok(all)
+}
+
+fn linear(engine: &Engine) -> gristmill::Result<Bits> {
+    let mut all = vec![];
+    let a = engine.from_fn((333, 257), |(i, j)| mixed(i * 257 + j))?;
+    let b = engine.from_fn((257, 129), |(i, j)| mixed(i * 129 + j + 3))?;
+    let mut c = engine.zeros((333, 129))?;
+    engine.run(&MatMul::new(), (&a, &b, &mut c))?;
+    all.push(("matmul", bits_of(&c)));
+    engine.run(&Gemm { alpha: 0.3, beta: 0.7 }, (&a, &b, &mut c))?;
+    all.push(("gemm", bits_of(&c)));
+    let offsets: Vec<u64> = (0..=5000).map(|row| row * 7).collect();
+    let columns: Vec<u32> = (0..35_000).map(|element| element * 7919 % 5000).collect();
+    let values: Vec<f64> = (0..35_000).map(mixed).collect();
+    let sparse = Csr::new(engine, [5000, 5000], &offsets, &columns, &values)?;
+    let x = engine.from_fn(5000, mixed)?;
+    let mut y = engine.zeros(5000)?;
+    sparse.multiply(engine, &x, &mut y)?;
+    all.push(("spmv", bits_of(&y)));
+    Ok(all)
+}
+
+fn benchmarks(engine: &Engine) -> gristmill::Result<Bits> {
+    let mut accepted = engine.zeros(5)?;
+    let deviates = engine.run(&npb::Gaussian, &mut accepted)?;
+    let mut search = npb::InverseIteration::new(engine, &npb::makea(1000, 5, 10.0))?;
+    let found = search.run(engine, 10.0, 2)?;
+    let keys = engine.array_from(&ndarray::aview1(&npb::keys(100_003, 5000)))?;
+    let mut ranking = npb::Ranking::new(engine, 5000)?;
+    Ok(vec![
+        ("deviates", bytemuck::bytes_of(&deviates).to_vec()),
+        ("zeta", bytemuck::bytes_of(&[found.zeta, found.residual]).to_vec()),
+        ("ranks", bytemuck::cast_slice(ranking.rank(engine, &keys)?).to_vec()),
+    ])
 }
 
 fn maps(engine: &Engine, elevation: &Array2<f64>) -> gristmill::Result<Bits> {
@@ -90,6 +137,38 @@ fn maps(engine: &Engine, elevation: &Array2<f64>) -> gristmill::Result<Bits> {
     Ok(all)
 }
 
+fn computations(engine: &Engine) -> gristmill::Result<Bits> {
+    let mut all = vec![];
+    let points = engine.from_fn((5003, 5), |(i, axis)| mixed(i * 5 + axis).fract())?;
+    let mut centres = engine.from_fn((7, 5), |(i, axis)| mixed(i * 11 * 5 + axis).fract())?;
+    let mut labels = engine.zeros(5003)?;
+    let found = kmeans(engine, &points, &mut centres, &mut labels, 0.0, 6)?;
+    all.push(("kmeans", bits_of(&centres)));
+    all.push(("labels", bits_of(&labels)));
+    all.push(("clustering", format!("{found:?}").into_bytes()));
+    let masses = engine.filled(333, 1.0 / 333.0)?;
+    let mut x = engine.from_fn((3, 333), |(axis, i)| mixed(axis * 333 + i).fract())?;
+    let mut v = engine.zeros((3, 333))?;
+    let gravity = Gravity { constant: 1.0, softening: 0.01 };
+    leapfrog(engine, &gravity, &masses, &mut x, &mut v, 1e-3, 3)?;
+    all.push(("leapfrog", bits_of(&x)));
+    let energies = engine.run(&Energy { gravity }, (&masses, &x, &v))?;
+    all.push(("energies", bytemuck::bytes_of(&energies).to_vec()));
+    let mut picture = engine.zeros((77, 131))?;
+    let set = Mandelbrot { real: [-2.0, 0.5], imaginary: [-1.2, 1.2], steps_max: 99 };
+    engine.run(&set, &mut picture)?;
+    all.push(("mandelbrot", bits_of(&picture)));
+    let stock = engine.from_fn(20_003, |i| mixed(i).abs())?;
+    let strike = engine.from_fn(20_003, |i| mixed(i).abs() * (1.0 + mixed(i + 9).fract() / 4.0))?;
+    let years = engine.from_fn(20_003, |i| 4.0 * mixed(i + 5).abs().fract())?;
+    let [mut call, mut put] = [engine.zeros(20_003)?, engine.zeros(20_003)?];
+    let market = BlackScholes { rate: 0.05, volatility: 0.3 };
+    engine.run(&market, (&stock, &strike, &years, &mut call, &mut put))?;
+    all.push(("calls", bits_of(&call)));
+    all.push(("puts", bits_of(&put)));
+    Ok(all)
+}
+
 #[test]
 fn every_kernel_gives_the_same_bits() {
     let elevation = elevation();
@@ -97,7 +176,10 @@ fn every_kernel_gives_the_same_bits() {
         let engine = Engine::builder().workers(workers).build()?;
         let mut all = reductions(&engine)?;
         all.extend(arrays(&engine)?);
+        all.extend(linear(&engine)?);
+        all.extend(benchmarks(&engine)?);
         all.extend(maps(&engine, &elevation)?);
+        all.extend(computations(&engine)?);
         Ok::<Bits, gristmill::Error>(all)
     };
     let one = all(1).unwrap();

@@ -126,7 +126,8 @@ pub trait JobPlan: DeserializeOwned + Send + Sync + 'static {
         0
     }
 
-    /// How many steps it takes at most, for the progress bar.
+    /// How many steps it takes at most, for the progress bar. Those that a plan runs together count as
+    /// one.
     fn steps_max(&self) -> u64 {
         1
     }

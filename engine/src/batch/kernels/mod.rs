@@ -2,6 +2,7 @@
 //! how they run with their types erased.
 
 mod arguments;
+pub(super) mod benchmark;
 pub(super) mod catalogue;
 pub(super) mod filled;
 pub(super) mod job_kernel;

@@ -1,13 +1,14 @@
-//! The kernels that job files can name: an explicit list, by name, each for one or several element
+//! The kernels that job files can name, and suites of benchmarks: an explicit list, by name, each for one or several element
 //! types. Users register their own as the stock kernels are registered.
 
+use super::benchmark::Suite;
 use super::catalogue::{ArrayMeta, At, Catalogue, KernelInfo, NamedMeta, Prepared, Refusal};
 use super::job_kernel::{JobKernel, JobPlan};
 use super::operation::{Operation, Typed};
 use super::operation_plan::Planned;
 use crate::memory::ElementType;
 
-/// Kernels by name, for the command line.
+/// Kernels and benchmarks by name, for the command line.
 ///
 /// ```
 /// use gristmill::{Chunk, In, JobKernel, Kernel, Out, Param, Registry};
@@ -39,6 +40,7 @@ use crate::memory::ElementType;
 #[derive(Debug, Default)]
 pub struct Registry {
     entries: Vec<Entry>,
+    suites: Vec<Suite>,
 }
 
 #[derive(Debug)]
@@ -76,6 +78,23 @@ impl Registry {
     #[must_use]
     pub fn add_plan<P: JobPlan>(self, name: &'static str) -> Registry {
         self.with(name, Box::new(Planned::<P>::new()))
+    }
+
+    /// Adds a suite of benchmarks, which becomes a command.
+    ///
+    /// # Panics
+    ///
+    /// If there is a suite of its name; the command line panics if there is a command.
+    #[must_use]
+    pub fn add_suite(mut self, suite: Suite) -> Registry {
+        let is_new = self.suites.iter().all(|other| other.name != suite.name);
+        assert!(is_new, "there are two suites of the name `{}`", suite.name);
+        self.suites.push(suite);
+        self
+    }
+
+    pub(crate) fn suites(&self) -> &[Suite] {
+        &self.suites
     }
 
     fn with(mut self, name: &'static str, operation: Box<dyn Operation>) -> Registry {

@@ -83,6 +83,6 @@ impl<T: Element, D: RemoveAxis + 'static> Access for Halo<T, D> {
         let dim = at.dim::<D>(at.shape[0]);
         // SAFETY: the caller's promise; the whole array, in C order, to read.
         let all = unsafe { ArrayView::from_shape_ptr(dim, at.base.cast::<T>().cast_const()) };
-        HaloView { all, range: window.range.clone(), halo: window.halo }
+        HaloView { all, range: window.chunk.range.clone(), halo: window.halo }
     }
 }

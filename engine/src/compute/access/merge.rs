@@ -106,7 +106,7 @@ impl<T: Element, Op: MergeOp<T>> Access for Merge<T, Op> {
             // SAFETY: the caller's promise; the place is the private accumulator.
             return unsafe { std::slice::from_raw_parts_mut(at.base.cast(), at.len) };
         }
-        let start = at.base.cast::<T>().wrapping_add(window.chunk * at.stride);
+        let start = at.base.cast::<T>().wrapping_add(window.chunk.index * at.stride);
         // SAFETY: the caller's promise; the place holds one accumulator per chunk.
         let own = unsafe { std::slice::from_raw_parts_mut(start, at.stride) };
         own.fill_with(Op::identity);

@@ -25,6 +25,7 @@ pub use halo::HaloView;
 pub use merge::{Add, BitOr, Largest, MergeOp, Smallest};
 
 use super::array_slot::{FlatSlot, Slot};
+use super::chunk::Chunk;
 use super::program::InPlan;
 use crate::error::Result;
 use crate::memory::{Array, Element, Elements};
@@ -146,6 +147,11 @@ impl Kind {
         matches!(self, Kind::Tile | Kind::TileOut)
     }
 
+    /// Whether the array is changed.
+    pub(crate) fn is_written(self) -> bool {
+        !matches!(self, Kind::Read | Kind::Halo | Kind::Whole | Kind::Tile)
+    }
+
     /// Whether what the array held before is lost: it is a result and no input.
     #[cfg(feature = "cli")]
     pub(crate) fn is_replaced(self) -> bool {
@@ -229,11 +235,7 @@ impl Located {
 /// The part of the index space that views are made for.
 #[derive(Debug, Clone)]
 pub struct Window {
-    pub(crate) chunk: usize,
-    /// Elements or rows.
-    pub(crate) range: Range<usize>,
-    /// Of a tile.
-    pub(crate) columns: Range<usize>,
+    pub(crate) chunk: Chunk,
     pub(crate) halo: usize,
 }
 
@@ -352,13 +354,13 @@ macro_rules! access {
         }
     };
 }
-access!(In, Kind::Read, [], from_raw_parts, ArrayView, window => Some(window.range.clone()));
+access!(In, Kind::Read, [], from_raw_parts, ArrayView, window => Some(window.chunk.range.clone()));
 access!(Whole, Kind::Whole, [], from_raw_parts, ArrayView, _window => None::<Range<usize>>);
 access!(
     Out, Kind::Write, [mut], from_raw_parts_mut, ArrayViewMut,
-    window => Some(window.range.clone())
+    window => Some(window.chunk.range.clone())
 );
 access!(
     InOut, Kind::Update, [mut], from_raw_parts_mut, ArrayViewMut,
-    window => Some(window.range.clone())
+    window => Some(window.chunk.range.clone())
 );

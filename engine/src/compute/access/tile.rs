@@ -10,7 +10,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Ix2, ShapeBuilder};
 
 /// The shape and strides of the window's tile, and its first element.
 fn tile_of<T>(at: &Located, window: &Window) -> (ndarray::StrideShape<Ix2>, *mut T) {
-    let (rows, columns) = (&window.range, &window.columns);
+    let (rows, columns) = (&window.chunk.range, &window.chunk.columns);
     let first = rows.start * at.stride + columns.start;
     debug_assert!((rows.end - 1) * at.stride + columns.end <= at.len, "the tile lies outside");
     let shape = (rows.len(), columns.len()).strides((at.stride, 1));

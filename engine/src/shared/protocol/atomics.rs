@@ -19,6 +19,11 @@ pub(crate) trait Atomics: Debug + 'static {
     type U64: Word64;
     /// Width of the tag in a claim word; narrow in the model, where wrapping must be met.
     const TAG_BITS: u32;
+    /// A claim takes one chunk of so many (a power of two) that are left in the range, and no more
+    /// than [`HAND_MAX`](Self::HAND_MAX): what is in a worker's hand nobody can steal.
+    const HAND_SHIFT: u32;
+    /// The most chunks that one claim takes.
+    const HAND_MAX: u64;
     /// Chunks that a private accumulator may hold before it is merged; few in the model.
     type Pending: AsRef<[Self::U64]> + Debug + Send + Sync;
     /// The slots of a queue; few in the model.
@@ -63,6 +68,8 @@ impl Word64 for AtomicU64 {
 impl Atomics for Hardware {
     type U64 = AtomicU64;
     const TAG_BITS: u32 = 14;
+    const HAND_SHIFT: u32 = 7;
+    const HAND_MAX: u64 = 8;
     type Pending = [AtomicU64; 256];
     type Slots<T: Debug + Send + Sync> = [T; QUEUE_SLOTS];
 

@@ -4,11 +4,15 @@ use super::atomics::{Atomics, Word64};
 use super::crash_point::CrashPoint;
 use super::words::{Board, Claim};
 use super::worker::Surroundings;
+use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
+/// Chunks that a worker has claimed and not yet settled: the next ones, in this order.
+pub(super) type Hand = Range<u64>;
+
 impl<A: Atomics> Board<'_, A> {
-    /// A chunk of this worker's own range that is now its to settle in `issue`, or none if there are
-    /// none left.
+    /// Chunks of this worker's own range that are now its to settle in `issue`; none if there are
+    /// none left. One by one where few are left, so that thieves find what there is to share.
     ///
     /// A word counts only if its tag is the issue's; the caller has seen the epoch, and publishers
     /// wait out whoever is still busy with an issue of the same tag.
@@ -18,34 +22,42 @@ impl<A: Atomics> Board<'_, A> {
         host: &mut H,
         rank: usize,
         issue: u64,
-    ) -> Result<Option<usize>, H::Died> {
+    ) -> Result<Hand, H::Died> {
         let tag = Claim::tag::<A>(issue);
         let own = &self.posts[rank].claim.0;
         loop {
             let word = own.load(Acquire);
             let claim = Claim::unpack(word);
             if claim.tag != tag || claim.lo >= claim.hi {
-                return Ok(None);
+                return Ok(0..0);
             }
-            if own.exchange(word, Claim { lo: claim.lo + 1, ..claim }.pack()) {
+            let share = (claim.hi - claim.lo) >> A::HAND_SHIFT;
+            let lo = claim.lo + share.clamp(1, A::HAND_MAX);
+            if own.exchange(word, Claim { lo, ..claim }.pack()) {
                 host.at(CrashPoint::Claimed)?;
-                return Ok(Some(claim.lo as usize));
+                return Ok(claim.lo..lo);
             }
         }
     }
 
     /// The same from somebody else's range, of which the rest of the loot becomes this worker's own;
     /// none if all chunks are claimed.
+    ///
+    /// It looks first where there was something last, at `passed` of the others: those before were
+    /// empty. Else each theft of a worker among hundreds that sleep would look at all whom it has
+    /// robbed already.
     #[cold]
     pub(super) fn steal<H: Surroundings>(
         &self,
         host: &mut H,
         rank: usize,
         issue: u64,
-    ) -> Result<Option<usize>, H::Died> {
+        passed: &mut usize,
+    ) -> Result<Hand, H::Died> {
         let tag = Claim::tag::<A>(issue);
-        let workers = self.posts.len();
-        for victim in (1..workers).map(|distance| (rank + distance) % workers) {
+        let (workers, before) = (self.posts.len(), *passed);
+        for others in (before..workers - 1).chain(0..before) {
+            let victim = (rank + 1 + others) % workers;
             let target = &self.posts[victim].claim.0;
             loop {
                 let word = target.load(Acquire);
@@ -63,11 +75,12 @@ impl<A: Atomics> Board<'_, A> {
                     // takes back what is unclaimed exchanges non-empty words alone, and finds this
                     // worker busy, before or after.
                     self.posts[rank].claim.0.store(rest.pack(), Release);
+                    *passed = others;
                     host.at(CrashPoint::LootStored)?;
-                    return Ok(Some(middle as usize));
+                    return Ok(middle..middle + 1);
                 }
             }
         }
-        Ok(None)
+        Ok(0..0)
     }
 }

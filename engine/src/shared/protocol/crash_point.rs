@@ -63,7 +63,7 @@ crash_points! {
         Ready = "ready",
         /// It has said that it takes part in an issue.
         Announced = "announced",
-        /// It has taken a chunk from the front of its own range.
+        /// It has taken chunks from the front of its own range.
         Claimed = "claimed",
         /// It has cut the back half off another worker's range; the loot is nowhere but in its hands.
         Stolen = "stolen",

@@ -100,26 +100,32 @@ impl<A: Atomics> Board<'_, A> {
         // does it more often than it must. Before a theft it must, lest what this worker has done
         // wait for what it steals; and if it dies with some of it, the reissue counts anew.
         let mut uncounted = 0u64;
+        let mut passed = 0;
         loop {
-            let mut claimed = self.claim(host, rank, issue)?;
-            if claimed.is_none() {
+            let mut hand = self.claim(host, rank, issue)?;
+            if hand.is_empty() {
                 if let (1.., Some(step)) = (uncounted, step)
                     && self.count(host, std::mem::take(&mut uncounted))?
                 {
                     return self.lead(host, rank, issue, step);
                 }
-                claimed = self.steal(host, rank, issue)?;
+                hand = self.steal(host, rank, issue, &mut passed)?;
             }
-            let Some(chunk) = claimed else { break };
+            if hand.is_empty() {
+                break;
+            }
             let step = *step.get_or_insert_with(|| host.bind(issue));
-            let settled = if host.mark(chunk).load(Acquire) == step.serial {
-                Count::weight(chunk)
-            } else if step.cell {
-                self.accumulate(host, rank, step, chunk, &mut held)?
-            } else {
-                self.settle(host, rank, step, chunk)?
-            };
-            uncounted = uncounted.wrapping_add(settled);
+            for chunk in hand {
+                let chunk = chunk as usize;
+                let settled = if host.mark(chunk).load(Acquire) == step.serial {
+                    Count::weight(chunk)
+                } else if step.cell {
+                    self.accumulate(host, rank, step, chunk, &mut held)?
+                } else {
+                    self.settle(host, rank, step, chunk)?
+                };
+                uncounted = uncounted.wrapping_add(settled);
+            }
         }
         if let Some(step) = step
             && held.chunks > 0

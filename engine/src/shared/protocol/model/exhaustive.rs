@@ -60,6 +60,8 @@ pub(super) struct Loom;
 impl Atomics for Loom {
     type U64 = AtomicU64;
     const TAG_BITS: u32 = 2;
+    const HAND_SHIFT: u32 = 0;
+    const HAND_MAX: u64 = 2;
     type Pending = Vec<AtomicU64>;
     type Slots<T: std::fmt::Debug + Send + Sync> = Vec<T>;
 

@@ -3,7 +3,7 @@
 use super::super::CrashPoint;
 use super::super::worker::{Host, Outcome, Step, Surroundings, Turn};
 use super::Checker;
-use super::world::{CHUNKS, END, FAILED, FINISHED, Fate, Frame, Kind, World};
+use super::world::{END, FAILED, FINISHED, Fate, Frame, Kind, World};
 use crate::memory::Permit;
 use crate::shared::cell::{CellHost, CellRepairer, Owner, Record};
 use crate::shared::damage::Damage;
@@ -234,7 +234,8 @@ impl<C: Checker> CellHost<C> for Worker<C> {
         if deadly.is_some_and(|chunk| self.private.contains(&chunk)) {
             self.dies_at = Some(CrashPoint::PreImageKept);
         }
-        let half = if self.torn(CrashPoint::PreImageKept) { CHUNKS / 2 } else { CHUNKS };
+        let chunks = self.world.counts.len();
+        let half = if self.torn(CrashPoint::PreImageKept) { chunks / 2 } else { chunks };
         for (to, from) in self.world.pre_image.iter().zip(&self.world.counts).take(half) {
             C::write(to, C::read(from));
         }

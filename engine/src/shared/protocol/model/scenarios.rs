@@ -104,6 +104,20 @@ fn loom_a_cell() {
 }
 
 #[test]
+fn loom_two_chunks_in_one_hand() {
+    let points = [Claimed, Stolen, Noted, SlotWritten, Marked, Counted];
+    assert!(exhaust(1, plan(&[(Map, 3)]), &points, Ended::finished) >= 10_000);
+}
+
+#[test]
+fn seeds_several_chunks_in_one_hand() {
+    explore(4000, 2, || draw(plan(&[(Map, 9), (InPlace, 8), (Cell, 8)])).finished());
+    explore(2000, 2, || {
+        draw(with(plan(&[(InPlace, 8)]), 0, |s| s.deadly = Some(1))).failed(&[1]);
+    });
+}
+
+#[test]
 fn seeds_maps() {
     explore(4000, 2, || draw(plan(&[(Map, 4), (Map, 3), (Map, 2)])).finished());
 }

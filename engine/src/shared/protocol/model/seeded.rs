@@ -39,6 +39,8 @@ pub(super) struct Seeded;
 impl Atomics for Seeded {
     type U64 = Location;
     const TAG_BITS: u32 = 2;
+    const HAND_SHIFT: u32 = 1;
+    const HAND_MAX: u64 = 2;
     type Pending = Vec<Location>;
     type Slots<T: std::fmt::Debug + Send + Sync> = Vec<T>;
 

@@ -29,6 +29,8 @@ pub(super) struct Threads;
 impl Atomics for Threads {
     type U64 = AtomicU64;
     const TAG_BITS: u32 = 2;
+    const HAND_SHIFT: u32 = 1;
+    const HAND_MAX: u64 = 2;
     type Pending = Vec<AtomicU64>;
     type Slots<T: std::fmt::Debug + Send + Sync> = Vec<T>;
 

@@ -15,7 +15,6 @@ pub(super) const END: u64 = u64::MAX >> 1;
 pub(super) const FINISHED: u64 = 100;
 pub(super) const FAILED: u64 = 101;
 pub(super) const FOLD_DIED: u64 = 102;
-pub(super) const CHUNKS: usize = 4;
 const FREE: u64 = 0;
 const OWNER_DIED: u64 = u64::MAX;
 
@@ -143,7 +142,8 @@ impl<C: Checker> World<C> {
         };
         let frame = || FrameWords { words: std::array::from_fn(|_| zero()), body: C::cell(0) };
         let heart = Heart { epoch: Line(zero()), count: Line(zero()), failed: Line(zero()) };
-        let (workers, chunks) = (plan.workers, CHUNKS);
+        let workers = plan.workers;
+        let chunks = plan.steps.iter().map(|step| step.chunks).max().expect("there are steps");
         let world = World {
             heart,
             posts: (0..workers).map(|_| post()).collect(),
@@ -313,7 +313,8 @@ impl<C: Checker> World<C> {
     }
 
     pub(super) fn put_pre_image_back(&self, torn: bool) {
-        let half = if torn { CHUNKS / 2 } else { CHUNKS };
+        let chunks = self.pre_image.len();
+        let half = if torn { chunks / 2 } else { chunks };
         for (to, from) in self.counts.iter().zip(&self.pre_image).take(half) {
             C::write(to, C::read(from));
         }

@@ -1,9 +1,14 @@
 //! The heat equation on a 2-D grid, by explicit steps.
 
+mod row;
+mod sweeps;
+
 use crate::grain::cheap_grain;
 use gristmill::{Array, Chunk, Engine, Halo, HaloView, Kernel, Max, Out, Result, Shapes, greater};
 use ndarray::{ArrayViewMut2, Ix2};
+use row::{advance, greatest_change};
 use serde::{Deserialize, Serialize};
+use sweeps::{STEPS, Sweeps};
 
 /// One explicit step of the heat equation: each inner cell gains `rate` times the differences from
 /// its four neighbours; the first and last row and column keep their values.
@@ -48,7 +53,8 @@ impl Kernel for Heat {
                 new.copy_from_slice(old.row(row));
             } else {
                 let around = [old.row(row - 1), old.row(row), old.row(row + 1)];
-                change = greater(change, heat_row(self.rate, around, new));
+                advance(self.rate, around, 0..new.len(), new);
+                change = greater(change, greatest_change(old.row(row), new));
             }
         }
         change
@@ -59,53 +65,21 @@ impl Kernel for Heat {
     }
 
     fn check(&self, shapes: &Shapes) -> Result<(), String> {
-        if !(0.0..=0.25).contains(&self.rate) {
-            return Err(format!(
-                "a rate of {} is unstable: it must lie between 0 and 0.25; take shorter time steps",
-                self.rate
-            ));
-        }
-        if shapes.of(0) != shapes.of(1) {
-            return Err(format!("the grids differ: {:?}, {:?}", shapes.of(0), shapes.of(1)));
-        }
-        Ok(())
+        check_grids(self.rate, shapes)
     }
 }
 
-/// Independent greatest changes. They are the same in any order, so no bits depend on it.
-const WIDTH: usize = 16;
-
-/// One inner row; gives the greatest absolute change, NaN if there is any.
-fn heat_row(rate: f64, [north, here, south]: [&[f64]; 3], new: &mut [f64]) -> f64 {
-    let columns = here.len();
-    if columns < 3 {
-        new.copy_from_slice(here);
-        return 0.0;
+/// Refuses rates that are unstable, and grids of different shapes.
+fn check_grids(rate: f64, shapes: &Shapes) -> Result<(), String> {
+    if !(0.0..=0.25).contains(&rate) {
+        return Err(format!(
+            "a rate of {rate} is unstable: it must lie between 0 and 0.25; take shorter time steps"
+        ));
     }
-    new[0] = here[0];
-    new[columns - 1] = here[columns - 1];
-    let (west, east) = (&here[..columns - 2], &here[2..]);
-    let inner = 1..columns - 1;
-    let (north, south) = (&north[inner.clone()], &south[inner.clone()]);
-    let (here, new) = (&here[inner.clone()], &mut new[inner]);
-    for i in 0..new.len() {
-        let around = (north[i] + south[i]) + (west[i] + east[i]);
-        new[i] = here[i] + rate * (around - 4.0 * here[i]);
+    if shapes.of(0) != shapes.of(1) {
+        return Err(format!("the grids differ: {:?}, {:?}", shapes.of(0), shapes.of(1)));
     }
-    let mut greatest = [0.0; WIDTH];
-    // 0 as long as all changes are finite, else NaN: NaN is lost in the comparisons.
-    let mut trouble = [0.0; WIDTH];
-    for (new, here) in new.chunks(WIDTH).zip(here.chunks(WIDTH)) {
-        for (lane, (new, here)) in new.iter().zip(here).enumerate() {
-            let change = (new - here).abs();
-            greatest[lane] = if change > greatest[lane] { change } else { greatest[lane] };
-            trouble[lane] += change * 0.0;
-        }
-    }
-    if trouble != [0.0; WIDTH] {
-        return new.iter().zip(here).map(|(n, h)| (n - h).abs()).fold(0.0, greater);
-    }
-    greatest.into_iter().fold(0.0, f64::max)
+    Ok(())
 }
 
 /// How a run of [`heat`] ended.
@@ -119,7 +93,8 @@ pub struct Cooled {
 }
 
 /// Lets a grid settle: steps of [`Heat`] until no cell changes by `tolerance` or more, or until
-/// `sweeps_max` steps are made. A grid without cells has settled. The workers run the whole loop by themselves.
+/// `sweeps_max` steps are made. A grid without cells has settled. The workers run the loop by
+/// themselves, eight steps at a time; what is left over takes a launch or two.
 ///
 /// ```
 /// # use gristmill::Engine;
@@ -150,14 +125,48 @@ pub fn heat(
         return Ok(Cooled { sweeps: 0, change: f64::INFINITY });
     }
     let mut next = engine.zeros(grid.dim())?;
-    let (sweeps, change) = engine.plan(|p| {
-        let (mut old, mut new) = (p.write(grid), p.write(&mut next));
-        p.repeat(sweeps_max, |p| {
-            let change = p.step(&Heat { rate }, (&old, &mut new));
-            p.swap(&mut old, &mut new);
-            p.until((change, tolerance), |(change, tolerance)| change < tolerance);
-            change
-        })
-    })?;
-    Ok(Cooled { sweeps, change })
+    let blocks = sweeps_max / STEPS as u64;
+    let mut end = Cooled { sweeps: 0, change: f64::INFINITY };
+    if blocks > 0 {
+        let (done, changes) = engine.plan(|p| {
+            let (mut old, mut new) = (p.write(grid), p.write(&mut next));
+            p.repeat(blocks, |p| {
+                let changes = p.step(&heat_block(rate, tolerance), (&old, &mut new));
+                p.swap(&mut old, &mut new);
+                p.until((changes, tolerance), |(changes, tolerance)| {
+                    changes.settled(tolerance).is_some()
+                });
+                changes
+            })
+        })?;
+        let steps = changes.settled(tolerance).unwrap_or(STEPS);
+        if steps < STEPS {
+            // The grid before this block is still there.
+            engine.run(&Sweeps { rate, steps, every: false }, (&next, grid))?;
+        }
+        let sweeps = (done - 1) * STEPS as u64 + steps as u64;
+        end = Cooled { sweeps, change: changes.0[steps - 1] };
+    }
+    if end.change < tolerance || end.sweeps == sweeps_max {
+        return Ok(end);
+    }
+    let steps = (sweeps_max - end.sweeps) as usize;
+    let rest = Sweeps { steps, ..heat_block(rate, tolerance) };
+    let changes = engine.run(&rest, (&*grid, &mut next))?;
+    let settled = changes.settled(tolerance).unwrap_or(steps).min(steps);
+    if settled < steps {
+        engine.run(&Sweeps { steps: settled, every: false, ..rest }, (&*grid, &mut next))?;
+    }
+    std::mem::swap(grid, &mut next);
+    Ok(Cooled { sweeps: end.sweeps + settled as u64, change: changes.0[settled - 1] })
+}
+
+/// What [`heat`] repeats. The changes of all its steps are wanted only where one may be small enough.
+pub(crate) fn heat_block(rate: f64, tolerance: f64) -> Sweeps {
+    Sweeps { rate, steps: STEPS, every: tolerance > 0.0 }
+}
+
+/// How many blocks and parts of blocks [`heat`] makes at most.
+pub(crate) fn heat_launches_max(sweeps_max: u64) -> u64 {
+    sweeps_max / STEPS as u64 + 2
 }
