@@ -53,6 +53,7 @@ mod process;
 mod report;
 mod roles;
 mod shared;
+mod toolbox;
 
 #[cfg(feature = "cli")]
 pub use batch::{
@@ -80,3 +81,4 @@ pub use roles::{
 };
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;
+pub use toolbox::{Codec, Plain, Serde};

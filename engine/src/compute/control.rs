@@ -17,8 +17,7 @@ use crate::shared::queue::Queue;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// The most workers that an engine can have.
-pub(crate) const WORKERS_MAX: usize = 256;
+pub(crate) use crate::shared::seat::WORKERS_MAX;
 /// Words of a plan's image.
 pub(crate) const IMAGE_WORDS: usize = 32 << 10;
 /// Task queues that can be open at once.

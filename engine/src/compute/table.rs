@@ -8,6 +8,10 @@ use super::kernel::{Kernel, Views};
 use super::reduce::{self, Output};
 use crate::error::{Error, Result};
 use crate::process;
+use postcard::ser_flavors::Flavor;
+use postcard::serialize_with_flavor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 
 /// A kernel ready to run in this process, its types erased.
@@ -196,27 +200,88 @@ pub(crate) fn runner<K: Kernel>(kernel: K) -> Box<dyn Runner> {
 
 /// Serialises a value for another process, and makes sure that it will be read there as it was:
 /// skipped fields and untagged enums are found here, at the sender.
-pub(crate) fn encode<T: serde::Serialize + serde::de::DeserializeOwned>(
+pub(crate) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<u8>> {
+    let mut bytes = vec![];
+    encode_into(value, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same behind other bytes, which stay as they are if it fails.
+pub(crate) fn encode_into<T: Serialize + DeserializeOwned>(
     value: &T,
-) -> Result<Vec<u8>> {
-    let refuse =
-        |reason: String| Error::NotPortable { what: std::any::type_name::<T>().into(), reason };
-    let bytes = postcard::to_stdvec(value).map_err(|e| refuse(e.to_string()))?;
-    let again: T = postcard::from_bytes(&bytes).map_err(|e| {
-        refuse(format!(
-            "it is written but not read back ({e}); postcard knows no skipped fields, \
-                        `flatten` or untagged enums"
-        ))
+    bytes: &mut Vec<u8>,
+) -> Result<()> {
+    let start = bytes.len();
+    let checked = write_checked(value, bytes, start);
+    checked.map_err(|reason| {
+        bytes.truncate(start);
+        Error::NotPortable { what: std::any::type_name::<T>().into(), reason }
+    })
+}
+
+fn write_checked<T: Serialize + DeserializeOwned>(
+    value: &T,
+    bytes: &mut Vec<u8>,
+    start: usize,
+) -> Result<(), String> {
+    serialize_with_flavor(value, Append(bytes)).map_err(|e| e.to_string())?;
+    let written = &bytes[start..];
+    let again: T = postcard::from_bytes(written).map_err(|e| {
+        format!(
+            "it is written but not read back ({e}); postcard knows no skipped fields, `flatten` or \
+             untagged enums"
+        )
     })?;
-    let second = postcard::to_stdvec(&again).map_err(|e| refuse(e.to_string()))?;
-    if second != bytes {
-        return Err(refuse(
+    match serialize_with_flavor(&again, Compare(written)) {
+        Ok([]) => Ok(()),
+        Ok(_) | Err(postcard::Error::SerializeBufferFull) => Err(
             "written, read and written again it differs: a HashMap, say, has an order of its own \
              in each process (use BTreeMap)"
                 .into(),
-        ));
+        ),
+        Err(e) => Err(e.to_string()),
     }
-    Ok(bytes)
+}
+
+/// Writes behind what is there.
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Append<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes nothing, and compares with what was written; gives what is left of that.
+struct Compare<'a>(&'a [u8]);
+
+impl<'a> Flavor for Compare<'a> {
+    type Output = &'a [u8];
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(postcard::Error::SerializeBufferFull)?;
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<&'a [u8]> {
+        Ok(self.0)
+    }
 }
 
 /// Makes a value of a type without size, which a closure without captures is.

@@ -29,4 +29,10 @@ impl Region {
         bytes.truncate(len);
         bytes
     }
+
+    /// Fills bytes with zeros, in whole words.
+    pub(crate) fn zero(&self, offset: usize, len: usize) {
+        let words = self.slice::<AtomicU64>(offset, len.div_ceil(8));
+        words.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+    }
 }

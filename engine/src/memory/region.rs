@@ -163,6 +163,14 @@ impl Region {
         &self.slice(offset, 1)[0]
     }
 
+    /// Whether a `T` can lie at `offset`, among the arrays.
+    pub(crate) fn holds<T: Shareable>(&self, offset: usize) -> bool {
+        let end = offset.checked_add(size_of::<T>());
+        offset >= ARRAYS
+            && end.is_some_and(|end| end <= self.len)
+            && offset.is_multiple_of(align_of::<T>())
+    }
+
     /// `len` shareable values from `offset` on.
     ///
     /// # Panics

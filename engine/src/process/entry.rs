@@ -12,6 +12,7 @@ compile_error!("gristmill needs Linux with glibc: initialisers get no environmen
 use super::hygiene;
 use crate::error::{Error, Result};
 use crate::memory::Region;
+use crate::shared::seat::Seat;
 use std::ffi::{CStr, c_char, c_int};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
@@ -74,8 +75,7 @@ impl Handover {
 
 static REGION: OnceLock<&'static Region> = OnceLock::new();
 
-/// The region, in a worker: for tasks that were passed handles of arrays.
-#[cfg(any(test, feature = "cli"))]
+/// The region, in a worker or child process: for handles of what lies there.
 pub(crate) fn worker_region() -> Option<&'static Region> {
     REGION.get().copied()
 }
@@ -187,6 +187,7 @@ pub(crate) fn enter(
     // With a region in hand this process is a worker or nothing: were it to go on, `main` would run
     // a second time beside the program that started us, or after its end.
     IS_WORKER.store(true, Ordering::Relaxed);
+    Seat::of_worker(handover.rank).take();
     hygiene::close_inherited_descriptors();
     hygiene::prepare(&handover);
     let dumps_region = handover.limits.core_dumps;

@@ -16,10 +16,9 @@ mod spawn;
 
 pub(crate) use death::reap;
 pub(crate) use descriptors::make_room as make_room_for_descriptors;
-#[cfg(any(test, feature = "cli"))]
-pub(crate) use entry::worker_region;
 pub(crate) use entry::{
     Handover, Limits, is_worker, refuse_inherited_handover, refuse_privileges_of_the_file,
+    worker_region,
 };
 pub(crate) use foreground::come_to_the_foreground;
 pub(crate) use image::{offset_in_executable, reference_at};

@@ -15,6 +15,7 @@ use crate::machine::{self, Machine};
 use crate::memory::{self, Budget, Growth, Memory, Region};
 use crate::process::{self, Limits};
 use crate::shared::crash::CrashPlan;
+use crate::toolbox::Commons;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
@@ -236,8 +237,10 @@ impl Builder {
             control.crash.turn_on();
         }
         let (claims, cpus) = self.pin.assign(&machine, workers);
+        let memory = Memory::new(region, budget());
         let core = Arc::new(Core {
-            memory: Memory::new(region, budget()),
+            commons: Commons::new(Arc::clone(&memory)),
+            memory,
             handle: Handle::new(workers)?,
             workers,
             start,

@@ -7,6 +7,7 @@ use crate::error::{Cause, DeathRecord};
 use crate::memory::Permit;
 use crate::shared::damage::Damage;
 use crate::shared::protocol::{CrashPoint, Culprit};
+use crate::shared::seat::{Gone, Seat};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 impl Supervisor {
@@ -72,6 +73,7 @@ impl Supervisor {
             about = About::Task;
             self.at(CrashPoint::LeaseReturned);
         }
+        self.core.commons.bury(Gone { seat: Seat::of_worker(rank), cleanly: false });
         let retries = self.core.stats().retries - retries_before;
         self.core.note_death(Buried { death: death.clone(), about, retries });
         self.at(CrashPoint::Buried);

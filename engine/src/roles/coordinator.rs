@@ -10,6 +10,7 @@ use crate::machine::futex;
 use crate::memory::{Memory, Region};
 use crate::shared::damage::Damage;
 use crate::shared::protocol::{CrashPoint, Surroundings};
+use crate::toolbox::Commons;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,8 @@ pub(crate) const SPINS_SHARED: u32 = 200;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) memory: Arc<Memory>,
+    /// What its processes share beside arrays.
+    pub(crate) commons: Arc<Commons>,
     /// How to reach the supervisor and its workers.
     pub(super) handle: Handle,
     pub(crate) workers: usize,

@@ -3,8 +3,10 @@
 
 pub(crate) mod cell;
 pub(crate) mod crash;
+pub(crate) mod crossing;
 pub(crate) mod damage;
 pub(crate) mod lock;
 pub(crate) mod protocol;
 pub(crate) mod queue;
+pub(crate) mod seat;
 pub(crate) mod slot;

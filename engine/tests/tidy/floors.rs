@@ -11,7 +11,7 @@ pub(crate) const FLOORS: [&[&str]; 8] = [
     &["memory"],
     &["shared"],
     &["process"],
-    &["compute"],
+    &["compute", "toolbox"],
     &["roles"],
     &["report", "batch", "cli", "fuzzing", "counting"],
 ];

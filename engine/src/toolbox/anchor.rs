@@ -1,0 +1,235 @@
+//! Where a shared thing lies, as this process reaches it; and how its handles travel.
+
+use super::commons::{Commons, Held};
+use crate::memory::{Region, Shareable};
+use crate::process::worker_region;
+use crate::shared::crossing::{self, Arrival, Departure, Way};
+use crate::shared::damage::seal;
+use crate::shared::seat::{SEATS, Seat};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What kinds of things there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum Kind {
+    Mutex = 1,
+    Shared,
+    RwLock,
+    Condvar,
+    Event,
+    Semaphore,
+    Barrier,
+    Once,
+    Pipe,
+    Queue,
+    PriorityQueue,
+    Namespace,
+}
+
+/// What each thing begins with.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Header {
+    /// Kind, number and type, sealed. Stored last, and 0 once the thing is no more.
+    magic: AtomicU64,
+    id: AtomicU64,
+    /// Not 0 once a handle has gone where nobody counts handles.
+    pinned: AtomicU64,
+    /// A bit for each seat whose process has attached.
+    holders: [AtomicU64; SEATS.div_ceil(64)],
+}
+
+// SAFETY: nothing but atomics.
+unsafe impl Shareable for Header {}
+
+/// Bytes of the header; a thing's own words follow.
+pub(crate) const HEADER: usize = size_of::<Header>().next_multiple_of(128);
+
+impl Header {
+    fn magic(kind: Kind, id: u64, type_name: &str) -> u64 {
+        let name = type_name.bytes().map(u64::from);
+        seal([kind as u64, id].into_iter().chain(name))
+    }
+
+    pub(super) fn initialise(&self, kind: Kind, id: u64, type_name: &str) {
+        self.id.store(id, Ordering::Relaxed);
+        self.magic.store(Header::magic(kind, id, type_name), Ordering::Release);
+    }
+
+    /// Whether this is that thing.
+    fn is(&self, kind: Kind, id: u64, type_name: &str) -> bool {
+        self.magic.load(Ordering::Acquire) == Header::magic(kind, id, type_name)
+    }
+
+    pub(super) fn end(&self) {
+        self.magic.store(0, Ordering::Release);
+    }
+
+    pub(super) fn is_pinned(&self) -> bool {
+        self.pinned.load(Ordering::Acquire) != 0
+    }
+
+    fn hold(&self, seat: Seat) {
+        let (word, bit) = (seat.index() / 64, 1 << (seat.index() % 64));
+        if self.holders[word].load(Ordering::Relaxed) & bit == 0 {
+            self.holders[word].fetch_or(bit, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether the process of a seat has, or had, a handle.
+    pub(crate) fn is_held_by(&self, seat: Seat) -> bool {
+        self.holders[seat.index() / 64].load(Ordering::Acquire) & 1 << (seat.index() % 64) != 0
+    }
+
+    pub(super) fn forget(&self, seat: Seat) {
+        self.holders[seat.index() / 64].fetch_and(!(1 << (seat.index() % 64)), Ordering::AcqRel);
+    }
+}
+
+/// A thing, as this process reaches it. Clones are the same thing.
+#[derive(Clone)]
+pub(crate) struct Anchor {
+    reach: Reach,
+    offset: usize,
+    id: u64,
+}
+
+#[derive(Clone)]
+enum Reach {
+    /// In the coordinator, whose memory it is.
+    Held(Arc<Held>),
+    /// In a worker or child process.
+    Lent(&'static Region),
+}
+
+impl fmt::Debug for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "number {} at {:#x}", self.id, self.offset)
+    }
+}
+
+impl Anchor {
+    pub(super) fn held(held: Arc<Held>, id: u64) -> Anchor {
+        let offset = held.offset();
+        let anchor = Anchor { reach: Reach::Held(held), offset, id };
+        anchor.header().hold(Seat::here());
+        anchor
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        match &self.reach {
+            Reach::Held(held) => held.commons().region(),
+            Reach::Lent(region) => region,
+        }
+    }
+
+    /// The offset of its own words.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset + HEADER
+    }
+
+    /// Its own words.
+    pub(crate) fn words<T: Shareable>(&self) -> &T {
+        self.region().at(self.offset())
+    }
+
+    fn header(&self) -> &Header {
+        self.region().at(self.offset)
+    }
+
+    /// Serialises a handle. `moves` are those that cannot be shared.
+    pub(crate) fn depart<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let cargo = match &self.reach {
+            Reach::Held(held) => Some(Arc::clone(held) as _),
+            Reach::Lent(_) => None,
+        };
+        match crossing::depart(address(self.region()), self.offset as u64, cargo) {
+            // Whoever is sent it may send it on when nobody here knows of it any more.
+            Departure::Sent(Way::Message) => self.pin(),
+            Departure::Sent(_) => {}
+            Departure::Foreign => {
+                return Err(ser::Error::custom("it belongs to another engine"));
+            }
+            // In a worker there is no luggage: it is kept for good.
+            Departure::Outside if worker_region().is_some() => self.pin(),
+            Departure::Outside => {
+                return Err(ser::Error::custom(
+                    "a handle of shared memory means something to the processes of its engine \
+                     alone: pass it as an argument, or send it through a pipe or queue",
+                ));
+            }
+        }
+        Passport { offset: self.offset as u64, id: self.id }.serialize(to)
+    }
+
+    /// Deserialises a handle.
+    pub(crate) fn arrive<'de, D: Deserializer<'de>>(
+        kind: Kind,
+        type_name: &'static str,
+        from: D,
+    ) -> Result<Anchor, D::Error> {
+        let Passport { offset, id } = Passport::deserialize(from)?;
+        let reach = match (crossing::arrive::<Held>(offset), worker_region()) {
+            (_, Some(region)) => Reach::Lent(region),
+            (Arrival::Checked(held), _) => held.map(Reach::Held).ok_or_else(|| lost())?,
+            (Arrival::Home(held, home), _) => {
+                let commons = home.as_any().downcast::<Commons>().ok();
+                let found = || commons.and_then(|commons| commons.find(offset as usize));
+                held.or_else(found).map(Reach::Held).ok_or_else(|| lost())?
+            }
+            (Arrival::Outside, None) => {
+                return Err(de::Error::custom("a handle of shared memory came from nowhere"));
+            }
+        };
+        let anchor = Anchor { reach, offset: offset as usize, id };
+        let header_fits = anchor.region().holds::<Header>(anchor.offset);
+        if !header_fits || !anchor.header().is(kind, id, type_name) {
+            return Err(lost());
+        }
+        anchor.header().hold(Seat::here());
+        Ok(anchor)
+    }
+
+    /// It lives as long as the engine from now on.
+    fn pin(&self) {
+        self.header().pinned.store(1, Ordering::Release);
+    }
+}
+
+fn lost<E: de::Error>() -> E {
+    de::Error::custom("what this handle was of is no more, or of another type")
+}
+
+/// By which crossings tell regions apart.
+pub(crate) fn address(region: &Region) -> usize {
+    std::ptr::from_ref(region).addr()
+}
+
+/// A handle on its way.
+#[derive(Serialize, Deserialize)]
+struct Passport {
+    offset: u64,
+    id: u64,
+}
+
+/// The two halves of serde for a handle type that is an `anchor`, and nothing else, in memory.
+macro_rules! travels {
+    ([$($generics:tt)*] $handle:ty, $kind:expr) => {
+        impl<$($generics)*> serde::Serialize for $handle {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                self.anchor.depart(to)
+            }
+        }
+
+        impl<'de, $($generics)*> serde::Deserialize<'de> for $handle {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let name = std::any::type_name::<Self>();
+                Ok(Self::over($crate::toolbox::anchor::Anchor::arrive($kind, name, from)?))
+            }
+        }
+    };
+}
+pub(crate) use travels;

@@ -1,0 +1,117 @@
+//! How messages become bytes and back.
+
+use super::anchor::address;
+use crate::compute::{Portable, encode_into};
+use crate::error::{Error, Result};
+use crate::memory::{Element, Region};
+use crate::shared::crossing::{self, Home, Luggage, Way};
+use std::fmt;
+use std::sync::Arc;
+
+/// How messages of type `T` travel: [`Serde`], any of serde's types, or [`Plain`], plain data as its
+/// bytes.
+pub trait Codec<T: ?Sized>: sealed::Sealed + fmt::Debug + 'static {
+    /// What arrives: `T`, or a `Vec` of a slice's elements.
+    type Received;
+
+    /// The bytes of every message, where all have as many.
+    #[doc(hidden)]
+    const BYTES: Option<usize>;
+
+    /// Appends the message's bytes.
+    #[doc(hidden)]
+    fn write(message: &T, into: &mut Vec<u8>) -> Result<()>;
+
+    /// The message of these bytes.
+    #[doc(hidden)]
+    fn read(bytes: &[u8]) -> Result<Self::Received>;
+}
+
+/// Messages are serialised: any type of serde's that postcard can carry.
+#[derive(Debug, Clone, Copy)]
+pub enum Serde {}
+
+/// Messages are plain data, and travel as their bytes: any [`Element`], or slices of them.
+#[derive(Debug, Clone, Copy)]
+pub enum Plain {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Serde {}
+    impl Sealed for super::Plain {}
+}
+
+impl<T: Portable> Codec<T> for Serde {
+    type Received = T;
+
+    const BYTES: Option<usize> = None;
+
+    fn write(message: &T, into: &mut Vec<u8>) -> Result<()> {
+        encode_into(message, into)
+    }
+
+    fn read(bytes: &[u8]) -> Result<T> {
+        postcard::from_bytes(bytes).map_err(|e| unreadable::<T>(&e.to_string()))
+    }
+}
+
+impl<T: Element> Codec<T> for Plain {
+    type Received = T;
+
+    const BYTES: Option<usize> = Some(size_of::<T>());
+
+    fn write(message: &T, into: &mut Vec<u8>) -> Result<()> {
+        into.extend_from_slice(bytemuck::bytes_of(message));
+        Ok(())
+    }
+
+    fn read(bytes: &[u8]) -> Result<T> {
+        bytemuck::try_pod_read_unaligned(bytes).map_err(|e| unreadable::<T>(&e.to_string()))
+    }
+}
+
+impl<T: Element> Codec<[T]> for Plain {
+    type Received = Vec<T>;
+
+    const BYTES: Option<usize> = None;
+
+    fn write(message: &[T], into: &mut Vec<u8>) -> Result<()> {
+        into.extend_from_slice(bytemuck::cast_slice(message));
+        Ok(())
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<T>> {
+        const { assert!(size_of::<T>() > 0, "elements of size 0 cannot be sent") };
+        if !bytes.len().is_multiple_of(size_of::<T>()) {
+            return Err(unreadable::<T>("a part of an element"));
+        }
+        Ok(bytemuck::allocation::pod_collect_to_vec(bytes))
+    }
+}
+
+fn unreadable<T: ?Sized>(reason: &str) -> Error {
+    Error::NotPortable {
+        what: std::any::type_name::<T>().into(),
+        reason: format!("it does not arrive as it was sent: {reason}"),
+    }
+}
+
+/// Writes a message to whoever shares this region; its handles live as long as the engine.
+pub(crate) fn write_message<T: ?Sized, C: Codec<T>>(
+    region: &Region,
+    message: &T,
+    into: &mut Vec<u8>,
+) -> Result<()> {
+    crossing::sending(Way::Message, address(region), || C::write(message, into)).0
+}
+
+/// Reads a message, in the coordinator with what looks after its handles.
+pub(crate) fn read_message<T: ?Sized, C: Codec<T>>(
+    home: Option<Arc<dyn Home>>,
+    bytes: &[u8],
+) -> Result<C::Received> {
+    match home {
+        Some(home) => crossing::receiving(home, Luggage::default(), || C::read(bytes)),
+        None => C::read(bytes),
+    }
+}

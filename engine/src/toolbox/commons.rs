@@ -1,0 +1,168 @@
+//! The coordinator's record of what its processes share beside arrays: it makes each such thing, frees
+//! it when nobody has it any more, and sets it right when a process that may have held it is no more.
+
+use super::anchor::{Anchor, HEADER, Header, Kind};
+use crate::error::Result;
+use crate::memory::{Block, Memory, Region};
+use crate::shared::crossing::{Cargo, Home};
+use crate::shared::seat::Gone;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// Sets the thing at an offset right after a participant's end. It runs on the supervisor's thread and
+/// must wait for nobody: single stores and exchanges of words, and wakes.
+pub(crate) type Bury = fn(&Region, usize, Gone);
+
+/// What is to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spec {
+    pub(crate) kind: Kind,
+    /// What it is for, in errors about memory.
+    pub(crate) purpose: &'static str,
+    /// Of its own words, behind the header.
+    pub(crate) bytes: usize,
+    /// The name of the type of its handles, which those who attach must have as well.
+    pub(crate) type_name: &'static str,
+    pub(crate) bury: Bury,
+}
+
+/// See the module.
+pub(crate) struct Commons {
+    memory: Arc<Memory>,
+    things: Mutex<Things>,
+}
+
+#[derive(Default)]
+struct Things {
+    next_id: u64,
+    /// By offset.
+    entries: BTreeMap<usize, Entry>,
+}
+
+struct Entry {
+    bury: Bury,
+    held: Weak<Held>,
+    /// Its memory, once its handles are only where nobody counts them.
+    pinned: Option<Block>,
+}
+
+/// The memory of a thing, as long as a handle of the coordinator is there, or a process has been sent
+/// one.
+pub(crate) struct Held {
+    commons: Arc<Commons>,
+    offset: usize,
+    /// None of what is pinned.
+    block: Mutex<Option<Block>>,
+}
+
+impl std::fmt::Debug for Commons {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Commons").field("things", &self.lock().entries.len()).finish()
+    }
+}
+
+impl Commons {
+    pub(crate) fn new(memory: Arc<Memory>) -> Arc<Commons> {
+        Arc::new(Commons { memory, things: Mutex::default() })
+    }
+
+    pub(crate) fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        self.memory.region()
+    }
+
+    /// Makes a thing of zeroed words, which `initialise` sets up, given their offset.
+    pub(crate) fn make(
+        self: &Arc<Commons>,
+        spec: Spec,
+        initialise: impl FnOnce(&Region, usize) -> Result<()>,
+    ) -> Result<Anchor> {
+        let block = self.memory.allocate(spec.purpose, HEADER + spec.bytes)?;
+        let (region, offset) = (self.region(), block.offset());
+        if !block.is_fresh() {
+            region.zero(offset, HEADER + spec.bytes);
+        }
+        initialise(region, offset + HEADER)?;
+        let mut things = self.lock();
+        things.next_id += 1;
+        let id = things.next_id;
+        region.at::<Header>(offset).initialise(spec.kind, id, spec.type_name);
+        let held = Held { commons: Arc::clone(self), offset, block: Mutex::new(Some(block)) };
+        let held = Arc::new(held);
+        let entry = Entry { bury: spec.bury, held: Arc::downgrade(&held), pinned: None };
+        things.entries.insert(offset, entry);
+        Ok(Anchor::held(held, id))
+    }
+
+    /// The thing at an offset, if it is still there.
+    pub(crate) fn find(self: &Arc<Commons>, offset: usize) -> Option<Arc<Held>> {
+        let mut things = self.lock();
+        let entry = things.entries.get_mut(&offset)?;
+        if let Some(held) = entry.held.upgrade() {
+            return Some(held);
+        }
+        entry.pinned.as_ref()?;
+        let held = Held { commons: Arc::clone(self), offset, block: Mutex::new(None) };
+        let held = Arc::new(held);
+        entry.held = Arc::downgrade(&held);
+        Some(held)
+    }
+
+    /// Sets all things right after a participant's end.
+    pub(crate) fn bury(&self, gone: Gone) {
+        // Under the lock, so that nothing is freed meanwhile.
+        let things = self.lock();
+        for (&offset, entry) in &things.entries {
+            self.region().at::<Header>(offset).forget(gone.seat);
+            (entry.bury)(self.region(), offset + HEADER, gone);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Things> {
+        self.things.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    pub(crate) fn commons(&self) -> &Arc<Commons> {
+        &self.commons
+    }
+
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let block = self.block.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let mut things = self.commons.lock();
+        let Some(entry) = things.entries.get_mut(&self.offset) else { return };
+        let is_pinned = self.commons.region().at::<Header>(self.offset).is_pinned();
+        // It may have been found again meanwhile, as what is pinned can be.
+        if is_pinned || entry.held.strong_count() > 0 {
+            entry.pinned = entry.pinned.take().or(block);
+        } else {
+            self.commons.region().at::<Header>(self.offset).end();
+            things.entries.remove(&self.offset);
+            // Its memory only now, lest a new thing of this place be taken for it.
+            drop(block);
+        }
+    }
+}
+
+impl Cargo for Held {
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+impl Home for Commons {
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}

@@ -1,0 +1,9 @@
+//! Floor 5: what processes of an engine share beside arrays, as users hold it: values and their locks,
+//! pipes, queues. Each is one block of the region; handles are its place there, and travel as that.
+
+pub(crate) mod anchor;
+mod codec;
+mod commons;
+
+pub use codec::{Codec, Plain, Serde};
+pub(crate) use commons::Commons;
