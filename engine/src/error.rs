@@ -177,6 +177,14 @@ pub enum Error {
         /// Why it failed.
         reason: TaskFailure,
     },
+    /// A child process has no result.
+    #[error("process {name}: {reason}")]
+    Process {
+        /// Its name.
+        name: String,
+        /// Why it has none.
+        reason: ProcessFailure,
+    },
     /// The operating system refused.
     #[error("{doing}: {source}")]
     System {
@@ -311,6 +319,33 @@ pub enum TaskFailure {
     NotPortable(String),
     /// There was no memory for its result.
     NoRoom(String),
+}
+
+/// Why a child process has no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProcessFailure {
+    /// Its function panicked.
+    Panicked(Box<Panic>),
+    /// It died, or called exit.
+    Died(Box<DeathRecord>),
+    /// Its arguments could not be read, or its result could not be sent.
+    NotPortable(String),
+    /// There was no memory for its result.
+    NoRoom(String),
+}
+
+impl fmt::Display for ProcessFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProcessFailure::Panicked(panic) => panic.fmt(f),
+            ProcessFailure::Died(death) => death.fmt(f),
+            ProcessFailure::NotPortable(reason) => {
+                write!(f, "what it was passed or gave: {reason}")
+            }
+            ProcessFailure::NoRoom(reason) => write!(f, "its result has no room: {reason}"),
+        }
+    }
 }
 
 impl fmt::Display for TaskFailure {

@@ -67,7 +67,8 @@ pub use compute::{
     greater, in_lanes, pairs_in_lanes, smaller, stream, with,
 };
 pub use error::{
-    Cause, ChunkPlace, DeathRecord, Error, Panic, Poisoned, PoisonedChunk, Result, TaskFailure,
+    Cause, ChunkPlace, DeathRecord, Error, Panic, Poisoned, PoisonedChunk, ProcessFailure, Result,
+    TaskFailure,
 };
 pub use fault_place::{Fault, FaultAccess, FaultBlock, FaultElement, FaultPlace};
 #[cfg(feature = "cli")]
@@ -76,8 +77,8 @@ pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{
     Activity, Builder, Chaos, ChaosGuard, ChaosTally, CrashReport, Disturbance, Engine,
-    ParsePinError, Pin, Progress, Stats, TaskQueue, TaskResults, Tasks, Unordered, Wait,
-    WorkerActivity,
+    ParsePinError, Pin, Process, Progress, Spawn, Stats, TaskQueue, TaskResults, Tasks, Unordered,
+    Wait, WorkerActivity,
 };
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;

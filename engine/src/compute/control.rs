@@ -9,6 +9,7 @@ use crate::memory::CONTROL;
 use crate::memory::{Region, Shareable};
 use crate::process::fault::FaultWords;
 use crate::shared::cell::Record;
+use crate::shared::child::ChildPost;
 use crate::shared::crash::CrashWords;
 use crate::shared::damage::{Damage, first_serial, seal};
 use crate::shared::lock::LockBytes;
@@ -17,6 +18,7 @@ use crate::shared::queue::Queue;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use crate::shared::seat::CHILDREN_MAX;
 pub(crate) use crate::shared::seat::WORKERS_MAX;
 /// Words of a plan's image.
 pub(crate) const IMAGE_WORDS: usize = 32 << 10;
@@ -72,6 +74,9 @@ pub(crate) struct ControlBlock {
     after_faults: AtomicU64,
     posts: [Post<Hardware>; WORKERS_MAX],
     pub(crate) crash: CrashWords,
+    pub(crate) children: [ChildPost; CHILDREN_MAX],
+    /// What each child process noted of the fault that it died of.
+    pub(crate) child_faults: [FaultWords; CHILDREN_MAX],
     end: AtomicU64,
 }
 
@@ -180,7 +185,7 @@ impl<'r> Control<'r> {
     /// Makes the zeroed block of a new region the control block of an engine at rest.
     pub(crate) fn initialise(&self) -> crate::error::Result<()> {
         let Start { nonce, workers, spins, fences } = self.start;
-        assert!(0 < workers && workers <= WORKERS_MAX);
+        assert!(workers <= WORKERS_MAX);
         const { assert!(WORKERS_MAX <= CrashWords::RANKS) };
         self.lock.initialise()?;
         self.nonce.store(nonce, Ordering::Relaxed);

@@ -63,4 +63,6 @@ pub use stock::Total;
 pub(crate) use stock::{Map, ReadFile, ReduceWith, ZipMap};
 pub use stream::{fetch_ahead, stream};
 pub use sum::Summand;
-pub(crate) use table::{Named, Serve, ServeFn, conjure, encode, encode_into, slot_stride};
+pub(crate) use table::{
+    Named, Run, RunFn, Serve, ServeFn, conjure, encode, encode_into, slot_stride,
+};

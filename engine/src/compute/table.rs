@@ -7,7 +7,9 @@ use super::access::{Args, Located, Window};
 use super::kernel::{Kernel, Views};
 use super::reduce::{self, Output};
 use crate::error::{Error, Result};
+use crate::memory::Region;
 use crate::process;
+use crate::shared::crossing::Luggage;
 use postcard::ser_flavors::Flavor;
 use postcard::serialize_with_flavor;
 use serde::Serialize;
@@ -127,6 +129,17 @@ pub(crate) type LoadFn = fn(&[u8], &[u8]) -> Result<Box<dyn Runner>, String>;
 pub(crate) type TestFn = fn(&[u8]) -> bool;
 /// Runs a task: parameters to result, both serialised.
 pub(crate) type ServeFn = fn(&[u8]) -> Result<Vec<u8>, String>;
+
+/// Runs a child process's function: arguments to result, both serialised.
+#[derive(Debug)]
+pub(crate) struct Run;
+/// What a child process has come to: its result, and what goes back to the coordinator with that.
+pub(crate) type RunFn = fn(&[u8], &Region) -> Result<(Vec<u8>, Luggage), String>;
+
+impl Callable for Run {
+    const KIND: u64 = 4;
+    type Function = RunFn;
+}
 
 impl Callable for Load {
     const KIND: u64 = 1;

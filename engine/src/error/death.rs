@@ -1,15 +1,17 @@
-//! Death records: what is known of a worker that died, and how it is told.
+//! Death records: what is known of a worker or child process that died, and how it is told.
 
 use crate::fault_place::{self, Fault};
 use std::fmt;
 use std::time::Duration;
 
-/// What is known of a worker that died.
+/// What is known of a worker, or a child process, that died.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeathRecord {
-    /// The worker's rank.
+    /// The worker's rank, or the child process's number.
     pub rank: usize,
+    /// The name of the child process, if it was one and no worker.
+    pub process: Option<String>,
     /// Its process id.
     pub pid: i32,
     /// How it ended.
@@ -23,6 +25,22 @@ pub struct DeathRecord {
 }
 
 impl DeathRecord {
+    /// The exit status, or the number of the signal that killed it, negative; none if the system did
+    /// not say.
+    pub(crate) fn exit_status(&self) -> Option<i32> {
+        match self.cause {
+            Cause::Exit { status } => Some(status),
+            Cause::Signal { number, .. } => Some(-number),
+            Cause::StackOverflow { .. } => Some(-libc::SIGSEGV),
+            Cause::AllocationFailed { .. } => Some(-libc::SIGABRT),
+            Cause::Deadline { .. }
+            | Cause::OutOfMemory { .. }
+            | Cause::Disturbed
+            | Cause::EngineEnded => Some(-libc::SIGKILL),
+            Cause::Unknown => None,
+        }
+    }
+
     /// The last line of its output that says something: no frame of a backtrace, no hint at one.
     fn last_words(&self) -> Option<&str> {
         let says_nothing = |line: &str| {
@@ -39,7 +57,11 @@ impl DeathRecord {
 
 impl fmt::Display for DeathRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "worker {} (pid {}) {}", self.rank, self.pid, self.cause)?;
+        match &self.process {
+            Some(name) => write!(f, "process {name}")?,
+            None => write!(f, "worker {}", self.rank)?,
+        }
+        write!(f, " (pid {}) {}", self.pid, self.cause)?;
         if let Some(line) = self.last_words() {
             write!(f, "; its last words: {line}")?;
         }
@@ -97,6 +119,8 @@ pub enum Cause {
     /// It was killed to try what happens then: [`Engine::disturb`](crate::Engine::disturb), or
     /// [`Engine::chaos`](crate::Engine::chaos).
     Disturbed,
+    /// It was killed as its engine ended.
+    EngineEnded,
     /// It was reaped by somebody else, so nothing is known.
     Unknown,
 }
@@ -139,6 +163,7 @@ impl fmt::Display for Cause {
                 )
             }
             Cause::Disturbed => write!(f, "was killed to try what happens then"),
+            Cause::EngineEnded => write!(f, "was killed as its engine ended"),
             Cause::Unknown => write!(f, "ended, and another part of the program reaped it"),
         }
     }

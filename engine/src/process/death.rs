@@ -38,7 +38,7 @@ pub(crate) fn reap(rank: usize, child: &mut Child, faults: &FaultWords) -> Optio
     };
     let of_system = peak.filter(|peak| *peak > child.peak_at_start);
     let peak_bytes = faults.take_peak().or(of_system);
-    Some(DeathRecord { rank, pid: child.pid, cause, peak_bytes, stderr_tail })
+    Some(DeathRecord { rank, process: None, pid: child.pid, cause, peak_bytes, stderr_tail })
 }
 
 /// How it ended and the most memory that it had in use, if it has ended; an error where it is not ours to wait for.

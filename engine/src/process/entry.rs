@@ -24,8 +24,8 @@ pub(crate) const VARIABLE: &str = "GRISTMILL_WORKER";
 /// What a worker is told at its start; all else is in the region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Handover {
-    /// The worker's rank.
-    pub(crate) rank: usize,
+    /// Whose process it is to be: a worker's, or a child process's.
+    pub(crate) seat: Seat,
     /// Process id of the coordinator, which must be the parent.
     pub(crate) parent: i32,
     /// Drawn by the coordinator and written into the region: the two must agree.
@@ -42,6 +42,8 @@ pub(crate) struct Limits {
     pub(crate) memory_bytes: Option<u64>,
     /// Whether a crash may leave a core dump, with the region in it.
     pub(crate) core_dumps: bool,
+    /// By how much it steps back behind others that want a CPU.
+    pub(crate) nice: u8,
 }
 
 impl Handover {
@@ -49,8 +51,9 @@ impl Handover {
         let or_dash = |number: Option<u64>| number.map_or("-".into(), |number| number.to_string());
         let (cpu, memory) =
             (or_dash(self.cpu.map(|cpu| cpu as u64)), or_dash(self.limits.memory_bytes));
-        let core_dumps = self.limits.core_dumps;
-        format!("{} {} {:x} {cpu} {memory} {core_dumps}", self.rank, self.parent, self.nonce)
+        let Limits { core_dumps, nice, .. } = self.limits;
+        let (seat, parent, nonce) = (self.seat.index(), self.parent, self.nonce);
+        format!("{seat} {parent} {nonce:x} {cpu} {memory} {core_dumps} {nice}")
     }
 
     pub(crate) fn decode(text: &str) -> Option<Handover> {
@@ -60,13 +63,14 @@ impl Handover {
             number => number.parse::<u64>().ok().map(Some),
         };
         let handover = Handover {
-            rank: words.next()?.parse().ok()?,
+            seat: Seat::at(words.next()?.parse().ok()?)?,
             parent: words.next()?.parse().ok()?,
             nonce: u64::from_str_radix(words.next()?, 16).ok()?,
             cpu: number(words.next()?)?.map(|cpu| cpu as usize),
             limits: Limits {
                 memory_bytes: number(words.next()?)?,
                 core_dumps: words.next()?.parse().ok()?,
+                nice: words.next()?.parse().ok()?,
             },
         };
         words.next().is_none().then_some(handover)
@@ -187,7 +191,7 @@ pub(crate) fn enter(
     // With a region in hand this process is a worker or nothing: were it to go on, `main` would run
     // a second time beside the program that started us, or after its end.
     IS_WORKER.store(true, Ordering::Relaxed);
-    Seat::of_worker(handover.rank).take();
+    handover.seat.take();
     hygiene::close_inherited_descriptors();
     hygiene::prepare(&handover);
     let dumps_region = handover.limits.core_dumps;
@@ -289,19 +293,21 @@ mod tests {
 
     #[test]
     fn a_handover_survives_its_way_and_nonsense_is_refused() {
-        let limits = Limits { memory_bytes: Some(1 << 40), core_dumps: true };
+        let limits = Limits { memory_bytes: Some(1 << 40), core_dumps: true, nice: 19 };
         for (cpu, limits) in [(None, Limits::default()), (Some(3), limits)] {
-            let handover = Handover { rank: 2, parent: 77, nonce: u64::MAX, cpu, limits };
+            let seat = Seat::of_child(2);
+            let handover = Handover { seat, parent: 77, nonce: u64::MAX, cpu, limits };
             assert_eq!(Handover::decode(&handover.encode()), Some(handover));
         }
         for nonsense in [
             "",
             "1",
-            "1 2 xyz - - true",
-            "1 2 3 - - true 5",
-            "-1 2 3 - - true",
-            "1 2 3 x - true",
-            "1 2 3 - -",
+            "1 2 xyz - - true 0",
+            "1 2 3 - - true 0 5",
+            "-1 2 3 - - true 0",
+            "1000000 2 3 - - true 0",
+            "1 2 3 x - true 0",
+            "1 2 3 - - true",
         ] {
             assert_eq!(Handover::decode(nonsense), None, "{nonsense}");
         }

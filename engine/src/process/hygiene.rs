@@ -42,10 +42,16 @@ pub(crate) fn prepare(handover: &Handover) {
     if nix::unistd::getppid().as_raw() != handover.parent {
         exit(0);
     }
-    for ignored in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGPIPE, Signal::SIGXFSZ] {
+    // A child process can be asked to end; of a worker the coordinator decides.
+    let term = handover.seat.child().is_none().then_some(Signal::SIGTERM);
+    for ignored in [Signal::SIGINT, Signal::SIGPIPE, Signal::SIGXFSZ].into_iter().chain(term) {
         // SAFETY: ignoring a signal runs no code of ours. The coordinator decides about ending, and
         // a file that grows beyond its limit is an error of the write.
         let _ = unsafe { signal(ignored, SigHandler::SigIgn) };
+    }
+    if handover.limits.nice > 0 {
+        // SAFETY: a plain system call. To be nicer needs no privilege.
+        unsafe { libc::nice(handover.limits.nice.into()) };
     }
     if !handover.limits.core_dumps {
         let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);

@@ -49,7 +49,7 @@ fn readable(output: &[u8]) -> String {
 /// The reading end of one pipe from a worker.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    rank: usize,
+    name: String,
     pipe: Option<OwnedFd>,
     line: Vec<u8>,
     tail: Vec<u8>,
@@ -58,13 +58,15 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) fn new(rank: usize, pipe: OwnedFd) -> Relay {
+    /// Of whom errors call `name`; without a pipe of what is not relayed.
+    pub(crate) fn new(name: &str, pipe: Option<OwnedFd>) -> Relay {
         use nix::fcntl::{FcntlArg, OFlag, fcntl};
         // Should it fail, the supervisor would block on a silent worker: better not to listen.
-        let nonblocking = fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
-        let pipe = nonblocking.is_ok().then_some(pipe);
+        let nonblocking =
+            |pipe: &OwnedFd| fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).is_ok();
+        let pipe = pipe.filter(nonblocking);
         let (line, tail) = Default::default();
-        Relay { rank, pipe, line, tail, failed_allocation_bytes: None }
+        Relay { name: name.into(), pipe, line, tail, failed_allocation_bytes: None }
     }
 
     /// What to poll, until the pipe is closed.
@@ -114,7 +116,7 @@ impl Relay {
                 if self.failed_allocation_bytes.is_none() {
                     self.failed_allocation_bytes = failed_allocation(text);
                 }
-                pass_on(&format!("[worker {}] {text}", self.rank));
+                pass_on(&format!("[{}] {text}", self.name));
                 self.line.clear();
             }
         }

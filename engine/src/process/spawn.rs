@@ -1,4 +1,4 @@
-//! Starts a worker: /proc/self/exe with the region as standard input.
+//! Starts a worker or a child process: /proc/self/exe with the region as standard input.
 //!
 //! `Command` duplicates the region onto descriptor 0 in the child alone, so it never leaks to
 //! other children that the program may start meanwhile, and needs no `fork` of our own.
@@ -15,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-/// A started worker process.
+/// A started process.
 #[derive(Debug)]
 pub(crate) struct Child {
     pub(crate) pid: i32,
@@ -27,32 +27,30 @@ pub(crate) struct Child {
     pub(super) peak_at_start: u64,
 }
 
-/// Starts a worker. To be called by a thread that lives as long as the worker shall: it dies when
-/// this thread ends.
-pub(crate) fn spawn(handover: &Handover, region: &Region) -> Result<Child> {
+/// Starts the worker, or child process, that errors and its output call `name`. To be called by a
+/// thread that lives as long as the process shall: it dies when this thread ends.
+pub(crate) fn spawn(name: &str, handover: &Handover, region: &Region) -> Result<Child> {
     let stdin = region
         .file()
         .try_clone_to_owned()
         .map_err(|e| Error::system("duplicating the region's descriptor", e))?;
+    // What a child process prints is the program's output; what a worker does is not.
+    let is_child = handover.seat.child().is_some();
     let mut command = Command::new("/proc/self/exe");
     command
-        .arg0(format!("gristmill worker {}", handover.rank))
+        .arg0(format!("gristmill {name}"))
         .env(VARIABLE, handover.encode())
         .envs(THREAD_VARIABLES.map(|variable| (variable, "1")))
         .stdin(Stdio::from(stdin))
-        .stdout(Stdio::piped())
+        .stdout(if is_child { Stdio::inherit() } else { Stdio::piped() })
         .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| Error::Start {
-        reason: format!(
-            "starting worker {} from /proc/self/exe: {e}; {}",
-            handover.rank,
-            remedy(&e)
-        ),
+        reason: format!("starting {name} from /proc/self/exe: {e}; {}", remedy(&e)),
     })?;
     let peak_at_start = own_peak_bytes();
     let pid = child.id() as i32;
-    let stdout = Relay::new(handover.rank, OwnedFd::from(child.stdout.take().expect("piped")));
-    let stderr = Relay::new(handover.rank, OwnedFd::from(child.stderr.take().expect("piped")));
+    let stdout = Relay::new(name, child.stdout.take().map(OwnedFd::from));
+    let stderr = Relay::new(name, child.stderr.take().map(OwnedFd::from));
     match Pidfd::open(pid) {
         Ok(pidfd) => Ok(Child {
             pid,

@@ -33,7 +33,7 @@ impl Auditor {
     /// While a death has not been recovered from yet (`recovering`), a standstill is no wonder.
     pub(crate) fn look(&mut self, core: &Core, recovering: bool) -> Option<Damage> {
         self.looked = Some(Instant::now());
-        let (control, pids) = (core.control(), core.handle.pids());
+        let (control, pids) = (core.control(), core.handle.pids(core.workers));
         let found = Damage::of_word(core.found_damaged.load(Ordering::Acquire));
         let once = found.or_else(|| control.damage()).or_else(|| control.board().impossible());
         once.or_else(|| self.standstill(core, &pids, recovering))

@@ -1,7 +1,8 @@
 //! Starting an engine.
 
 use super::audit::Auditor;
-use super::coordinator::{Core, Counters, Running, SPINS_SHARED};
+use super::children::Children;
+use super::coordinator::{Core, Counters, End, Running, SPINS_SHARED};
 use super::engine::Engine;
 use super::handle::Handle;
 use super::launch::Launchpad;
@@ -16,7 +17,7 @@ use crate::memory::{self, Budget, Growth, Memory, Region};
 use crate::process::{self, Limits};
 use crate::shared::crash::CrashPlan;
 use crate::toolbox::Commons;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -65,7 +66,8 @@ pub struct Builder {
 
 impl Builder {
     /// How many workers; by default one per CPU that affinity, cpusets and cgroup quotas allow.
-    /// There may be more than cores: then they share them.
+    /// There may be more than cores: then they share them. With 0 there are child processes and what
+    /// they share alone; launches and tasks give [`Error::NoWorkers`].
     pub fn workers(mut self, workers: usize) -> Builder {
         self.workers = Some(workers);
         self
@@ -207,7 +209,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Error::InsideWorker`] in a kernel or task; [`Error::Limit`] for 0 or more than 256
+    /// [`Error::InsideWorker`] in a kernel or task; [`Error::Limit`] for more than 256
     /// workers; [`Error::TooSmall`] for no attempts, a deadline of 0, or less than 16 MiB for a
     /// worker; [`Error::Start`] with the reason, if a worker cannot be started, if a CPU to pin to
     /// is not allowed, or if the program has privileges from its file (setuid and the like).
@@ -241,7 +243,7 @@ impl Builder {
         let core = Arc::new(Core {
             commons: Commons::new(Arc::clone(&memory)),
             memory,
-            handle: Handle::new(workers)?,
+            handle: Handle::new()?,
             workers,
             start,
             lock_kind,
@@ -253,6 +255,8 @@ impl Builder {
             paces: Paces::new(workers),
             queues: Mutex::default(),
             wishes_answered: AtomicU64::new(0),
+            children: Children::default(),
+            children_asked: AtomicBool::new(false),
             counters: Counters::default(),
             buried: Mutex::default(),
             recoveries: Recoveries::new(workers),
@@ -260,10 +264,15 @@ impl Builder {
             cpus,
         });
         core.set_deadline(self.deadline);
+        if workers == 0 {
+            let reason = "the engine was built without any: `Builder::workers`";
+            core.lock_running().end = Some(End::NoWorkers(reason.into()));
+        }
         let supervisor = Supervisor {
             core: Arc::clone(&core),
             nonce: start.nonce,
             posts: vec![],
+            children: vec![],
             recovering: None,
             looked: None,
             limits: self.limits,
@@ -283,12 +292,12 @@ impl Builder {
     }
 
     fn check_numbers(&self, workers: usize) -> Result<()> {
-        if workers == 0 || workers > WORKERS_MAX {
+        if workers > WORKERS_MAX {
             return Err(Error::Limit {
                 what: "the number of workers",
                 asked: workers as u64,
                 limit: WORKERS_MAX as u64,
-                remedy: "ask for at least 1, or leave it out for one per CPU",
+                remedy: "ask for fewer, or leave it out for one per CPU",
             });
         }
         let too_small = |what, asked, least, remedy| {
@@ -303,12 +312,7 @@ impl Builder {
             1,
             "give chunks some time, or leave it out",
         )?;
-        too_small(
-            "the memory that a worker may have, in bytes,",
-            self.limits.memory_bytes.unwrap_or(u64::MAX),
-            WORKER_MEMORY_MIN,
-            "a worker needs some of it itself: give it more, or leave it out",
-        )?;
+        refuse_small_memory(self.limits.memory_bytes.unwrap_or(u64::MAX))?;
         let attempts = self.attempts.unwrap_or(u32::MAX).into();
         too_small("the number of attempts that a chunk gets", attempts, 1, "ask for more")
     }
@@ -319,6 +323,19 @@ impl Builder {
         let bytes = bound.map_or(UNKNOWN, |bound| bound.bytes);
         Region::create(self.capacity.unwrap_or(bytes).min(1 << 46) as usize)
     }
+}
+
+/// An error where a process could not even start with so much memory of its own.
+pub(super) fn refuse_small_memory(bytes: u64) -> Result<()> {
+    if bytes >= WORKER_MEMORY_MIN {
+        return Ok(());
+    }
+    Err(Error::TooSmall {
+        what: "the memory that a process may have, in bytes,",
+        asked: bytes,
+        least: WORKER_MEMORY_MIN,
+        remedy: "it needs some of it itself: give it more, or leave it out",
+    })
 }
 
 /// Starts the supervisor's thread; says how its start of the workers went.

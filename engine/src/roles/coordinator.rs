@@ -1,5 +1,6 @@
 //! What the coordinator's threads share: the launching threads, and the supervisor.
 
+use super::children::Children;
 use super::handle::Handle;
 use super::open_queue::OpenQueue;
 use super::pace::Paces;
@@ -13,9 +14,9 @@ use crate::shared::protocol::{CrashPoint, Surroundings};
 use crate::toolbox::Commons;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Turns to spin where a worker may want the CPU: as long as a tiny step takes.
 pub(crate) const SPINS_SHARED: u32 = 200;
@@ -44,6 +45,9 @@ pub(crate) struct Core {
     pub(crate) queues: Mutex<[Option<OpenQueue>; QUEUES]>,
     /// The wishes for room that have been answered.
     pub(crate) wishes_answered: AtomicU64,
+    pub(super) children: Children,
+    /// The supervisor is to start some of them.
+    pub(super) children_asked: AtomicBool,
     pub(crate) counters: Counters,
     /// What a thread of the coordinator has found written over, for the supervisor: see [`Damage`].
     pub(crate) found_damaged: AtomicU64,
@@ -247,26 +251,41 @@ impl Core {
         }
     }
 
-    /// Waits until `done` gives something; it is asked again at every end of a plan or task. Answers
-    /// wishes for room meanwhile: a worker that waits for room takes part in nothing else.
-    pub(crate) fn wait_until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
+    /// Waits until `done` gives something; it is asked again at every end of a plan, task or process.
+    /// Answers wishes for room meanwhile: a worker that waits for room takes part in nothing else.
+    pub(crate) fn wait_until<T>(&self, done: impl FnMut() -> Option<T>) -> T {
+        self.wait_until_timeout(Duration::MAX, done).expect("that time is never over")
+    }
+
+    /// The same, but for no longer than this.
+    pub(crate) fn wait_until_timeout<T>(
+        &self,
+        timeout: Duration,
+        mut done: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
         for _ in 0..self.spins() {
             if let Some(value) = done() {
-                return value;
+                return Some(value);
             }
             self.answer_wishes();
             std::hint::spin_loop();
         }
+        let until = Instant::now().checked_add(timeout);
         let control = self.control();
         control.waiting.fetch_add(1, Ordering::SeqCst);
         let value = loop {
             let seen = control.finish.0.load(Ordering::SeqCst);
             if let Some(value) = done() {
-                break value;
+                break Some(value);
             }
             self.answer_wishes();
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                break None;
+            }
             // Ends and deaths announce themselves; the timeout is for what was written over.
-            let waited = futex::wait(&control.finish.0, seen, Some(Duration::from_millis(500)));
+            let sleep = left.unwrap_or(Duration::MAX).min(Duration::from_millis(500));
+            let waited = futex::wait(&control.finish.0, seen, Some(sleep));
             if waited == futex::Waited::TimedOut {
                 // What takes long is to be audited: the supervisor sleeps as long as nothing does.
                 self.handle.wake();

@@ -104,7 +104,7 @@ impl Supervisor {
         // While this thread did not run, the workers may not have run either: all were stopped, or
         // the machine was.
         let passed = gap.unwrap_or_default().min(2 * period);
-        let pids = self.core.handle.pids();
+        let pids = self.core.handle.pids(self.core.workers);
         let mut hung = vec![];
         for (rank, pace) in
             self.core.paces.look(self.core.control(), Some(passed)).into_iter().enumerate()

@@ -7,6 +7,7 @@
 use crate::error::{Cause, Error, Result};
 use crate::machine::clock;
 use crate::process::{Child, Pidfd};
+use crate::shared::seat::{CHILDREN_MAX, WORKERS_MAX};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::Signal;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
@@ -19,7 +20,7 @@ pub(crate) struct Handle {
     /// The supervisor waits without an end, as nothing is out that it has to look at.
     pub(crate) sleeps: AtomicBool,
     pub(crate) event: EventFd,
-    /// By rank; none where no process is.
+    /// By place: workers by rank, then child processes by number. None where no process is.
     held: Mutex<Vec<Option<Held>>>,
 }
 
@@ -40,10 +41,10 @@ struct End {
 }
 
 impl Handle {
-    pub(crate) fn new(workers: usize) -> Result<Handle> {
+    pub(crate) fn new() -> Result<Handle> {
         let event = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .map_err(|e| Error::system("making the supervisor's event", e))?;
-        let held = (0..workers).map(|_| None).collect();
+        let held = (0..WORKERS_MAX + CHILDREN_MAX).map(|_| None).collect();
         let (stop, sleeps) = Default::default();
         Ok(Handle { stop, sleeps, event, held: Mutex::new(held) })
     }
@@ -82,9 +83,9 @@ impl Handle {
         Some(held.pid)
     }
 
-    /// The process of each rank.
-    pub(super) fn pids(&self) -> Vec<Option<i32>> {
-        self.lock().iter().map(|held| held.as_ref().map(|held| held.pid)).collect()
+    /// The process of each of so many ranks.
+    pub(super) fn pids(&self, workers: usize) -> Vec<Option<i32>> {
+        self.lock()[..workers].iter().map(|held| held.as_ref().map(|held| held.pid)).collect()
     }
 
     /// Starts the worker of a rank. Nobody who looks meanwhile finds a process that is not held.
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_worker_dies_of_its_end_or_of_what_came_before_it() {
-        let handle = Handle::new(2).unwrap();
+        let handle = Handle::new().unwrap();
         let killed =
             || Cause::Signal { number: 9, name: "SIGKILL".into(), address: None, fault: None };
         let deaths = [
@@ -155,6 +156,6 @@ mod tests {
             assert_eq!(cause, why);
         }
         assert_eq!(handle.end(0, Cause::Disturbed), None, "nobody is there");
-        assert_eq!(handle.signal(9, Signal::SIGKILL), None, "there is no such rank");
+        assert_eq!(handle.signal(9999, Signal::SIGKILL), None, "there is no such rank");
     }
 }

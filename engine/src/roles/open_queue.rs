@@ -72,6 +72,7 @@ impl Core {
             }
         }
         drop(queues);
+        self.answer_children();
         self.announce_answers();
     }
 

@@ -118,6 +118,11 @@ impl Pin {
     }
 }
 
+/// An error for a CPU that this process may not use.
+pub(super) fn refuse_foreign_cpu(cpu: usize) -> Result<()> {
+    Pin::Cpus(vec![cpu]).check(&Machine::for_start(true))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

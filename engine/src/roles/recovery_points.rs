@@ -18,7 +18,7 @@ impl Recovery<'_> {
         if !words.are_on() {
             return;
         }
-        let pids = core.handle.pids();
+        let pids = core.handle.pids(core.workers);
         let live: Vec<usize> = (0..pids.len()).filter(|&rank| pids[rank].is_some()).collect();
         if let Some(rank) = crash::victim(words, point, &live) {
             core.handle.signal(rank, Signal::SIGKILL);

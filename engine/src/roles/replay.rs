@@ -21,7 +21,7 @@ impl Engine {
     /// Rank and process id of the worker that has come to the chunk.
     pub(crate) fn held(&self) -> Option<(usize, i32)> {
         let rank = self.core.control().hold.reached()?;
-        Some((rank, self.core.handle.pids()[rank]?))
+        Some((rank, self.core.handle.pids(self.core.workers)[rank]?))
     }
 
     /// Lets the chunk be run.

@@ -5,6 +5,7 @@
 
 use super::audit::Auditor;
 use super::coordinator::{Core, End};
+use super::nursery;
 use super::recovery_points::Recovery;
 use super::repair::repair_cell;
 use crate::compute::{Ending, Frame, Issued};
@@ -13,6 +14,7 @@ use crate::machine::{Killed, OomWatch};
 use crate::process::{self, Child, Handover, Limits};
 use crate::shared::damage::Damage;
 use crate::shared::protocol::CrashPoint;
+use crate::shared::seat::Seat;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use std::os::fd::AsFd;
@@ -50,6 +52,8 @@ pub(crate) struct Supervisor {
     pub(crate) core: Arc<Core>,
     pub(crate) nonce: u64,
     pub(crate) posts: Vec<Post>,
+    /// The child processes that run.
+    pub(crate) children: Vec<nursery::Running>,
     /// A death has happened and the step has not been issued again yet.
     pub(crate) recovering: Option<Instant>,
     /// When it was last looked for workers that hang; none while nothing has a deadline.
@@ -88,8 +92,10 @@ impl Supervisor {
             let watching = AssertUnwindSafe(|| {
                 while self.given_up.is_none() && !self.core.handle.stop.load(Ordering::Acquire) {
                     self.watch(self.timeout());
+                    self.start_children();
                     self.core.answer_wishes();
                     self.end_the_hung();
+                    self.end_late_children();
                     self.recover();
                     self.audit();
                 }
@@ -100,6 +106,7 @@ impl Supervisor {
                 self.given_up = Some(End::NoWorkers(reason.into()));
             }
         }
+        self.stop_children();
         self.stop_all();
         // Only now: whoever waits takes its arrays back, and no worker may write them any more.
         if let Some(end) = self.given_up.take() {
@@ -119,8 +126,10 @@ impl Supervisor {
         let parent = std::process::id() as i32;
         self.core.control().crash.revive(rank);
         let (cpu, limits) = (self.core.cpus[rank], self.limits);
-        let handover = Handover { rank, parent, nonce: self.nonce, cpu, limits };
-        let spawn = || process::spawn(&handover, self.core.region());
+        let seat = Seat::of_worker(rank);
+        let handover = Handover { seat, parent, nonce: self.nonce, cpu, limits };
+        let name = format!("worker {rank}");
+        let spawn = || process::spawn(&name, &handover, self.core.region());
         self.posts[rank].child = Some(self.core.handle.start(rank, spawn)?);
         Ok(())
     }
@@ -147,9 +156,10 @@ impl Supervisor {
     }
 
     /// Waits for news, and passes on what the workers print; false if none came.
-    fn pump(&mut self, timeout: Option<Duration>) -> bool {
+    pub(super) fn pump(&mut self, timeout: Option<Duration>) -> bool {
         let mut fds = vec![PollFd::new(self.core.handle.event.as_fd(), PollFlags::POLLIN)];
-        for child in self.posts.iter().filter_map(|post| post.child.as_ref()) {
+        let workers = self.posts.iter().filter_map(|post| post.child.as_ref());
+        for child in workers.chain(self.children.iter().map(|running| &running.child)) {
             fds.push(PollFd::new(child.pidfd.fd(), PollFlags::POLLIN));
             let pipes = child.relays.iter().filter_map(process::Relay::pipe);
             fds.extend(pipes.map(|pipe| PollFd::new(pipe, PollFlags::POLLIN)));
@@ -160,7 +170,8 @@ impl Supervisor {
         }
         // Left readable, it would keep the next wait from waiting.
         let _ = self.core.handle.event.read();
-        for child in self.posts.iter_mut().filter_map(|post| post.child.as_mut()) {
+        let workers = self.posts.iter_mut().filter_map(|post| post.child.as_mut());
+        for child in workers.chain(self.children.iter_mut().map(|running| &mut running.child)) {
             child.relays.iter_mut().for_each(process::Relay::pump);
         }
         true
@@ -171,7 +182,8 @@ impl Supervisor {
         self.core.handle.sleeps.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         let wishes = self.tasks_are_out().then_some(WISHES_WAIT);
-        let looks = [wishes, self.look_period()].into_iter().flatten().min();
+        let looks = [wishes, self.look_period(), self.next_look_at_children()];
+        let looks = looks.into_iter().flatten().min();
         self.core.handle.sleeps.store(looks.is_none(), Ordering::Relaxed);
         self.recovering.map(patience).or(looks)
     }
@@ -195,6 +207,7 @@ impl Supervisor {
                 self.recovering = Some(Instant::now());
             }
         }
+        self.bury_children();
     }
 
     fn reap(&mut self, rank: usize) -> Option<Loss> {
@@ -208,14 +221,19 @@ impl Supervisor {
         // Between the look that condemned it and its end it may have got on: then it ran no longer than
         // it may, and what it was at when it died has done nothing.
         let got_on = self.core.paces.forget(rank, self.core.control());
-        if let Some(killed) = self.oom_watch.as_mut().and_then(OomWatch::explain)
-            && let Cause::Signal { number: libc::SIGKILL, .. } = death.cause
-        {
-            death.cause = Cause::OutOfMemory { in_cgroup: killed == Killed::InCgroup };
-        }
+        self.explain_by_memory(&mut death.cause);
         let in_vain = got_on && matches!(death.cause, Cause::Deadline { .. });
         let is_attempt = death.cause.is_an_attempt() && !in_vain;
         Some(Loss { death, is_attempt })
+    }
+
+    /// A SIGKILL may have been the kernel's, for want of memory.
+    pub(super) fn explain_by_memory(&mut self, cause: &mut Cause) {
+        if let Some(killed) = self.oom_watch.as_mut().and_then(OomWatch::explain)
+            && let Cause::Signal { number: libc::SIGKILL, .. } = cause
+        {
+            *cause = Cause::OutOfMemory { in_cgroup: killed == Killed::InCgroup };
+        }
     }
 
     /// Starts a replacement; gives the rank up when too many starts have failed.

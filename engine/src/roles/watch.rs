@@ -111,7 +111,7 @@ impl Engine {
         if self.core.refuse_other_processes().is_err() {
             return vec![];
         }
-        let pids = self.core.handle.pids();
+        let pids = self.core.handle.pids(self.core.workers);
         let paces = self.core.paces.look(self.core.control(), None).into_iter();
         let tell = |(rank, pace): (usize, Pace)| WorkerActivity {
             rank,

@@ -1,5 +1,6 @@
 //! A worker's life: wait for an issue or a task, take part, wait again.
 
+use super::child;
 use crate::compute::{
     Control, Ending, FailedAt, Failure, Frame, Issued, Loaded, Named, Part, Private, Program,
     Serve, guarded, install_panic_hook,
@@ -31,27 +32,29 @@ const LOOK_UP: Duration = Duration::from_secs(1);
 
 fn main(handover: Handover, region: &'static Region) {
     let Some(control) = Control::handed_over(region, handover.nonce) else { return };
-    let board = control.board();
-    if handover.rank >= board.workers() {
-        return;
+    if let Some(place) = handover.seat.child() {
+        return child::live(place, region, control);
     }
+    let Some(rank) = handover.seat.rank().filter(|rank| *rank < control.board().workers()) else {
+        return;
+    };
     let crashes = &control.block.crash;
     if crashes.are_on() {
-        crash::follow(crashes, handover.rank);
-        start::<Planned>(handover, region, control);
+        crash::follow(crashes, rank);
+        start::<Planned>(rank, handover.parent, region, control);
     } else {
-        start::<Never>(handover, region, control);
+        start::<Never>(rank, handover.parent, region, control);
     }
 }
 
-fn start<C: Crashes>(handover: Handover, region: &'static Region, control: Control<'static>) {
+fn start<C: Crashes>(rank: usize, parent: i32, region: &'static Region, control: Control<'static>) {
     C::at(CrashPoint::Mapped);
     let fence = if control.start.fences { Some(put_up_fence(region)) } else { None };
-    fault::watch(&control.block.faults[handover.rank], region, fence);
+    fault::watch(&control.block.faults[rank], region, fence);
     install_panic_hook();
     let Ok(lock) = RobustLock::over(&control.lock) else { return };
     let mut worker = Worker::<C> {
-        rank: handover.rank,
+        rank,
         region,
         control,
         lock,
@@ -67,8 +70,8 @@ fn start<C: Crashes>(handover: Handover, region: &'static Region, control: Contr
         crashes: PhantomData,
     };
     C::at(CrashPoint::Ready);
-    control.block.ready_ns[handover.rank].store(clock::monotonic_ns(), Ordering::Relaxed);
-    worker.live(control.board(), handover.parent);
+    control.block.ready_ns[rank].store(clock::monotonic_ns(), Ordering::Relaxed);
+    worker.live(control.board(), parent);
 }
 
 /// The mapping that kernels' views are of, where there are to be fences.

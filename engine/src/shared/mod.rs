@@ -2,6 +2,7 @@
 //! joinable task queue; and the crash plan, by which workers die at named points of it all.
 
 pub(crate) mod cell;
+pub(crate) mod child;
 pub(crate) mod crash;
 pub(crate) mod crossing;
 pub(crate) mod damage;

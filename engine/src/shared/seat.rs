@@ -31,6 +31,11 @@ impl Seat {
         Seat((1 + WORKERS_MAX + number) as u32)
     }
 
+    /// The worker's rank, if it is one's.
+    pub(crate) fn rank(self) -> Option<usize> {
+        self.index().checked_sub(1).filter(|rank| *rank < WORKERS_MAX)
+    }
+
     /// The child's number, if it is one's.
     pub(crate) fn child(self) -> Option<usize> {
         self.index().checked_sub(1 + WORKERS_MAX)

@@ -5,5 +5,6 @@ pub(crate) mod anchor;
 mod codec;
 mod commons;
 
+pub(crate) use anchor::address;
 pub use codec::{Codec, Plain, Serde};
 pub(crate) use commons::Commons;
