@@ -1,6 +1,8 @@
 //! Child processes. The cases of CPython's `_TestProcess`, `_TestSubclassingProcess`, `TestNoForkBomb`
 //! and `TestStdinBadfiledescriptor` (test/_test_multiprocessing.py) are named where they are mirrored.
 
+mod support;
+
 use gristmill::{Cause, Engine, Error, ProcessFailure};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -310,4 +312,23 @@ fn joins_do_not_wait_for_timeouts() {
     }
     // Half a second is the timeout that covers lost wakes.
     assert!(since.elapsed() < Duration::from_millis(500 * 20), "{:?}", since.elapsed());
+}
+
+/// What `support::stepping` promises, by which other tests kill at each instruction.
+#[test]
+fn a_process_dies_before_any_instruction() {
+    let engine = engine();
+    let run = |deadly: u64| {
+        support::stepping::die_at(deadly, || {
+            (1..100u64).fold(1, |a, b| std::hint::black_box(a ^ b))
+        })
+    };
+    let (value, steps) = engine.spawn(run, u64::MAX).unwrap().join().unwrap();
+    assert_eq!(value, (1..100).fold(1, |a, b| a ^ b));
+    assert!(steps > 100, "{steps} instructions");
+    for deadly in support::stepping::deadly_steps(steps) {
+        let process = engine.spawn(run, deadly).unwrap();
+        process.wait();
+        assert_eq!(process.exit_status(), Some(-9), "instruction {deadly} of {steps}");
+    }
 }

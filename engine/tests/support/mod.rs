@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses some of it")]
 
 pub mod processes;
+pub mod stepping;
 
 use gristmill::{Chunk, Engine, In, InOut, Kernel, MergeOp, Out, Sum};
 use serde::{Deserialize, Serialize};
