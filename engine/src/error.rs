@@ -185,6 +185,33 @@ pub enum Error {
         /// Why it has none.
         reason: ProcessFailure,
     },
+    /// The other end of a pipe was closed, in good order. What it had sent before has arrived.
+    #[error(
+        "the other end of the pipe was closed: what it had sent is received, and nothing can be \
+         sent to it any more"
+    )]
+    PeerClosed,
+    /// The process that had the other end of a pipe died. What it had sent as a whole has arrived.
+    #[error(
+        "the process at the other end of the pipe died: what it had sent as a whole is received, \
+         and nothing can be sent to it any more; make a new pipe for the process that replaces it"
+    )]
+    PeerDied,
+    /// This end of a pipe is no longer here.
+    #[error(
+        "this end of the pipe has moved to another process, as an argument; use it there, or make \
+         another pipe"
+    )]
+    EndMoved,
+    /// Somebody wrote over the words of what processes share.
+    #[error(
+        "{what} in shared memory was written over, by a process of this engine that wrote through \
+         a wild pointer; it cannot be used any more: make another"
+    )]
+    ThingDamaged {
+        /// What was found damaged.
+        what: &'static str,
+    },
     /// The operating system refused.
     #[error("{doing}: {source}")]
     System {
@@ -205,6 +232,11 @@ impl Error {
     /// Wraps the operating system's refusal of `doing`.
     pub(crate) fn system(doing: &'static str, source: impl Into<std::io::Error>) -> Error {
         Error::System { doing, source: source.into() }
+    }
+
+    /// Whether it says that the other end of a pipe is no more.
+    pub(crate) fn is_of_peer(&self) -> bool {
+        matches!(self, Error::PeerClosed | Error::PeerDied)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Floor 3: what processes share: the step protocol, the robust lock, the reduction cell and the
-//! joinable task queue; and the crash plan, by which workers die at named points of it all.
+//! Floor 3: what processes share: the step protocol, the robust lock, the reduction cell, the
+//! joinable task queue, rings of bytes; and the crash plan, by which workers die at named points of it all.
 
 pub(crate) mod cell;
 pub(crate) mod child;
@@ -9,5 +9,6 @@ pub(crate) mod damage;
 pub(crate) mod lock;
 pub(crate) mod protocol;
 pub(crate) mod queue;
+pub(crate) mod ring;
 pub(crate) mod seat;
 pub(crate) mod slot;

@@ -3,7 +3,7 @@
 use super::commons::{Commons, Held};
 use crate::memory::{Region, Shareable};
 use crate::process::worker_region;
-use crate::shared::crossing::{self, Arrival, Departure, Way};
+use crate::shared::crossing::{self, Arrival, Cargo, Departure, Home, Way};
 use crate::shared::damage::seal;
 use crate::shared::seat::{SEATS, Seat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -136,6 +136,14 @@ impl Anchor {
         self.region().at(self.offset())
     }
 
+    /// What looks after handles that arrive through it; none outside the coordinator.
+    pub(crate) fn home(&self) -> Option<Arc<dyn Home>> {
+        match &self.reach {
+            Reach::Held(held) => Some(Arc::clone(held.commons()) as _),
+            Reach::Lent(_) => None,
+        }
+    }
+
     fn header(&self) -> &Header {
         self.region().at(self.offset)
     }
@@ -151,7 +159,7 @@ impl Anchor {
             Departure::Sent(Way::Message) => self.pin(),
             Departure::Sent(_) => {}
             Departure::Foreign => {
-                return Err(ser::Error::custom("it belongs to another engine"));
+                return Err(ser::Error::custom(FOREIGN));
             }
             // In a worker there is no luggage: it is kept for good.
             Departure::Outside if worker_region().is_some() => self.pin(),
@@ -185,18 +193,69 @@ impl Anchor {
             }
         };
         let anchor = Anchor { reach, offset: offset as usize, id };
-        let header_fits = anchor.region().holds::<Header>(anchor.offset);
-        if !header_fits || !anchor.header().is(kind, id, type_name) {
-            return Err(lost());
+        anchor.attached(kind, type_name).ok_or_else(|| lost())
+    }
+
+    /// Itself, if it is what it is said to be, which this process has a handle of from here on.
+    fn attached(self, kind: Kind, type_name: &str) -> Option<Anchor> {
+        let is_it = self.region().holds::<Header>(self.offset)
+            && self.header().is(kind, self.id, type_name);
+        is_it.then(|| self.header().hold(Seat::here()))?;
+        Some(self)
+    }
+
+    /// Serialises a part of a thing, by its number, that moves rather than being shared: from the
+    /// coordinator to a child process, with the duties that it has; and in no other way.
+    pub(crate) fn depart_to_child<S: Serializer>(
+        &self,
+        part: u64,
+        duties: Option<Arc<dyn Cargo>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let place = self.offset as u64 + part;
+        match crossing::depart(address(self.region()), place, duties) {
+            Departure::Sent(Way::Process) if worker_region().is_none() => {}
+            Departure::Foreign => return Err(ser::Error::custom(FOREIGN)),
+            Departure::Sent(_) | Departure::Outside => {
+                return Err(ser::Error::custom(
+                    "it moves as an argument from the process that holds the engine to one child \
+                     process, and in no other way: with two at one end messages would be lost. \
+                     Use a queue where several send or receive",
+                ));
+            }
         }
-        anchor.header().hold(Seat::here());
-        Ok(anchor)
+        Passport { offset: self.offset as u64, id: self.id }.serialize(to)
+    }
+
+    /// Deserialises what departed in this way.
+    pub(crate) fn arrive_in_child<'de, C: Cargo, D: Deserializer<'de>>(
+        (kind, part): (Kind, u64),
+        type_name: &'static str,
+        from: D,
+    ) -> Result<Moved<C>, D::Error> {
+        let Passport { offset, id } = Passport::deserialize(from)?;
+        let reach = match (crossing::arrive::<C>(offset + part), worker_region()) {
+            (Arrival::Checked(Some(duties)), None) => return Ok(Moved::Checked(duties)),
+            (Arrival::Outside, Some(region)) => Reach::Lent(region),
+            _ => return Err(lost()),
+        };
+        let anchor = Anchor { reach, offset: offset as usize, id };
+        anchor.attached(kind, type_name).map(Moved::Here).ok_or_else(|| lost())
     }
 
     /// It lives as long as the engine from now on.
     fn pin(&self) {
         self.header().pinned.store(1, Ordering::Release);
     }
+}
+
+const FOREIGN: &str = "it belongs to another engine";
+
+/// What has moved.
+pub(crate) enum Moved<C> {
+    /// Nothing yet: its sender makes sure that it can be read. These are its duties.
+    Checked(Arc<C>),
+    Here(Anchor),
 }
 
 fn lost<E: de::Error>() -> E {

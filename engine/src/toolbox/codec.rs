@@ -18,6 +18,18 @@ pub trait Codec<T: ?Sized>: sealed::Sealed + fmt::Debug + 'static {
     #[doc(hidden)]
     const BYTES: Option<usize>;
 
+    /// Whether a message has no handles in it.
+    #[doc(hidden)]
+    const IS_PLAIN: bool;
+
+    /// What a message's bytes are put together as, so that they lie where they are to be used.
+    #[doc(hidden)]
+    type Unit: Element;
+
+    /// The message's bytes, where it is them already.
+    #[doc(hidden)]
+    fn bytes(message: &T) -> Option<&[u8]>;
+
     /// Appends the message's bytes.
     #[doc(hidden)]
     fn write(message: &T, into: &mut Vec<u8>) -> Result<()>;
@@ -25,6 +37,10 @@ pub trait Codec<T: ?Sized>: sealed::Sealed + fmt::Debug + 'static {
     /// The message of these bytes.
     #[doc(hidden)]
     fn read(bytes: &[u8]) -> Result<Self::Received>;
+
+    /// The message that these are, which are left empty, or to be emptied.
+    #[doc(hidden)]
+    fn collect(units: &mut Vec<Self::Unit>) -> Result<Self::Received>;
 }
 
 /// Messages are serialised: any type of serde's that postcard can carry.
@@ -43,8 +59,14 @@ mod sealed {
 
 impl<T: Portable> Codec<T> for Serde {
     type Received = T;
+    type Unit = u8;
 
     const BYTES: Option<usize> = None;
+    const IS_PLAIN: bool = false;
+
+    fn bytes(_: &T) -> Option<&[u8]> {
+        None
+    }
 
     fn write(message: &T, into: &mut Vec<u8>) -> Result<()> {
         encode_into(message, into)
@@ -53,12 +75,23 @@ impl<T: Portable> Codec<T> for Serde {
     fn read(bytes: &[u8]) -> Result<T> {
         postcard::from_bytes(bytes).map_err(|e| unreadable::<T>(&e.to_string()))
     }
+
+    fn collect(units: &mut Vec<u8>) -> Result<T> {
+        <Serde as Codec<T>>::read(units)
+    }
 }
 
 impl<T: Element> Codec<T> for Plain {
     type Received = T;
+    type Unit = T;
 
     const BYTES: Option<usize> = Some(size_of::<T>());
+    const IS_PLAIN: bool = true;
+
+    #[inline]
+    fn bytes(message: &T) -> Option<&[u8]> {
+        Some(bytemuck::bytes_of(message))
+    }
 
     fn write(message: &T, into: &mut Vec<u8>) -> Result<()> {
         into.extend_from_slice(bytemuck::bytes_of(message));
@@ -68,12 +101,23 @@ impl<T: Element> Codec<T> for Plain {
     fn read(bytes: &[u8]) -> Result<T> {
         bytemuck::try_pod_read_unaligned(bytes).map_err(|e| unreadable::<T>(&e.to_string()))
     }
+
+    #[inline]
+    fn collect(units: &mut Vec<T>) -> Result<T> {
+        units.pop().ok_or_else(|| unreadable::<T>("nothing"))
+    }
 }
 
 impl<T: Element> Codec<[T]> for Plain {
     type Received = Vec<T>;
+    type Unit = T;
 
     const BYTES: Option<usize> = None;
+    const IS_PLAIN: bool = true;
+
+    fn bytes(message: &[T]) -> Option<&[u8]> {
+        Some(bytemuck::cast_slice(message))
+    }
 
     fn write(message: &[T], into: &mut Vec<u8>) -> Result<()> {
         into.extend_from_slice(bytemuck::cast_slice(message));
@@ -86,6 +130,11 @@ impl<T: Element> Codec<[T]> for Plain {
             return Err(unreadable::<T>("a part of an element"));
         }
         Ok(bytemuck::allocation::pod_collect_to_vec(bytes))
+    }
+
+    fn collect(units: &mut Vec<T>) -> Result<Vec<T>> {
+        const { assert!(size_of::<T>() > 0, "elements of size 0 cannot be sent") };
+        Ok(std::mem::take(units))
     }
 }
 
@@ -113,5 +162,20 @@ pub(crate) fn read_message<T: ?Sized, C: Codec<T>>(
     match home {
         Some(home) => crossing::receiving(home, Luggage::default(), || C::read(bytes)),
         None => C::read(bytes),
+    }
+}
+
+/// The same of bytes that were put together as units.
+#[inline]
+pub(crate) fn collect_message<T: ?Sized, C: Codec<T>>(
+    home: Option<&Arc<dyn Home>>,
+    units: &mut Vec<C::Unit>,
+) -> Result<C::Received> {
+    match home {
+        Some(home) if !C::IS_PLAIN => {
+            let home = Arc::clone(home);
+            crossing::receiving(home, Luggage::default(), || C::collect(units))
+        }
+        _ => C::collect(units),
     }
 }

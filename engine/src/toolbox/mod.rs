@@ -4,7 +4,10 @@
 pub(crate) mod anchor;
 mod codec;
 mod commons;
+mod pipe;
 
 pub(crate) use anchor::address;
 pub use codec::{Codec, Plain, Serde};
 pub(crate) use commons::Commons;
+pub use pipe::{Duplex, Receiver, Sender};
+pub(crate) use pipe::{duplex, pipe};

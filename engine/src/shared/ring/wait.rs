@@ -1,0 +1,94 @@
+//! How long one side waits for the other: a short time awake, then asleep.
+
+use super::{Ring, Side};
+use crate::error::Result;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+/// How often a side looks before it sleeps, each time after twice as many pauses up to a number.
+const LOOKS: u32 = 24;
+const PAUSES_MAX: u32 = 32;
+
+/// The first sleep that nobody has promised to end. (Room is told of when half of the ring is free;
+/// a consumer that stops before that would let the producer wait.) Each is twice as long as the one
+/// before, so that nobody waits for much more than twice as long as needed.
+const NAP_MIN: Duration = Duration::from_millis(1);
+/// The longest sleep.
+const NAP_MAX: Duration = Duration::from_millis(500);
+
+/// How often to look before sleeping: not at all where the other side cannot run meanwhile.
+static SPINS: LazyLock<u32> = LazyLock::new(|| {
+    use nix::unistd::{SysconfVar, sysconf};
+    let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
+    if online == Some(1) { 0 } else { LOOKS }
+});
+
+/// How long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Not at all.
+    Now,
+    At(Instant),
+    Forever,
+}
+
+impl Until {
+    pub(crate) fn after(timeout: Duration) -> Until {
+        Instant::now().checked_add(timeout).map_or(Until::Forever, Until::At)
+    }
+
+    /// What is left of it, if anything is.
+    fn left(self) -> Option<Duration> {
+        match self {
+            Until::Now => None,
+            Until::At(end) => end.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()),
+            Until::Forever => Some(NAP_MAX),
+        }
+    }
+}
+
+/// What a side waits for.
+pub(super) struct Wish {
+    pub(super) ring: Ring,
+    /// Who waits.
+    pub(super) side: Side,
+    /// Where the other's position must be at the end of the wait.
+    pub(super) least: u64,
+    /// Where it is to be while this side is awake, to spare both of them looking after every message.
+    pub(super) awake: u64,
+    /// Where it is to be for this side to be woken.
+    pub(super) asleep: u64,
+}
+
+impl Wish {
+    /// Waits for it; false if the time is up.
+    #[cold]
+    pub(super) fn wait(&self, until: Until) -> Result<bool> {
+        let (ring, other) = (&self.ring, self.side.other());
+        let is_at =
+            |wanted| ring.position(other).load(std::sync::atomic::Ordering::Acquire) >= wanted;
+        let spins = if until == Until::Now { 0 } else { *SPINS };
+        for look in 0..spins {
+            if is_at(self.awake) {
+                return Ok(true);
+            }
+            if ring.refuse_closed(other).is_err() {
+                break;
+            }
+            (0..(1 << look.min(31)).min(PAUSES_MAX)).for_each(|_| std::hint::spin_loop());
+        }
+        let mut nap = NAP_MIN;
+        loop {
+            // In this order: what was put in before the end is still to be had.
+            let open = ring.refuse_closed(other);
+            if is_at(self.least) {
+                return Ok(true);
+            }
+            open?;
+            let Some(left) = until.left() else { return Ok(false) };
+            let is_told = self.asleep == self.least;
+            ring.doze(self.side, self.asleep, left.min(if is_told { NAP_MAX } else { nap }));
+            nap = (2 * nap).min(NAP_MAX);
+        }
+    }
+}
