@@ -185,6 +185,21 @@ pub enum Error {
         /// Why it has none.
         reason: ProcessFailure,
     },
+    /// It is closed: nothing can be put any more, and what was put before has been got.
+    #[error("{what} is closed, and nothing is left in it")]
+    Closed {
+        /// What is closed.
+        what: &'static str,
+    },
+    /// Somebody wrote over the words of something that processes share: it cannot be used any more.
+    #[error(
+        "{what} was written over, which must have been done through a wild pointer, by a process of \
+         this engine; make another"
+    )]
+    Broken {
+        /// What was written over.
+        what: &'static str,
+    },
     /// The operating system refused.
     #[error("{doing}: {source}")]
     System {

@@ -82,4 +82,4 @@ pub use roles::{
 };
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;
-pub use toolbox::{Codec, Plain, Serde};
+pub use toolbox::{Codec, JoinableQueue, Lease, Plain, Queue, Serde};

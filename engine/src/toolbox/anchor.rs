@@ -3,7 +3,7 @@
 use super::commons::{Commons, Held};
 use crate::memory::{Region, Shareable};
 use crate::process::worker_region;
-use crate::shared::crossing::{self, Arrival, Departure, Way};
+use crate::shared::crossing::{self, Arrival, Departure, Home, Way};
 use crate::shared::damage::seal;
 use crate::shared::seat::{SEATS, Seat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -123,6 +123,14 @@ impl Anchor {
         match &self.reach {
             Reach::Held(held) => held.commons().region(),
             Reach::Lent(region) => region,
+        }
+    }
+
+    /// What looks after the handles of messages that arrive here: in the coordinator.
+    pub(crate) fn home(&self) -> Option<Arc<dyn Home>> {
+        match &self.reach {
+            Reach::Held(held) => Some(Arc::clone(held.commons()) as _),
+            Reach::Lent(_) => None,
         }
     }
 

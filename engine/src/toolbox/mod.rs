@@ -4,7 +4,9 @@
 pub(crate) mod anchor;
 mod codec;
 mod commons;
+mod queue;
 
 pub(crate) use anchor::address;
 pub use codec::{Codec, Plain, Serde};
 pub(crate) use commons::Commons;
+pub use queue::{JoinableQueue, Lease, Queue};

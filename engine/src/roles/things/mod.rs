@@ -1,0 +1,3 @@
+//! The engine's methods that make what processes share beside arrays.
+
+mod queues;
