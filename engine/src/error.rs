@@ -203,13 +203,19 @@ pub enum Error {
          another pipe"
     )]
     EndMoved,
-    /// Somebody wrote over the words of what processes share.
+    /// It is closed: nothing can be put any more, and what was put before has been got.
+    #[error("{what} is closed, and nothing is left in it")]
+    Closed {
+        /// What is closed.
+        what: &'static str,
+    },
+    /// Somebody wrote over the words of something that processes share: it cannot be used any more.
     #[error(
-        "{what} in shared memory was written over, by a process of this engine that wrote through \
-         a wild pointer; it cannot be used any more: make another"
+        "{what} was written over, which must have been done through a wild pointer, by a process of \
+         this engine; make another"
     )]
-    ThingDamaged {
-        /// What was found damaged.
+    Broken {
+        /// What was written over.
         what: &'static str,
     },
     /// The operating system refused.

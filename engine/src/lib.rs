@@ -82,4 +82,6 @@ pub use roles::{
 };
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;
-pub use toolbox::{Codec, Duplex, Plain, Receiver, Sender, Serde};
+pub use toolbox::{
+    Codec, Duplex, JoinableQueue, Lease, Plain, Queue, Receiver, Sender, Serde,
+};

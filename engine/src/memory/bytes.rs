@@ -23,11 +23,20 @@ impl Region {
 
     /// Copies bytes out of the region.
     pub(crate) fn load_bytes(&self, offset: usize, len: usize) -> Vec<u8> {
-        let words = self.slice::<AtomicU64>(offset, len.div_ceil(8));
-        let mut bytes: Vec<u8> =
-            words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes()).collect();
-        bytes.truncate(len);
+        let mut bytes = Vec::with_capacity(len.next_multiple_of(8));
+        self.load_bytes_into(offset, len, &mut bytes);
         bytes
+    }
+
+    /// Copies bytes out of the region, behind what is there.
+    pub(crate) fn load_bytes_into(&self, offset: usize, len: usize, into: &mut Vec<u8>) {
+        let words = self.slice::<AtomicU64>(offset, len.div_ceil(8));
+        let end = into.len() + len;
+        into.reserve(words.len() * 8);
+        for word in words {
+            into.extend_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+        }
+        into.truncate(end);
     }
 
     /// Fills bytes with zeros, in whole words.

@@ -6,6 +6,7 @@ pub(crate) mod child;
 pub(crate) mod crash;
 pub(crate) mod crossing;
 pub(crate) mod damage;
+pub(crate) mod exchange;
 pub(crate) mod lock;
 pub(crate) mod protocol;
 pub(crate) mod queue;

@@ -126,6 +126,14 @@ impl Anchor {
         }
     }
 
+    /// What looks after the handles of messages that arrive here: in the coordinator.
+    pub(crate) fn home(&self) -> Option<Arc<dyn Home>> {
+        match &self.reach {
+            Reach::Held(held) => Some(Arc::clone(held.commons()) as _),
+            Reach::Lent(_) => None,
+        }
+    }
+
     /// The offset of its own words.
     pub(crate) fn offset(&self) -> usize {
         self.offset + HEADER

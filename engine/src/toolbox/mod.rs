@@ -5,9 +5,11 @@ pub(crate) mod anchor;
 mod codec;
 mod commons;
 mod pipe;
+mod queue;
 
 pub(crate) use anchor::address;
 pub use codec::{Codec, Plain, Serde};
 pub(crate) use commons::Commons;
 pub use pipe::{Duplex, Receiver, Sender};
 pub(crate) use pipe::{duplex, pipe};
+pub use queue::{JoinableQueue, Lease, Queue};

@@ -1,3 +1,4 @@
-//! How an engine makes what its processes share beside arrays.
+//! The engine's methods that make what processes share beside arrays.
 
 mod pipe;
+mod queues;

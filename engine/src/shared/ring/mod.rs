@@ -255,7 +255,7 @@ fn ended(state: u64) -> Error {
 
 #[cold]
 fn damaged() -> Error {
-    Error::ThingDamaged { what: "a pipe" }
+    Error::Broken { what: "a pipe" }
 }
 
 #[cfg(test)]

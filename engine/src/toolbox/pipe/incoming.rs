@@ -111,4 +111,4 @@ impl<E: Element> Incoming<E> {
     }
 }
 
-const DAMAGED: Error = Error::ThingDamaged { what: "a pipe" };
+const DAMAGED: Error = Error::Broken { what: "a pipe" };

@@ -117,7 +117,7 @@ impl<T: ?Sized, C: Codec<T>> Receiver<T, C> {
     ///
     /// # Errors
     ///
-    /// [`Error::ThingDamaged`](crate::Error::ThingDamaged).
+    /// [`Error::Broken`](crate::Error::Broken).
     pub fn is_ready(&mut self) -> Result<bool> {
         self.poll(Duration::ZERO)
     }

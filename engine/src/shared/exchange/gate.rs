@@ -1,0 +1,110 @@
+//! Where processes sleep until something changes, and are woken only if somebody sleeps.
+
+use crate::machine::futex;
+use crate::memory::Shareable;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU32, fence};
+use std::time::{Duration, Instant};
+
+/// A sleep ends after this time at the latest: what a dying waker forgot is seen then.
+const SLEEP_MAX: Duration = Duration::from_millis(500);
+
+/// Looks of a waiter before it sleeps, the pauses between them growing to so many turns: a few
+/// microseconds, in which the other side gets a batch done, rather than one message at a time.
+const LOOKS: u32 = 24;
+const TURNS_MAX: u32 = 64;
+
+/// A futex, and how many sleep on it at most.
+///
+/// Each sleeper adds one before it sleeps, wakers alone subtract: one for each that they wake. So the
+/// count is never too small, and what is too large (a waiter found what it wanted after all, timed out
+/// or died) costs one wake of nobody and is gone. Nothing is to be set right after a death but that
+/// everybody is woken: the dead may have been woken in another's stead.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct Gate {
+    bell: AtomicU32,
+    sleepers: AtomicU32,
+}
+
+// SAFETY: nothing but atomics and padding.
+unsafe impl Shareable for Gate {}
+
+impl Gate {
+    /// Wakes one sleeper, if there is one. The caller has changed what it waits for before.
+    #[inline]
+    pub(crate) fn wake_one(&self) {
+        fence(SeqCst);
+        self.wake_one_fenced();
+    }
+
+    /// The same by who has had a SeqCst fence since the change.
+    #[inline]
+    pub(crate) fn wake_one_fenced(&self) {
+        if self.sleepers.load(Relaxed) != 0 {
+            self.wake(|sleepers| sleepers.checked_sub(1), 1);
+        }
+    }
+
+    /// Wakes all sleepers, if there are any.
+    pub(crate) fn wake_all(&self) {
+        fence(SeqCst);
+        if self.sleepers.load(Relaxed) != 0 {
+            self.wake(|sleepers| (sleepers != 0).then_some(0), u32::MAX);
+        }
+    }
+
+    #[cold]
+    fn wake(&self, left: impl Fn(u32) -> Option<u32>, count: u32) {
+        if self.sleepers.fetch_update(SeqCst, Relaxed, left).is_ok() {
+            self.bell.fetch_add(1, SeqCst);
+            futex::wake(&self.bell, count);
+        }
+    }
+
+    /// Whether anybody may sleep here, for who has had a SeqCst fence since the change.
+    #[inline]
+    pub(crate) fn has_sleepers(&self) -> bool {
+        self.sleepers.load(Relaxed) != 0
+    }
+}
+
+/// Tries until something comes of it, or the time is up: then none. Without an end, `until` is none.
+pub(crate) fn wait<T, E>(
+    gate: &Gate,
+    until: Option<Instant>,
+    mut attempt: impl FnMut() -> Result<Option<T>, E>,
+) -> Result<Option<T>, E> {
+    if let Some(done) = spin(&mut attempt)? {
+        return Ok(Some(done));
+    }
+    loop {
+        let bell = gate.bell.load(Acquire);
+        gate.sleepers.fetch_add(1, SeqCst);
+        fence(SeqCst);
+        if let Some(done) = attempt()? {
+            return Ok(Some(done));
+        }
+        let left = until.map_or(SLEEP_MAX, |end| end.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            return Ok(None);
+        }
+        futex::wait(&gate.bell, bell, Some(left.min(SLEEP_MAX)));
+        if let Some(done) = attempt()? {
+            return Ok(Some(done));
+        }
+    }
+}
+
+fn spin<T, E>(attempt: &mut impl FnMut() -> Result<Option<T>, E>) -> Result<Option<T>, E> {
+    static CPUS: OnceLock<usize> = OnceLock::new();
+    let cpus = CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
+    for look in 0..if *cpus > 1 { LOOKS } else { 1 } {
+        if let Some(done) = attempt()? {
+            return Ok(Some(done));
+        }
+        (0..(1 << look.min(31)).min(TURNS_MAX)).for_each(|_| std::hint::spin_loop());
+    }
+    Ok(None)
+}

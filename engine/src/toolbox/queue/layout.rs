@@ -1,0 +1,223 @@
+//! Where the parts of a queue lie in its block, which every process computes from the same few numbers.
+
+
+use crate::error::{Error, Result};
+use crate::memory::{Region, Shareable};
+use crate::shared::damage::seal;
+use crate::shared::exchange::{Broken, Ends, Gate, Heap, Holder, PAGE_BYTES, Places};
+use crate::shared::protocol::{Hardware, Line};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+
+/// The most items that a queue can be made for.
+const BOUND_MAX: usize = 1 << 24;
+/// The most leases at once.
+pub(super) const CELLS: usize = 1024;
+/// Of the heap: as long may a message be.
+const HEAP_PAGES: usize = (4 << 20) / PAGE_BYTES;
+/// Bytes of a place whose messages have no fixed size: two cache lines' worth would waste memory
+/// on small ones, and larger ones go to the heap.
+const PLACE_BYTES: usize = 64;
+const WORD: usize = 8;
+
+/// The words of a queue; slots, cells and heap follow.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Words {
+    /// The numbers of the layout, sealed; written once.
+    numbers: Line<[AtomicU64; 6]>,
+    pub(super) closed: Line<AtomicU64>,
+    pub(super) returned: Line<AtomicU64>,
+    pub(super) holder: Holder,
+    pub(super) ends: Ends<Hardware>,
+    pub(super) receivers: Gate,
+    pub(super) senders: Gate,
+    pub(super) heap: Gate,
+    pub(super) joiners: Gate,
+}
+
+// SAFETY: nothing but atomics and padding.
+unsafe impl Shareable for Words {}
+
+/// The numbers that say where all parts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) bound: usize,
+    /// The size of every message, if they have one.
+    pub(super) fixed: Option<usize>,
+    stride: usize,
+    pub(super) cells: usize,
+    pages: usize,
+}
+
+impl Layout {
+    /// Of a queue for so many messages, all of `fixed` bytes if that is known.
+    pub(super) fn new(bound: usize, fixed: Option<usize>, cells: usize) -> Result<Layout> {
+        if bound == 0 {
+            return Err(Error::TooSmall {
+                what: "the bound of a queue",
+                asked: 0,
+                least: 1,
+                remedy: "make it for one item at least",
+            });
+        }
+        if bound > BOUND_MAX {
+            return Err(Error::Limit {
+                what: "the bound of a queue",
+                asked: bound as u64,
+                limit: BOUND_MAX as u64,
+                remedy: "make it for fewer items: senders wait while it is full",
+            });
+        }
+        let stride = fixed.map_or(PLACE_BYTES, |bytes| WORD + bytes.next_multiple_of(WORD));
+        let pages = if fixed.is_some() { 0 } else { HEAP_PAGES };
+        Ok(Layout { bound, fixed, stride, cells, pages })
+    }
+
+    /// All of it.
+    pub(super) fn bytes(&self) -> usize {
+        self.heap_offset() + Heap::bytes(self.pages)
+    }
+
+    /// Of a message, in its place.
+    pub(super) fn inline_bytes(&self) -> usize {
+        self.fixed.unwrap_or(self.stride.saturating_sub(2 * WORD))
+    }
+
+    fn slots_offset(&self) -> usize {
+        size_of::<Words>()
+    }
+
+    fn cells_offset(&self) -> usize {
+        (self.slots_offset() + self.bound * self.stride).next_multiple_of(size_of::<Line<u8>>())
+    }
+
+    fn heap_offset(&self) -> usize {
+        (self.cells_offset() + self.cells * self.stride).next_multiple_of(size_of::<Line<u8>>())
+    }
+
+    fn numbers(&self) -> [u64; 5] {
+        let fixed = self.fixed.map_or(0, |bytes| bytes + 1);
+        [self.bound, fixed, self.stride, self.cells, self.pages].map(|number| number as u64)
+    }
+
+    /// Writes it down.
+    pub(super) fn store(&self, words: &Words) {
+        let numbers = self.numbers();
+        Region::store_words(&words.numbers.0, &numbers);
+        words.numbers.0[5].store(seal(numbers), Release);
+    }
+
+    /// Reads it; damaged if that is not what was written.
+    pub(super) fn load(words: &Words) -> Result<Layout, Broken> {
+        let mut read = [0; 6];
+        Region::load_words(&words.numbers.0, &mut read);
+        let [numbers @ .., sealed] = read;
+        if seal(numbers) != sealed {
+            return Err(Broken);
+        }
+        let [bound, fixed, stride, cells, pages] = numbers.map(|number| number as usize);
+        Ok(Layout { bound, fixed: fixed.checked_sub(1), stride, cells, pages })
+    }
+}
+
+/// A queue's parts, in this process's mapping.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'r> {
+    pub(super) region: &'r Region,
+    pub(super) words: &'r Words,
+    pub(super) layout: Layout,
+    offset: usize,
+}
+
+impl<'r> Parts<'r> {
+    pub(super) fn at(region: &'r Region, offset: usize, layout: Layout) -> Parts<'r> {
+        Parts { region, words: region.at(offset), layout, offset }
+    }
+
+    pub(super) fn slots(&self) -> Strided<'r> {
+        self.places(self.layout.slots_offset(), self.layout.bound)
+    }
+
+    pub(super) fn cells(&self) -> Strided<'r> {
+        self.places(self.layout.cells_offset(), self.layout.cells)
+    }
+
+    fn places(&self, offset: usize, len: usize) -> Strided<'r> {
+        let (region, stride) = (self.region, self.layout.stride);
+        Strided { region, offset: self.offset + offset, stride, len }
+    }
+
+    pub(super) fn heap(&self) -> Heap<'r> {
+        let offset = self.offset + self.layout.heap_offset();
+        Heap::over(self.region, &self.words.holder, offset, self.layout.pages)
+    }
+}
+
+/// Places at equal distances, each with its state word first.
+#[derive(Debug)]
+pub(super) struct Strided<'r> {
+    region: &'r Region,
+    offset: usize,
+    stride: usize,
+    len: usize,
+}
+
+impl Strided<'_> {
+    /// Where the message of a place is.
+    pub(super) fn body(&self, index: usize) -> usize {
+        self.offset + index * self.stride + WORD
+    }
+
+    /// Copies a message from a place of the same stride.
+    pub(super) fn copy(&self, to: usize, from: &Strided<'_>, index: usize) {
+        let words = |offset| self.region.slice::<AtomicU64>(offset, self.stride / WORD - 1);
+        for (to, from) in words(self.body(to)).iter().zip(words(from.body(index))) {
+            to.store(from.load(Relaxed), Relaxed);
+        }
+    }
+}
+
+impl Places<Hardware> for Strided<'_> {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn word(&self, index: usize) -> &AtomicU64 {
+        self.region.at(self.offset + index * self.stride)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::ARRAYS;
+
+    #[test]
+    fn a_layout_that_was_written_over_is_refused() {
+        let region = Region::create(8 << 20).unwrap();
+        let words = region.at::<Words>(ARRAYS);
+        assert_eq!(Layout::load(words), Err(Broken));
+        for fixed in [None, Some(0), Some(12)] {
+            let layout = Layout::new(100, fixed, CELLS).unwrap();
+            layout.store(words);
+            assert_eq!(Layout::load(words), Ok(layout));
+            words.numbers.0[0].store(1 << 40, Relaxed);
+            assert_eq!(Layout::load(words), Err(Broken));
+        }
+    }
+
+    #[test]
+    fn parts_do_not_overlap() {
+        for (bound, fixed, cells) in [(1, Some(0), 0), (3, Some(12), CELLS), (1000, None, CELLS)] {
+            let layout = Layout::new(bound, fixed, cells).unwrap();
+            let ends = [
+                (layout.slots_offset(), bound * layout.stride),
+                (layout.cells_offset(), cells * layout.stride),
+                (layout.heap_offset(), Heap::bytes(layout.pages)),
+                (layout.bytes(), 0),
+            ];
+            assert!(ends.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0), "{ends:?}");
+        }
+    }
+}

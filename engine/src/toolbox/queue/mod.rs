@@ -1,0 +1,10 @@
+//! Queues of many senders and many receivers, plain, joinable and by priority.
+
+mod handle;
+mod joinable;
+mod layout;
+mod plain;
+mod store;
+
+pub use joinable::{JoinableQueue, Lease};
+pub use plain::Queue;

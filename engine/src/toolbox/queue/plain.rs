@@ -1,0 +1,108 @@
+//! The queue whose messages are taken out as they are got.
+
+use super::handle::{layout, make, parts, receiving, sending, sending_side, until};
+use super::layout::{Layout, Parts};
+use crate::error::Result;
+use crate::shared::exchange::wait;
+use crate::shared::seat::Seat;
+use crate::toolbox::anchor::{Anchor, Kind, travels};
+use crate::toolbox::codec::{Codec, Serde};
+use crate::toolbox::commons::Commons;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A queue of messages, from many to many processes: see
+/// [`Engine::queue`](crate::Engine::queue) and [`Engine::plain_queue`](crate::Engine::plain_queue).
+///
+/// Clones are the same queue, and so is what arrives where a handle is passed to: as an argument of a
+/// process, kernel or task, or in a message. Everybody may put and get, at the same time, from any
+/// thread. What one thread puts, any other gets in that order; it holds at most as many messages as it
+/// was made for, and who puts more waits.
+///
+/// **Deaths.** A process may be killed at any instruction of any of this: nobody else is blocked (in
+/// CPython a process killed inside `get` keeps the queue's lock, and all others wait for ever), and
+/// what is lost is at most the message that it was just putting or had just got. A message that a
+/// process had begun to take goes back to its place, where it may be got after later ones.
+///
+/// **Stopped processes.** One that is stopped (SIGSTOP) within `put` or `get` holds a place, and is
+/// passed by; once the others have filled all places behind it, who puts waits until it goes on or
+/// dies.
+///
+/// **Handles in messages** arrive. What they stand for lives as long as the engine from then on.
+pub struct Queue<T: ?Sized, C = Serde> {
+    anchor: Anchor,
+    layout: Option<Layout>,
+    types: PhantomData<(fn(&T), C)>,
+}
+
+sending_side!(Queue);
+
+impl<T: ?Sized + 'static, C: Codec<T>> Queue<T, C> {
+    pub(crate) fn make(commons: &Arc<Commons>, bound: usize) -> Result<Self> {
+        let name = std::any::type_name::<Self>();
+        Ok(Queue::over(make::<T, C>(commons, name, bound, 0)?))
+    }
+}
+
+impl<T: ?Sized, C: Codec<T>> Queue<T, C> {
+    /// Gets the next message; waits until there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`](crate::Error::Closed) once the queue is closed and empty;
+    /// [`Error::NotPortable`](crate::Error::NotPortable) if the message cannot be read as its type;
+    /// [`Error::Broken`](crate::Error::Broken).
+    pub fn get(&self) -> Result<C::Received> {
+        self.get_until(None).map(|message| message.expect("waiting has no end"))
+    }
+
+    /// Gets the next message if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn try_get(&self) -> Result<Option<C::Received>> {
+        let parts = self.parts()?;
+        let got = receiving::<T, C, _>(&self.anchor, |bytes| parts.try_get(Seat::here(), bytes))?;
+        got.map(|(_, message)| message).transpose()
+    }
+
+    /// Gets the next message; none if there was none for so long.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get).
+    pub fn get_timeout(&self, timeout: Duration) -> Result<Option<C::Received>> {
+        self.get_until(until(timeout))
+    }
+
+    /// Gets at most so many messages: waits for the first, and takes with it what is there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get), if that comes instead of the first message; what stops the later
+    /// ones is met by the next `get`.
+    pub fn get_many(&self, max: usize) -> Result<Vec<C::Received>> {
+        if max == 0 {
+            return Ok(vec![]);
+        }
+        let mut messages = vec![self.get()?];
+        while messages.len() < max {
+            match self.try_get() {
+                Ok(Some(message)) => messages.push(message),
+                _ => break,
+            }
+        }
+        Ok(messages)
+    }
+
+    fn get_until(&self, until: Option<Instant>) -> Result<Option<C::Received>> {
+        let parts = self.parts()?;
+        let got = receiving::<T, C, _>(&self.anchor, |bytes| {
+            wait(&parts.words.receivers, until, || parts.try_get(Seat::here(), bytes))
+        })?;
+        got.map(|(_, message)| message).transpose()
+    }
+}
