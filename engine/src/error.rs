@@ -1,8 +1,10 @@
 //! Floor 0: what can go wrong, as values that say what happened, where, and what to do.
 
 mod death;
+mod namespace;
 
 pub use death::{Cause, DeathRecord};
+pub use namespace::NamespaceFailure;
 use std::fmt;
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -185,6 +187,9 @@ pub enum Error {
         /// Why it has none.
         reason: ProcessFailure,
     },
+    /// An operation on a namespace was refused, and has changed nothing.
+    #[error("namespace: {0}")]
+    Namespace(#[from] NamespaceFailure),
     /// The operating system refused.
     #[error("{doing}: {source}")]
     System {

@@ -30,6 +30,7 @@ mod replay;
 mod supervisor;
 mod task_queue;
 mod tasks;
+mod things;
 mod watch;
 #[cfg(test)]
 mod wild_writes;

@@ -3,7 +3,7 @@
 use super::commons::{Commons, Held};
 use crate::memory::{Region, Shareable};
 use crate::process::worker_region;
-use crate::shared::crossing::{self, Arrival, Departure, Way};
+use crate::shared::crossing::{self, Arrival, Departure, Home, Way};
 use crate::shared::damage::seal;
 use crate::shared::seat::{SEATS, Seat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -134,6 +134,14 @@ impl Anchor {
     /// Its own words.
     pub(crate) fn words<T: Shareable>(&self) -> &T {
         self.region().at(self.offset())
+    }
+
+    /// What looks after handles that arrive through it; none outside the coordinator.
+    pub(crate) fn home(&self) -> Option<Arc<dyn Home>> {
+        match &self.reach {
+            Reach::Held(held) => Some(Arc::clone(held.commons()) as _),
+            Reach::Lent(_) => None,
+        }
     }
 
     fn header(&self) -> &Header {

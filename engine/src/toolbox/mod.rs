@@ -4,7 +4,9 @@
 pub(crate) mod anchor;
 mod codec;
 mod commons;
+mod namespace;
 
 pub(crate) use anchor::address;
 pub use codec::{Codec, Plain, Serde};
 pub(crate) use commons::Commons;
+pub use namespace::{Namespace, Transaction};

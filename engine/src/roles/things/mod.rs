@@ -1,0 +1,3 @@
+//! How an engine makes what its processes share beside arrays.
+
+mod namespace;
