@@ -209,3 +209,27 @@ impl<'a> Store<'a> {
 fn sealed(generation: u64, at: Span, bytes: &[u8]) -> u64 {
     seal([generation, at.offset, at.bytes].into_iter().chain(words_of(bytes)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::ARRAYS;
+    use crate::shared::seat::Seat;
+
+    #[test]
+    fn changes_wake_where_somebody_may_sleep_and_burials_always() {
+        let region = Region::create(8 << 20).unwrap();
+        Store::initialise(&region, ARRAYS, 1000).unwrap();
+        let store = Store::over(&region, ARRAYS);
+        let moved = || store.words().moved.0.load(Relaxed);
+        store.tell();
+        assert_eq!(moved(), 0, "nobody sleeps");
+        let waited: Result<Option<()>> = store.wait(Some(Instant::now()), || Ok(None));
+        assert_eq!(waited.unwrap(), None);
+        store.tell();
+        store.tell();
+        assert_eq!(moved(), 1, "somebody did, before the first");
+        Store::bury(&region, ARRAYS, Gone { seat: Seat::COORDINATOR, cleanly: true });
+        assert_eq!(moved(), 2);
+    }
+}

@@ -75,7 +75,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the next generation beside the current one; gives its number.
-    fn prepare(&self, changes: &Changes) -> Result<u64, NamespaceFailure> {
+    pub(super) fn prepare(&self, changes: &Changes) -> Result<u64, NamespaceFailure> {
         let Writer { store, generation, directory, .. } = self;
         let next = generation + 1;
         let mut entries = directory.iter().collect::<Result<Entries<'_>, _>>()?;
@@ -102,7 +102,7 @@ impl<'a> Writer<'a> {
         Ok(next)
     }
 
-    fn publish(&self, next: u64) {
+    pub(super) fn publish(&self, next: u64) {
         self.store.words().generation.0.store(next, Release);
     }
 }
