@@ -167,7 +167,7 @@ impl Namespace {
     /// # fn main() -> gristmill::Result<()> {
     /// # let engine = gristmill::Engine::builder().workers(0).build()?;
     /// let ns = engine.namespace(1 << 20)?;
-    /// ns.set("stock", &BTreeMap::from([("water".to_string(), 10), ("feed".to_string(), 3)]))?;
+    /// ns.set("stock", &BTreeMap::from([("water".to_string(), 10u32), ("feed".to_string(), 3)]))?;
     /// let left = ns.update("stock", |stock: &mut BTreeMap<String, u32>| {
     ///     let water = stock.get_mut("water").unwrap();
     ///     *water -= 3;
@@ -192,7 +192,7 @@ impl Namespace {
     /// # let engine = gristmill::Engine::builder().workers(0).build()?;
     /// let ns = engine.namespace(1 << 20)?;
     /// ns.update_or_default("seen", |seen: &mut Vec<u32>| seen.push(7))?;
-    /// assert_eq!(ns.get("seen")?, Some(vec![7]));
+    /// assert_eq!(ns.get("seen")?, Some(vec![7u32]));
     /// # Ok(()) }
     /// ```
     ///
