@@ -1,8 +1,12 @@
 //! Floor 0: what can go wrong, as values that say what happened, where, and what to do.
 
 mod death;
+mod namespace;
+mod no_result;
 
 pub use death::{Cause, DeathRecord};
+pub use namespace::NamespaceFailure;
+pub use no_result::{ProcessFailure, TaskFailure};
 use std::fmt;
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -218,6 +222,9 @@ pub enum Error {
         /// What was written over.
         what: &'static str,
     },
+    /// An operation on a namespace was refused, and has changed nothing.
+    #[error("namespace: {0}")]
+    Namespace(#[from] NamespaceFailure),
     /// The operating system refused.
     #[error("{doing}: {source}")]
     System {
@@ -342,60 +349,5 @@ fn count(chunks: &[PoisonedChunk]) -> String {
     match chunks.len() {
         1 => "1 chunk was".into(),
         n => format!("{n} chunks were"),
-    }
-}
-
-/// Why one task of a queue has no result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TaskFailure {
-    /// It panicked.
-    Panicked(Box<Panic>),
-    /// Each of its attempts killed its worker.
-    Died(Vec<DeathRecord>),
-    /// Its result could not be sent.
-    NotPortable(String),
-    /// There was no memory for its result.
-    NoRoom(String),
-}
-
-/// Why a child process has no result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ProcessFailure {
-    /// Its function panicked.
-    Panicked(Box<Panic>),
-    /// It died, or called exit.
-    Died(Box<DeathRecord>),
-    /// Its arguments could not be read, or its result could not be sent.
-    NotPortable(String),
-    /// There was no memory for its result.
-    NoRoom(String),
-}
-
-impl fmt::Display for ProcessFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ProcessFailure::Panicked(panic) => panic.fmt(f),
-            ProcessFailure::Died(death) => death.fmt(f),
-            ProcessFailure::NotPortable(reason) => {
-                write!(f, "what it was passed or gave: {reason}")
-            }
-            ProcessFailure::NoRoom(reason) => write!(f, "its result has no room: {reason}"),
-        }
-    }
-}
-
-impl fmt::Display for TaskFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TaskFailure::Panicked(panic) => panic.fmt(f),
-            TaskFailure::Died(deaths) => {
-                write!(f, "killed its worker {} times", deaths.len())?;
-                deaths.iter().try_for_each(|death| write!(f, "\n    {death}"))
-            }
-            TaskFailure::NotPortable(reason) => write!(f, "its result cannot be sent: {reason}"),
-            TaskFailure::NoRoom(reason) => write!(f, "its result has no room: {reason}"),
-        }
     }
 }

@@ -67,8 +67,8 @@ pub use compute::{
     greater, in_lanes, pairs_in_lanes, smaller, stream, with,
 };
 pub use error::{
-    Cause, ChunkPlace, DeathRecord, Error, Panic, Poisoned, PoisonedChunk, ProcessFailure, Result,
-    TaskFailure,
+    Cause, ChunkPlace, DeathRecord, Error, NamespaceFailure, Panic, Poisoned, PoisonedChunk,
+    ProcessFailure, Result, TaskFailure,
 };
 pub use fault_place::{Fault, FaultAccess, FaultBlock, FaultElement, FaultPlace};
 #[cfg(feature = "cli")]
@@ -83,5 +83,6 @@ pub use roles::{
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;
 pub use toolbox::{
-    Codec, Duplex, JoinableQueue, Lease, Plain, Queue, Receiver, Sender, Serde,
+    Codec, Duplex, JoinableQueue, Lease, Namespace, Plain, Queue, Receiver, Sender, Serde,
+    Transaction,
 };

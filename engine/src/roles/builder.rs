@@ -1,6 +1,5 @@
 //! Starting an engine.
 
-use super::audit::Auditor;
 use super::children::Children;
 use super::coordinator::{Core, Counters, End, Running, SPINS_SHARED};
 use super::engine::Engine;
@@ -268,18 +267,7 @@ impl Builder {
             let reason = "the engine was built without any: `Builder::workers`";
             core.lock_running().end = Some(End::NoWorkers(reason.into()));
         }
-        let supervisor = Supervisor {
-            core: Arc::clone(&core),
-            nonce: start.nonce,
-            posts: vec![],
-            children: vec![],
-            recovering: None,
-            looked: None,
-            limits: self.limits,
-            oom_watch: None,
-            given_up: None,
-            auditor: Auditor::default(),
-        };
+        let supervisor = Supervisor::of(Arc::clone(&core), self.limits);
         let (thread, started) = supervise(supervisor)?;
         let engine = Engine {
             core,

@@ -1,11 +1,10 @@
 //! A child process's life: read what it is to run, run it, leave the result.
 
-use super::children::ChildOutcome;
 use crate::compute::{Control, Failure, Named, Run, guarded, install_panic_hook};
 use crate::machine::futex;
 use crate::memory::Region;
 use crate::process::{entry, fault};
-use crate::shared::child::{ChildPost, Phase};
+use crate::shared::child::{ChildOutcome, ChildPost, Phase};
 use crate::shared::damage::Damage;
 use crate::shared::seat::Seat;
 use std::io::Write;

@@ -5,7 +5,7 @@ use super::coordinator::Core;
 use crate::error::{DeathRecord, Error};
 use crate::memory::Block;
 use crate::process::Limits;
-use crate::shared::child::ChildPost;
+use crate::shared::child::{ChildOutcome, ChildPost};
 use crate::shared::crossing::Luggage;
 use crate::shared::seat::CHILDREN_MAX;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,7 +32,7 @@ pub(super) struct Record {
     /// Keeps what its arguments refer to.
     pub(super) luggage: Luggage,
     /// Its arguments, and room for its result.
-    pub(super) room: Block,
+    pub(super) _room: Block,
     /// Room for a result that is too large for that.
     pub(super) large: Option<Block>,
     /// Why there was none.
@@ -92,17 +92,6 @@ impl Stage {
     pub(super) fn is_over(&self) -> bool {
         matches!(self, Stage::Over(_) | Stage::NotStarted(_))
     }
-}
-
-/// How a child process's function ended, as its post says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u64)]
-pub(crate) enum ChildOutcome {
-    Done,
-    /// The result is a failure.
-    Failed,
-    /// The coordinator knows why there is no room for the result.
-    NoRoom,
 }
 
 impl Core {

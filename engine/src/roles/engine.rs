@@ -11,6 +11,8 @@ use crate::compute::{
 use crate::error::{Error, Result};
 use crate::machine::pin::CpuClaim;
 use crate::memory::{Element, Elements};
+use crate::shared::crossing::{self, Way};
+use crate::toolbox::address;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -139,7 +141,11 @@ impl Engine {
         kernel: &K,
         arrays: <K::Args as Args>::Arrays<'_>,
     ) -> Result<Value<K>> {
-        let (mut plan, output) = single(self.core.region(), kernel, &arrays)?;
+        let region = self.core.region();
+        let describe = || single(region, kernel, &arrays);
+        // What parameters refer to is kept until the launch is over.
+        let (described, _luggage) = crossing::sending(Way::Kernel, address(region), describe);
+        let (mut plan, output) = described?;
         let values = self.launch(&mut plan, output)?;
         drop(plan);
         // The borrows of the arrays end here, after the launch.
@@ -156,8 +162,10 @@ impl Engine {
         &'a self,
         describe: impl FnOnce(&mut Plan<'a>) -> R,
     ) -> Result<R::Values> {
-        let mut plan = Plan::new(self.core.region());
-        let result = describe(&mut plan);
+        let region = self.core.region();
+        let mut plan = Plan::new(region);
+        let described = crossing::sending(Way::Kernel, address(region), || describe(&mut plan));
+        let (result, _luggage) = described;
         self.launch(&mut plan.checked()?, result)
     }
 

@@ -1,11 +1,12 @@
 //! Child processes, as users hold them.
 
-use super::children::{ChildOutcome, Record, Stage, Terms};
+use super::children::{Record, Stage, Terms};
 use super::coordinator::Core;
 use super::engine::{Engine, refuse_captures};
 use crate::compute::{Failure, Named, Portable, Run, RunFn, conjure, encode};
 use crate::error::{DeathRecord, Error, Panic, ProcessFailure, Result};
 use crate::memory::Region;
+use crate::shared::child::ChildOutcome;
 use crate::shared::crossing::{self, Luggage, Way};
 use crate::shared::seat::{CHILDREN_MAX, Seat, WORKERS_MAX};
 use crate::toolbox::address;
@@ -249,7 +250,7 @@ impl Spawn<'_> {
             terms: self.terms,
             stage: ended.map_or(Stage::Asked, |error| Stage::NotStarted(Some(error))),
             luggage,
-            room,
+            _room: room,
             large: None,
             refused: String::new(),
             is_detached: false,

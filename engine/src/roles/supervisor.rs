@@ -83,6 +83,22 @@ pub(super) struct Loss {
 }
 
 impl Supervisor {
+    /// Of an engine whose workers have not been started yet.
+    pub(crate) fn of(core: Arc<Core>, limits: Limits) -> Supervisor {
+        Supervisor {
+            nonce: core.start.nonce,
+            core,
+            posts: vec![],
+            children: vec![],
+            recovering: None,
+            looked: None,
+            limits,
+            oom_watch: None,
+            given_up: None,
+            auditor: Auditor::default(),
+        }
+    }
+
     /// Starts all workers, says how that went, then watches until told to stop.
     pub(crate) fn run(mut self, ready: &mpsc::Sender<Result<()>>) {
         let started = self.start_all().and_then(|()| self.wait_until_all_are_ready());

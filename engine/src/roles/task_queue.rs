@@ -6,11 +6,14 @@ use super::worker::TaskOutcome;
 use crate::compute::{Failure, Portable, encode};
 use crate::error::{Error, Panic, Result, TaskFailure};
 use crate::memory::Block;
+use crate::shared::crossing::{self, Luggage, Way};
 use crate::shared::damage::Damage;
 use crate::shared::protocol::Hardware;
 use crate::shared::queue::{Queue, SLOTS};
+use crate::toolbox::address;
 use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Bytes of parameters, and of a result, for which a slot has room without asking.
@@ -41,12 +44,28 @@ pub struct TaskQueue<'e, P, R> {
     pub(super) bound: usize,
     name: &'static str,
     room: Block,
-    /// Tasks that are not taken yet, with memory for parameters that their slots do not hold.
-    pub(super) waiting: BTreeMap<u64, Option<Block>>,
+    /// Tasks that are not taken yet.
+    pub(super) waiting: BTreeMap<u64, Kept>,
     pub(super) finished: VecDeque<(u64, Result<R>)>,
     /// Number of the next task: in the queue's words somebody may write over it.
     next: u64,
     types: PhantomData<fn(P) -> R>,
+}
+
+/// What is kept of a task until its result is taken.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Memory for parameters that its slot does not hold.
+    _params: Option<Block>,
+    /// What its parameters refer to.
+    _luggage: Luggage,
+}
+
+/// A task's parameters as they are sent, and what they refer to.
+#[derive(Debug)]
+pub(super) struct Sent {
+    bytes: Vec<u8>,
+    luggage: Luggage,
 }
 
 impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
@@ -80,13 +99,19 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
     /// [`Error::NoWorkers`]; [`Error::InsideWorker`] and [`Error::Forked`] in other processes.
     pub fn put(&mut self, params: &P) -> Result<u64> {
         self.engine.core.refuse_other_processes()?;
-        let bytes = encode(params)?;
+        let sent = self.send(params)?;
         while self.waiting.len() >= self.bound || !self.has_free_slot() {
             let sequence = self.wait_for_any();
             let result = self.take(sequence);
             self.finished.push_back((sequence, result));
         }
-        self.put_bytes(&bytes)
+        self.put_sent(sent).map_err(|(error, _)| error)
+    }
+
+    pub(super) fn send(&self, params: &P) -> Result<Sent> {
+        let home = address(self.engine.core.region());
+        let (bytes, luggage) = crossing::sending(Way::Task, home, || encode(params));
+        Ok(Sent { bytes: bytes?, luggage })
     }
 
     /// The result of any task that is done, with the task's number; waits for one. None once all
@@ -132,7 +157,20 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
         self.next.checked_sub(SLOTS as u64).is_none_or(|before| !self.waiting.contains_key(&before))
     }
 
-    pub(super) fn put_bytes(&mut self, bytes: &[u8]) -> Result<u64> {
+    /// Gives parameters back that could not be put.
+    pub(super) fn put_sent(&mut self, sent: Sent) -> Result<u64, (Error, Sent)> {
+        match self.put_bytes(&sent.bytes) {
+            Ok((sequence, params)) => {
+                let kept = Kept { _params: params, _luggage: sent.luggage };
+                self.waiting.insert(sequence, kept);
+                self.announce();
+                Ok(sequence)
+            }
+            Err(error) => Err((error, sent)),
+        }
+    }
+
+    fn put_bytes(&mut self, bytes: &[u8]) -> Result<(u64, Option<Block>)> {
         let core = &self.engine.core;
         core.refuse_without_workers()?;
         let base = self.room.offset() + self.next as usize % SLOTS * 2 * INLINE;
@@ -150,12 +188,15 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
         // There is a free slot, as `has_free_slot` has said.
         let sequence = put.flatten().ok_or_else(|| core.end_damaged(Damage::Queue))?;
         self.next += 1;
-        self.waiting.insert(sequence, own);
-        self.engine.core.handle.wake_for_work();
+        Ok((sequence, own))
+    }
+
+    fn announce(&self) {
+        let core = &self.engine.core;
+        core.handle.wake_for_work();
         if core.control().board().anybody_asleep() {
             core.control().ring();
         }
-        Ok(sequence)
     }
 
     /// Waits until some task is done; gives its number.
@@ -192,10 +233,14 @@ impl<'e, P: Portable, R: Portable> TaskQueue<'e, P, R> {
         words.take(sequence);
         let (deaths, refused) = self.engine.core.forget_task(self.index, sequence);
         let failure = match outcome {
-            outcome if outcome == TaskOutcome::Done as u64 => match postcard::from_bytes(&bytes) {
-                Ok(result) => return Ok(result),
-                Err(e) => TaskFailure::NotPortable(e.to_string()),
-            },
+            outcome if outcome == TaskOutcome::Done as u64 => {
+                let home = Arc::clone(&self.engine.core.commons);
+                let read = || postcard::from_bytes(&bytes);
+                match crossing::receiving(home, Luggage::default(), read) {
+                    Ok(result) => return Ok(result),
+                    Err(e) => TaskFailure::NotPortable(e.to_string()),
+                }
+            }
             outcome if outcome == TaskOutcome::Died as u64 => TaskFailure::Died(deaths),
             outcome if outcome == TaskOutcome::NoRoom as u64 => TaskFailure::NoRoom(refused),
             _ => self.failure(&bytes),

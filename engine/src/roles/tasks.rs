@@ -2,7 +2,7 @@
 
 use super::engine::{Engine, refuse_captures};
 use super::open_queue::OpenQueue;
-use super::task_queue::{INLINE, TaskQueue};
+use super::task_queue::{INLINE, Sent, TaskQueue};
 use crate::compute::{Named, Portable, QUEUES, Serve, ServeFn, conjure, encode};
 use crate::error::{Error, Result};
 use crate::shared::queue::SLOTS;
@@ -158,7 +158,7 @@ pub struct TaskResults<'e, P, R, I> {
     queue: TaskQueue<'e, P, R>,
     params: I,
     /// Parameters that were taken, and for which there was no memory yet.
-    held: Option<Vec<u8>>,
+    held: Option<Sent>,
     /// Parameters taken so far.
     fed: u64,
     /// Number of the parameters whose result is next.
@@ -180,14 +180,14 @@ impl<P: Portable, R: Portable, I: Iterator<Item = P>> TaskResults<'_, P, R, I> {
         // Refused parameters take a place too, or endless ones would be taken without end.
         while self.queue.len() + self.refused.len() < self.queue.bound && self.queue.has_free_slot()
         {
-            let bytes = match self.held.take() {
-                Some(bytes) => Ok(bytes),
+            let sent = match self.held.take() {
+                Some(sent) => Ok(sent),
                 None => match self.params.next() {
-                    Some(params) => encode(&params),
+                    Some(params) => self.queue.send(&params),
                     None => return,
                 },
             };
-            match bytes.and_then(|bytes| self.put(bytes)) {
+            match sent.and_then(|sent| self.put(sent)) {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
@@ -199,17 +199,17 @@ impl<P: Portable, R: Portable, I: Iterator<Item = P>> TaskResults<'_, P, R, I> {
     }
 
     /// Puts a task; false if it must wait until others have given their memory back.
-    fn put(&mut self, bytes: Vec<u8>) -> Result<bool> {
-        match self.queue.put_bytes(&bytes) {
+    fn put(&mut self, sent: Sent) -> Result<bool> {
+        match self.queue.put_sent(sent) {
             Ok(sequence) => {
                 self.numbers.insert(sequence, self.fed);
                 Ok(true)
             }
-            Err(Error::OutOfMemory { .. }) if !self.queue.waiting.is_empty() => {
-                self.held = Some(bytes);
+            Err((Error::OutOfMemory { .. }, sent)) if !self.queue.waiting.is_empty() => {
+                self.held = Some(sent);
                 Ok(false)
             }
-            Err(error) => Err(error),
+            Err((error, _)) => Err(error),
         }
     }
 

@@ -42,6 +42,17 @@ pub(crate) enum Phase {
     Done,
 }
 
+/// How a child process's function ended, as its post says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u64)]
+pub(crate) enum ChildOutcome {
+    Done,
+    /// The result is a failure.
+    Failed,
+    /// The coordinator knows why there is no room for the result.
+    NoRoom,
+}
+
 /// How many bits of the state are the process's number.
 const NUMBER_BITS: u32 = 56;
 

@@ -48,15 +48,6 @@ impl Luggage {
         self.0.iter().for_each(|(_, cargo)| cargo.hand_over(to));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Keeps more.
-    pub(crate) fn append(&mut self, mut other: Luggage) {
-        self.0.append(&mut other.0);
-    }
-
     /// The piece at this place of the region, if it is a `T`.
     pub(crate) fn find<T: Cargo>(&self, place: u64) -> Option<Arc<T>> {
         let (_, cargo) = self.0.iter().find(|(at, _)| *at == place)?;

@@ -15,17 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub(crate) enum Kind {
-    Mutex = 1,
-    Shared,
-    RwLock,
-    Condvar,
-    Event,
-    Semaphore,
-    Barrier,
-    Once,
-    Pipe,
+    Pipe = 1,
     Queue,
-    PriorityQueue,
     Namespace,
 }
 
@@ -77,11 +68,6 @@ impl Header {
         if self.holders[word].load(Ordering::Relaxed) & bit == 0 {
             self.holders[word].fetch_or(bit, Ordering::AcqRel);
         }
-    }
-
-    /// Whether the process of a seat has, or had, a handle.
-    pub(crate) fn is_held_by(&self, seat: Seat) -> bool {
-        self.holders[seat.index() / 64].load(Ordering::Acquire) & 1 << (seat.index() % 64) != 0
     }
 
     pub(super) fn forget(&self, seat: Seat) {
@@ -144,19 +130,11 @@ impl Anchor {
         self.region().at(self.offset())
     }
 
-    /// What looks after handles that arrive through it; none outside the coordinator.
-    pub(crate) fn home(&self) -> Option<Arc<dyn Home>> {
-        match &self.reach {
-            Reach::Held(held) => Some(Arc::clone(held.commons()) as _),
-            Reach::Lent(_) => None,
-        }
-    }
-
     fn header(&self) -> &Header {
         self.region().at(self.offset)
     }
 
-    /// Serialises a handle. `moves` are those that cannot be shared.
+    /// Serialises a handle.
     pub(crate) fn depart<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let cargo = match &self.reach {
             Reach::Held(held) => Some(Arc::clone(held) as _),
@@ -190,18 +168,18 @@ impl Anchor {
         let Passport { offset, id } = Passport::deserialize(from)?;
         let reach = match (crossing::arrive::<Held>(offset), worker_region()) {
             (_, Some(region)) => Reach::Lent(region),
-            (Arrival::Checked(held), _) => held.map(Reach::Held).ok_or_else(|| lost())?,
+            (Arrival::Checked(held), _) => held.map(Reach::Held).ok_or_else(lost)?,
             (Arrival::Home(held, home), _) => {
                 let commons = home.as_any().downcast::<Commons>().ok();
                 let found = || commons.and_then(|commons| commons.find(offset as usize));
-                held.or_else(found).map(Reach::Held).ok_or_else(|| lost())?
+                held.or_else(found).map(Reach::Held).ok_or_else(lost)?
             }
             (Arrival::Outside, None) => {
                 return Err(de::Error::custom("a handle of shared memory came from nowhere"));
             }
         };
         let anchor = Anchor { reach, offset: offset as usize, id };
-        anchor.attached(kind, type_name).ok_or_else(|| lost())
+        anchor.attached(kind, type_name).ok_or_else(lost)
     }
 
     /// Itself, if it is what it is said to be, which this process has a handle of from here on.
@@ -248,7 +226,7 @@ impl Anchor {
             _ => return Err(lost()),
         };
         let anchor = Anchor { reach, offset: offset as usize, id };
-        anchor.attached(kind, type_name).map(Moved::Here).ok_or_else(|| lost())
+        anchor.attached(kind, type_name).map(Moved::Here).ok_or_else(lost)
     }
 
     /// It lives as long as the engine from now on.

@@ -67,10 +67,6 @@ impl Commons {
         Arc::new(Commons { memory, things: Mutex::default() })
     }
 
-    pub(crate) fn memory(&self) -> &Arc<Memory> {
-        &self.memory
-    }
-
     pub(crate) fn region(&self) -> &Region {
         self.memory.region()
     }

@@ -4,12 +4,14 @@
 pub(crate) mod anchor;
 mod codec;
 mod commons;
+mod namespace;
 mod pipe;
 mod queue;
 
 pub(crate) use anchor::address;
 pub use codec::{Codec, Plain, Serde};
 pub(crate) use commons::Commons;
+pub use namespace::{Namespace, Transaction};
 pub use pipe::{Duplex, Receiver, Sender};
 pub(crate) use pipe::{duplex, pipe};
 pub use queue::{JoinableQueue, Lease, Queue};

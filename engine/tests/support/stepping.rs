@@ -50,10 +50,13 @@ fn set_trap_flag(on: bool) {
 fn set_trap_flag(_: bool) {}
 
 /// The instructions before which to die in a test, of an operation that has so many: spread evenly, the
-/// first and the last among them; all of them with `GRISTMILL_EVERY_STEP` set.
+/// first and the last among them, and fewer of long ones, as each step takes some microseconds; all of
+/// them with `GRISTMILL_EVERY_STEP` set.
 pub fn deadly_steps(of: u64) -> impl Iterator<Item = u64> {
-    const TRIED: u64 = 60;
+    const TRIED: std::ops::RangeInclusive<u64> = 20..=60;
+    const STEPPED: u64 = 2_000_000;
     let every = std::env::var_os("GRISTMILL_EVERY_STEP").is_some();
-    let tried = if every { of } else { of.min(TRIED) };
+    let fitting = (STEPPED / of.max(1)).clamp(*TRIED.start(), *TRIED.end());
+    let tried = if every { of } else { of.min(fitting) };
     (0..tried).map(move |n| if tried < 2 { n } else { n * (of - 1) / (tried - 1) })
 }

@@ -21,13 +21,6 @@ pub(crate) struct Ends<A: Atomics> {
 // SAFETY: nothing but atomics and padding.
 unsafe impl Shareable for Ends<Hardware> {}
 
-impl<A: Atomics> Ends<A> {
-    #[cfg(test)]
-    pub(crate) fn with(zero: impl Fn() -> A::U64) -> Ends<A> {
-        Ends { tail: Line(zero()), head: Line(zero()) }
-    }
-}
-
 /// The ring, by its words.
 #[derive(Debug)]
 pub(crate) struct Ring<'r, A: Atomics, P> {

@@ -1,1 +1,3 @@
+//! The ring against a queue of bytes, by threads, and its ends that close, die and abort.
+
 

@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 pub struct JoinableQueue<T: ?Sized, C = Serde> {
     anchor: Anchor,
     layout: Option<Layout>,
+    #[allow(clippy::type_complexity, reason = "a name would say no more")]
     types: PhantomData<(fn(&T), C)>,
 }
 
@@ -103,10 +104,7 @@ impl<T: ?Sized, C: Codec<T>> JoinableQueue<T, C> {
         })?)
     }
 
-    fn lease(
-        &self,
-        got: Option<(Leased, Result<C::Received>)>,
-    ) -> Result<Option<Lease<T, C>>> {
+    fn lease(&self, got: Option<(Leased, Result<C::Received>)>) -> Result<Option<Lease<T, C>>> {
         let Some((leased, message)) = got else { return Ok(None) };
         // What cannot be read is settled as this is dropped.
         let open = Open { anchor: self.anchor.clone(), layout: self.layout, leased: Some(leased) };

@@ -1,6 +1,5 @@
 //! Where the parts of a queue lie in its block, which every process computes from the same few numbers.
 
-
 use crate::error::{Error, Result};
 use crate::memory::{Region, Shareable};
 use crate::shared::damage::seal;

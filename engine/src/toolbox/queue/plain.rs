@@ -34,6 +34,7 @@ use std::time::{Duration, Instant};
 pub struct Queue<T: ?Sized, C = Serde> {
     anchor: Anchor,
     layout: Option<Layout>,
+    #[allow(clippy::type_complexity, reason = "a name would say no more")]
     types: PhantomData<(fn(&T), C)>,
 }
 

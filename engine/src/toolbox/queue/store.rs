@@ -1,6 +1,5 @@
 //! Messages as bytes: how they are put into a queue and come out again. Handles give them types.
 
-
 use super::layout::{Layout, Parts, Strided};
 use crate::error::{Error, Result};
 use crate::memory::Region;
