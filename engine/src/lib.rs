@@ -83,6 +83,6 @@ pub use roles::{
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;
 pub use toolbox::{
-    Codec, Duplex, JoinableQueue, Lease, Namespace, Plain, Queue, Receiver, Sender, Serde,
+    Codec, Duplex, JoinableQueue, Lease, Namespace, Plain, Queue, Receiver, Sender, Serde, Shared,
     Transaction,
 };

@@ -240,10 +240,8 @@ fn memory_is_refused_before_anything_is_written_and_reused_after_a_drop() {
 
 #[test]
 fn nonsense_settings_are_refused() {
-    for workers in [0, 257] {
-        let error = Engine::builder().workers(workers).build().unwrap_err();
-        assert!(matches!(error, Error::Limit { .. }), "{error}");
-    }
+    let error = Engine::builder().workers(257).build().unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
     // More workers than CPUs, unpinned or pinned by hand, work.
     for pin in [Pin::No, Pin::Cpus(vec![0])] {
         let engine = Engine::builder().workers(5).pin(pin).build().unwrap();

@@ -9,7 +9,7 @@ use super::reduce::{self, Output};
 use crate::error::{Error, Result};
 use crate::memory::Region;
 use crate::process;
-use crate::shared::crossing::Luggage;
+use crate::shared::crossing::{self, Luggage};
 use postcard::ser_flavors::Flavor;
 use postcard::serialize_with_flavor;
 use serde::Serialize;
@@ -228,6 +228,7 @@ pub(crate) fn encode_into<T: Serialize + DeserializeOwned>(
     let checked = write_checked(value, bytes, start);
     checked.map_err(|reason| {
         bytes.truncate(start);
+        let reason = crossing::take_refusal().map_or(reason, Into::into);
         Error::NotPortable { what: std::any::type_name::<T>().into(), reason }
     })
 }

@@ -8,14 +8,13 @@ use crate::process::Limits;
 use crate::shared::child::{ChildOutcome, ChildPost};
 use crate::shared::crossing::Luggage;
 use crate::shared::seat::CHILDREN_MAX;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// All of them, by place.
-#[derive(Debug)]
 pub(crate) struct Children(Mutex<Records>);
 
-#[derive(Debug)]
 pub(super) struct Records {
     /// Of the next process: a place may have had others before.
     pub(super) next_number: u64,
@@ -62,6 +61,12 @@ pub(super) enum Stage {
     NotStarted(Option<Error>),
     /// It was reaped, and its seat is free.
     Over(DeathRecord),
+}
+
+impl fmt::Debug for Children {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.lock().all.iter().flatten()).finish()
+    }
 }
 
 impl Default for Children {

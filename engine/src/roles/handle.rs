@@ -10,11 +10,11 @@ use crate::process::{Child, Pidfd};
 use crate::shared::seat::{CHILDREN_MAX, WORKERS_MAX};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::Signal;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How the engine's threads reach the supervisor and its workers.
-#[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) stop: AtomicBool,
     /// The supervisor waits without an end, as nothing is out that it has to look at.
@@ -22,6 +22,12 @@ pub(crate) struct Handle {
     pub(crate) event: EventFd,
     /// By place: workers by rank, then child processes by number. None where no process is.
     held: Mutex<Vec<Option<Held>>>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.lock().iter().flatten()).finish()
+    }
 }
 
 /// A worker process, and why it was ended, if somebody has.

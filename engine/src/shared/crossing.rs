@@ -8,7 +8,7 @@
 
 use super::seat::Seat;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 
@@ -70,6 +70,22 @@ enum Crossing {
 thread_local! {
     /// The innermost, as crossings nest: a launch within the description of another.
     static CURRENT: RefCell<Option<Crossing>> = const { RefCell::new(None) };
+}
+
+thread_local! {
+    /// Why a handle was refused last: not all formats of serde's keep the texts of errors.
+    static REFUSAL: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// A handle cannot cross, for this reason.
+pub(crate) fn refuse<E: serde::ser::Error>(reason: &'static str) -> E {
+    REFUSAL.set(Some(reason));
+    E::custom(reason)
+}
+
+/// Takes the reason of the latest refusal, if there was one since the last call.
+pub(crate) fn take_refusal() -> Option<&'static str> {
+    REFUSAL.take()
 }
 
 fn within<T>(crossing: Crossing, work: impl FnOnce() -> T) -> (T, Option<Crossing>) {

@@ -6,7 +6,7 @@ use crate::process::worker_region;
 use crate::shared::crossing::{self, Arrival, Cargo, Departure, Home, Way};
 use crate::shared::damage::seal;
 use crate::shared::seat::{SEATS, Seat};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 pub(crate) enum Kind {
-    Pipe = 1,
+    Shared = 1,
+    Pipe,
     Queue,
     Namespace,
 }
@@ -145,12 +146,12 @@ impl Anchor {
             Departure::Sent(Way::Message) => self.pin(),
             Departure::Sent(_) => {}
             Departure::Foreign => {
-                return Err(ser::Error::custom(FOREIGN));
+                return Err(crossing::refuse(FOREIGN));
             }
             // In a worker there is no luggage: it is kept for good.
             Departure::Outside if worker_region().is_some() => self.pin(),
             Departure::Outside => {
-                return Err(ser::Error::custom(
+                return Err(crossing::refuse(
                     "a handle of shared memory means something to the processes of its engine \
                      alone: pass it as an argument, or send it through a pipe or queue",
                 ));
@@ -201,9 +202,9 @@ impl Anchor {
         let place = self.offset as u64 + part;
         match crossing::depart(address(self.region()), place, duties) {
             Departure::Sent(Way::Process) if worker_region().is_none() => {}
-            Departure::Foreign => return Err(ser::Error::custom(FOREIGN)),
+            Departure::Foreign => return Err(crossing::refuse(FOREIGN)),
             Departure::Sent(_) | Departure::Outside => {
-                return Err(ser::Error::custom(
+                return Err(crossing::refuse(
                     "it moves as an argument from the process that holds the engine to one child \
                      process, and in no other way: with two at one end messages would be lost. \
                      Use a queue where several send or receive",

@@ -7,6 +7,7 @@ mod commons;
 mod namespace;
 mod pipe;
 mod queue;
+mod shared_value;
 
 pub(crate) use anchor::address;
 pub use codec::{Codec, Plain, Serde};
@@ -15,3 +16,4 @@ pub use namespace::{Namespace, Transaction};
 pub use pipe::{Duplex, Receiver, Sender};
 pub(crate) use pipe::{duplex, pipe};
 pub use queue::{JoinableQueue, Lease, Queue};
+pub use shared_value::Shared;

@@ -3,3 +3,4 @@
 mod namespace;
 mod pipe;
 mod queues;
+mod shared_value;

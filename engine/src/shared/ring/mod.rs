@@ -257,6 +257,3 @@ fn ended(state: u64) -> Error {
 fn damaged() -> Error {
     Error::Broken { what: "a pipe" }
 }
-
-#[cfg(test)]
-mod tests;

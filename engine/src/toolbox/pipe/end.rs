@@ -9,7 +9,7 @@
 use super::Kind;
 use crate::error::{Error, Result};
 use crate::memory::Region;
-use crate::shared::crossing::{Cargo, Home};
+use crate::shared::crossing::{self, Cargo, Home};
 use crate::shared::ring::{Ring, Side};
 use crate::shared::seat::Seat;
 use crate::toolbox::anchor::{Anchor, Moved};
@@ -82,7 +82,7 @@ impl End {
         let mut hold = self.hold();
         let duty = match &*hold {
             Hold::Held(duty) => Some(Arc::clone(duty) as _),
-            Hold::Moved => return Err(serde::ser::Error::custom(Error::EndMoved)),
+            Hold::Moved => return Err(crossing::refuse("this end of the pipe has moved already")),
             Hold::Ghost => None,
         };
         let done = self.anchor.depart_to_child(self.side as u64, duty, to)?;

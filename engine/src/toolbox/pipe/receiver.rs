@@ -194,7 +194,7 @@ impl<T: ?Sized, C: Codec<T>> Receiver<T, C> {
 impl<T: ?Sized, C: Codec<T>> Serialize for Receiver<T, C> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         if self.incoming.has_begun() {
-            return Err(serde::ser::Error::custom(
+            return Err(crate::shared::crossing::refuse(
                 "a message is half received: receive it before this end moves",
             ));
         }

@@ -1,3 +1,0 @@
-//! The ring against a queue of bytes, by threads, and its ends that close, die and abort.
-
-

@@ -1,0 +1,235 @@
+//! Pipes between processes, and deaths before any instruction of sending and receiving. The cases of
+//! CPython's `_TestConnection` and `_TestPoll` (test/_test_multiprocessing.py) are named where they
+//! are mirrored.
+
+mod support;
+
+use gristmill::{Engine, Error, Plain, Process, ProcessFailure, Receiver, Sender};
+use std::time::Duration;
+use support::stepping::{deadly_steps, die_at};
+
+fn engine() -> Engine {
+    Engine::builder().workers(0).build().unwrap()
+}
+
+/// More than any wait of a test takes.
+const LONG: Duration = Duration::from_secs(60);
+
+/// test_connection: what is sent comes back, of any size, also larger than the pipe.
+#[test]
+fn messages_of_any_size_go_both_ways() {
+    let engine = engine();
+    let (mut near, far) = engine.duplex::<Vec<u8>, Vec<u8>>(4096).unwrap();
+    let echo = engine.spawn(
+        |mut far: gristmill::Duplex<Vec<u8>, Vec<u8>>| {
+            while let Ok(message) = far.recv() {
+                far.send(&message).unwrap();
+            }
+        },
+        far,
+    );
+    let echo = echo.unwrap();
+    for bytes in [0, 1, 7, 8, 4000, 4096, 4097, 100_000, 3_000_000] {
+        let message: Vec<u8> = (0..bytes).map(|at: usize| (at * 7) as u8).collect();
+        near.send(&message).unwrap();
+        assert!(near.recv().unwrap() == message, "{bytes} bytes");
+    }
+    drop(near);
+    echo.join().unwrap();
+}
+
+/// _TestPoll.test_many_small, test_boundaries: nothing is lost, doubled or out of order.
+#[test]
+fn many_small_messages_arrive_in_order() {
+    let engine = engine();
+    let (tx, mut rx) = engine.pipe::<u64>(512).unwrap();
+    let sender = engine.spawn(
+        |mut tx: Sender<u64>| {
+            (0..100_000).for_each(|n| tx.send(&n).unwrap());
+        },
+        tx,
+    );
+    for n in 0..100_000 {
+        assert_eq!(rx.recv().unwrap(), n);
+    }
+    sender.unwrap().join().unwrap();
+    assert!(matches!(rx.recv(), Err(Error::PeerClosed)));
+}
+
+#[test]
+fn batches_and_plain_data() {
+    let engine = engine();
+    let (tx, mut rx) = engine.plain_pipe::<[f64]>(1 << 16).unwrap();
+    let sender = engine.spawn(
+        |mut tx: Sender<[f64], Plain>| {
+            for n in 0..200usize {
+                tx.send(&vec![n as f64; n * 100]).unwrap();
+            }
+        },
+        tx,
+    );
+    for n in 0..200usize {
+        assert_eq!(rx.recv().unwrap(), vec![n as f64; n * 100]);
+    }
+    sender.unwrap().join().unwrap();
+    let (mut tx, mut rx) = engine.plain_pipe::<u32>(1 << 12).unwrap();
+    assert_eq!(tx.send_all([1, 2, 3, 4]).unwrap(), 4);
+    let mut got = vec![];
+    assert_eq!(rx.recv_many(&mut got, 3).unwrap(), 3);
+    assert_eq!((got, rx.recv().unwrap(), rx.try_recv().unwrap()), (vec![1, 2, 3], 4, None));
+}
+
+/// _TestPoll.test_empty_string, test_strings, _TestConnection.test_recv_into's time limits.
+#[test]
+fn nothing_there_is_no_error() {
+    let engine = engine();
+    let (mut tx, mut rx) = engine.pipe::<String>(256).unwrap();
+    assert!(!rx.is_ready().unwrap());
+    assert_eq!(rx.try_recv().unwrap(), None);
+    assert_eq!(rx.recv_timeout(Duration::from_millis(10)).unwrap(), None);
+    tx.send(&String::new()).unwrap();
+    assert!(rx.poll(LONG).unwrap());
+    assert_eq!(rx.try_recv().unwrap(), Some(String::new()));
+    while tx.try_send(&"much".into()).unwrap() {}
+    assert!(!tx.send_timeout(&"more".into(), Duration::from_millis(10)).unwrap());
+    // A message that found no room in time, half of it sent, is none.
+    let long = "x".repeat(10_000);
+    assert!(!tx.send_timeout(&long, Duration::from_millis(10)).unwrap());
+    drop(tx);
+    while let Ok(message) = rx.recv() {
+        assert_eq!(message, "much");
+    }
+}
+
+/// _TestConnection.test_spawn_close, test_duplex_false: closing is a value on both sides.
+#[test]
+fn a_closed_end_is_told() {
+    let engine = engine();
+    let (tx, mut rx) = engine.pipe::<u8>(256).unwrap();
+    drop(tx);
+    assert!(matches!(rx.recv(), Err(Error::PeerClosed)));
+    let (mut tx, rx) = engine.pipe::<u8>(256).unwrap();
+    drop(rx);
+    assert!(matches!(tx.send(&1), Err(Error::PeerClosed)));
+}
+
+/// An end moves; where it cannot, the error says why. (CPython: two readers, lost data.)
+#[test]
+fn an_end_goes_to_one_process_only() {
+    let engine = Engine::builder().workers(1).build().unwrap();
+    let (tx, rx) = engine.pipe::<u8>(256).unwrap();
+    let mut results = engine.tasks().map(|mut tx: Sender<u8>| tx.send(&1).is_ok(), [tx]).unwrap();
+    let told = results.next().unwrap().unwrap_err().to_string();
+    assert!(told.contains("queue"), "{told}");
+    drop((results, rx));
+    let other = Engine::builder().workers(0).build().unwrap();
+    let (tx, mut rx) = engine.pipe::<u8>(256).unwrap();
+    assert!(other.spawn(|tx: Sender<u8>| drop(tx), tx).is_err(), "of another engine");
+    assert!(matches!(rx.recv(), Err(Error::PeerClosed)), "what could not be passed is closed");
+}
+
+/// What the victim had sent as a whole arrives, then its death.
+#[test]
+fn a_death_is_told_to_the_other_side() {
+    let engine = engine();
+    let (tx, mut rx) = engine.pipe::<u32>(256).unwrap();
+    let sender = engine.spawn(
+        |mut tx: Sender<u32>| -> () {
+            tx.send(&7).unwrap();
+            support::die();
+        },
+        tx,
+    );
+    assert_eq!(rx.recv().unwrap(), 7);
+    assert!(matches!(rx.recv(), Err(Error::PeerDied)));
+    assert!(sender.unwrap().join().is_err());
+    let (mut tx, rx) = engine.pipe::<u32>(256).unwrap();
+    let receiver = engine.spawn(
+        |rx: Receiver<u32>| -> () {
+            std::mem::forget(rx);
+            support::die();
+        },
+        rx,
+    );
+    let error = loop {
+        if let Err(error) = tx.send(&1) {
+            break error;
+        }
+    };
+    assert!(matches!(error, Error::PeerDied), "{error}");
+    assert!(receiver.unwrap().join().is_err());
+}
+
+fn died<R: std::fmt::Debug + gristmill::Portable>(process: Process<R>) -> bool {
+    match process.join() {
+        Ok(_) => false,
+        Err(Error::Process { reason: ProcessFailure::Died(_), .. }) => true,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Killed before any instruction of sending: what arrives is a prefix of what it sent, whole messages,
+/// then its end.
+#[test]
+fn killed_while_sending() {
+    for message in ["short".to_owned(), "longer than the pipe. ".repeat(100)] {
+        let engine = engine();
+        let run = |(mut tx, message, deadly): (Sender<String>, String, u64)| {
+            tx.send(&"before".into()).unwrap();
+            die_at(deadly, || tx.send(&message).unwrap()).1
+        };
+        let sweep = |deadly| {
+            let (tx, mut rx) = engine.pipe::<String>(256).unwrap();
+            let process = engine.spawn(run, (tx, message.clone(), deadly)).unwrap();
+            assert_eq!(rx.recv_timeout(LONG).unwrap().unwrap(), "before");
+            let mut got = 0;
+            let end = loop {
+                match rx.recv_timeout(LONG) {
+                    Ok(Some(text)) => assert_eq!((text == message, got), (true, 0)),
+                    Ok(None) => panic!("neither a message nor an end"),
+                    Err(error) => break error,
+                }
+                got += 1;
+            };
+            (process, got, end)
+        };
+        let (process, got, end) = sweep(u64::MAX);
+        assert!(got == 1 && matches!(end, Error::PeerClosed));
+        let steps = process.join().unwrap();
+        for deadly in deadly_steps(steps.min(20_000)) {
+            let (process, _, end) = sweep(deadly);
+            assert!(died(process) && matches!(end, Error::PeerDied), "at {deadly}: {end}");
+        }
+    }
+}
+
+/// Killed before any instruction of receiving: the sender is told, and blocks no longer.
+#[test]
+fn killed_while_receiving() {
+    let engine = engine();
+    let run = |(mut rx, deadly): (Receiver<String>, u64)| {
+        die_at(deadly, || rx.recv().unwrap() + &rx.recv().unwrap()).1
+    };
+    let sweep = |deadly| {
+        let (mut tx, rx) = engine.pipe::<String>(256).unwrap();
+        let process = engine.spawn(run, (rx, deadly)).unwrap();
+        let _ = tx.send(&"first".into());
+        let _ = tx.send(&"second, longer than the pipe. ".repeat(50));
+        let end = loop {
+            match tx.send_timeout(&"more".into(), LONG) {
+                Ok(true) => {}
+                Ok(false) => panic!("the sender waits for the dead"),
+                Err(error) => break error,
+            }
+        };
+        (process, end)
+    };
+    let (process, end) = sweep(u64::MAX);
+    assert!(matches!(end, Error::PeerClosed), "{end}");
+    let steps = process.join().unwrap();
+    for deadly in deadly_steps(steps.min(20_000)) {
+        let (process, end) = sweep(deadly);
+        // It may have had fewer instructions this time, and ended well.
+        assert_eq!(died(process), matches!(end, Error::PeerDied), "at {deadly}: {end}");
+    }
+}
