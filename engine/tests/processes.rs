@@ -203,7 +203,7 @@ fn a_result_for_which_there_is_no_memory_is_told() {
 }
 
 #[test]
-fn deadlines_limits_and_niceness() {
+fn a_process_has_limits() {
     let engine = engine();
     let limit = Duration::from_millis(50);
     let late = engine.process().deadline(limit).spawn(sleep_long, ()).unwrap();
