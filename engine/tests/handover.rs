@@ -38,7 +38,7 @@ fn forged(test: &str, parent: u32, region: Stdio, setup: &str) -> Output {
     for (name, value) in program.get_envs() {
         shell.env(name, value.unwrap());
     }
-    shell.env(VARIABLE, format!("0 {parent} 1 - - false")).stdin(region).output().unwrap()
+    shell.env(VARIABLE, format!("1 {parent} 1 - - false 0")).stdin(region).output().unwrap()
 }
 
 /// What shows that `main` ran.
@@ -127,7 +127,7 @@ fn in_secure_mode_a_forged_hand_over_is_ignored_and_no_engine_starts() {
         let mut command = of_binary(&copy, name, "secure");
         as_nobody(&mut command);
         if forged {
-            let value = format!("0 {} 1 -", std::process::id());
+            let value = format!("1 {} 1 - - false 0", std::process::id());
             command.env(VARIABLE, value).stdin(region_of_nobody());
         }
         let output = command.output().unwrap();

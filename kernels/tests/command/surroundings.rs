@@ -39,7 +39,7 @@ fn a_workers_environment_shows_no_hand_over_and_its_region_makes_no_worker() {
         std::fs::read_link(path).is_ok_and(|to| to.to_string_lossy().contains("memfd:gristmill"))
     };
     let region = descriptors.map(|entry| entry.path()).find(leads_to_region).unwrap();
-    let forged = format!("export GRISTMILL_WORKER='0 {} 1 - - false'", job.pid());
+    let forged = format!("export GRISTMILL_WORKER='1 {} 1 - - false 0'", job.pid());
     place
         .gristmill_after(&forged, "run job.toml --out p")
         .ends_with(1)
