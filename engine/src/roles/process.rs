@@ -53,7 +53,7 @@ pub struct Spawn<'e> {
 /// # use gristmill::{Engine, Error, ProcessFailure};
 /// # fn main() -> gristmill::Result<()> {
 /// # let engine = Engine::builder().workers(0).build()?;
-/// let process = engine.spawn(|code: i32| std::process::exit(code), 3)?;
+/// let process = engine.spawn(|code: i32| -> u8 { std::process::exit(code) }, 3)?;
 /// let Err(Error::Process { reason: ProcessFailure::Died(death), .. }) = process.join() else {
 ///     panic!("it has no result")
 /// };
