@@ -83,6 +83,6 @@ pub use roles::{
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;
 pub use toolbox::{
-    Codec, Duplex, JoinableQueue, Lease, Namespace, Plain, Queue, Receiver, Sender, Serde, Shared,
-    Transaction,
+    Codec, Duplex, JoinableQueue, Lease, Namespace, Plain, PriorityQueue, Queue, Receiver, Sender,
+    Serde, Shared, Transaction,
 };

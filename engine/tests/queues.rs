@@ -1,139 +1,290 @@
-//! Queues among processes, and deaths before any instruction of putting and getting. The cases of
-//! CPython's `_TestQueue` (test/_test_multiprocessing.py) are named where they are mirrored.
+//! Queues between processes. The cases of CPython's `_TestQueue` (test/_test_multiprocessing.py) are named
+//! where they are mirrored.
 
-mod support;
-
-use gristmill::{Engine, Error, JoinableQueue, Queue};
+use gristmill::{Engine, Error, JoinableQueue, Plain, PriorityQueue, Queue};
 use std::collections::BTreeMap;
-use std::time::Duration;
-use support::stepping::{deadly_steps, die_at};
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes, unless it hangs.
+const WATCHDOG: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_millis(20);
 
 fn engine() -> Engine {
     Engine::builder().workers(0).build().unwrap()
 }
 
-/// More than any wait of a test takes.
-const LONG: Duration = Duration::from_secs(60);
+/// What comes within the watchdog's time.
+fn got(queue: &Queue<u64>) -> u64 {
+    queue.get_timeout(WATCHDOG).unwrap().expect("a message comes")
+}
 
-/// test_put, test_get: blocking, at once and in time, full and empty.
+/// test_put: six fit, and no more, by no way of putting; after a get there is room again.
 #[test]
-fn full_and_empty() {
-    let queue = engine().queue::<u32>(6).unwrap();
-    assert!(queue.is_empty().unwrap() && !queue.is_full().unwrap());
-    for n in 0..6 {
-        assert!(queue.try_put(&n).unwrap());
+fn a_queue_takes_as_many_as_it_was_made_for() {
+    let engine = engine();
+    for bound in [1, 6, 7] {
+        let queue = engine.queue::<u64>(bound).unwrap();
+        assert!(queue.is_empty().unwrap() && !queue.is_full().unwrap());
+        for n in 0..bound as u64 {
+            assert!(queue.try_put(&n).unwrap());
+        }
+        assert!(queue.is_full().unwrap() && !queue.is_empty().unwrap());
+        assert!(!queue.try_put(&9).unwrap());
+        let since = Instant::now();
+        assert!(!queue.put_timeout(&9, SOON).unwrap());
+        assert!(since.elapsed() >= SOON);
+        let child =
+            engine.spawn(|queue: Queue<u64>| queue.get_many(usize::MAX).unwrap(), queue.clone());
+        assert_eq!(child.unwrap().join().unwrap(), (0..bound as u64).collect::<Vec<_>>());
+        assert!(queue.is_empty().unwrap() && !queue.is_full().unwrap());
+        queue.put(&1).unwrap();
+        assert_eq!((queue.bound().unwrap(), queue.len().unwrap()), (bound, 1));
     }
-    assert!(queue.is_full().unwrap() && queue.len().unwrap() == 6);
-    assert!(!queue.try_put(&6).unwrap());
-    assert!(!queue.put_timeout(&6, Duration::from_millis(10)).unwrap());
-    for n in 0..6 {
-        assert_eq!(queue.get().unwrap(), n);
-    }
+}
+
+/// test_get: what another process puts comes in its order, and then nothing.
+#[test]
+fn what_another_process_puts_comes_in_its_order() {
+    let engine = engine();
+    let queue = engine.queue::<u64>(100).unwrap();
+    let child = engine
+        .spawn(|queue: Queue<u64>| (2..6).for_each(|n| queue.put(&n).unwrap()), queue.clone());
+    child.unwrap().join().unwrap();
+    assert_eq!(queue.get().unwrap(), 2);
+    assert_eq!(queue.get_timeout(WATCHDOG).unwrap(), Some(3));
+    assert_eq!(queue.try_get().unwrap(), Some(4));
+    assert_eq!(queue.get_many(9).unwrap(), [5]);
+    assert!(queue.is_empty().unwrap());
     assert_eq!(queue.try_get().unwrap(), None);
-    assert_eq!(queue.get_timeout(Duration::from_millis(10)).unwrap(), None);
 }
 
-/// test_qsize, test_timeout, test_closed_queue_put_get_exceptions.
+/// test_timeout: it waits for so long, and not much less.
 #[test]
-fn a_closed_queue_is_drained() {
-    let queue = engine().queue::<String>(8).unwrap();
-    queue.put_all(&["a".to_owned(), "b".to_owned()]).unwrap();
-    queue.close().unwrap();
-    assert!(matches!(queue.put(&"c".into()), Err(Error::Closed { .. })));
-    assert_eq!(queue.get_many(9).unwrap(), ["a", "b"]);
-    assert!(matches!(queue.get(), Err(Error::Closed { .. })));
-}
-
-/// Many to many: nothing is lost or doubled, and each sender's messages stay in order.
-#[test]
-fn many_senders_and_receivers() {
-    const EACH: u64 = 5_000;
+fn a_get_waits_for_its_time() {
     let engine = engine();
-    let queue = engine.queue::<(u64, u64)>(64).unwrap();
-    let send = |(queue, own): (Queue<(u64, u64)>, u64)| {
-        (0..EACH).for_each(|n| queue.put(&(own, n)).unwrap());
-    };
-    let receive = |queue: Queue<(u64, u64)>| {
-        let mut got = vec![];
-        while let Ok(message) = queue.get() {
-            got.push(message);
+    let queue = engine.queue::<u64>(10).unwrap();
+    let since = Instant::now();
+    assert_eq!(queue.get_timeout(Duration::from_millis(200)).unwrap(), None);
+    assert!(since.elapsed() >= Duration::from_millis(200));
+}
+
+/// test_qsize.
+#[test]
+fn its_length_is_what_was_put_and_not_got() {
+    let engine = engine();
+    let queue = engine.plain_queue::<u8>(10).unwrap();
+    for (step, len) in [(true, 1), (true, 2), (false, 1), (false, 0)] {
+        if step {
+            queue.put(&1).unwrap();
+        } else {
+            queue.get().unwrap();
         }
-        got
-    };
-    let receivers: Vec<_> = (0..3).map(|_| engine.spawn(receive, queue.clone()).unwrap()).collect();
-    let senders: Vec<_> =
-        (0..3).map(|own| engine.spawn(send, (queue.clone(), own)).unwrap()).collect();
-    senders.into_iter().for_each(|sender| sender.join().unwrap());
-    queue.close().unwrap();
-    let got: Vec<Vec<(u64, u64)>> =
-        receivers.into_iter().map(|receiver| receiver.join().unwrap()).collect();
-    for part in &got {
-        let mut last = BTreeMap::new();
-        for (own, n) in part {
-            assert!(last.insert(own, n).is_none_or(|before| before < n), "out of order");
-        }
+        assert_eq!(queue.len().unwrap(), len);
     }
-    let mut all = got.concat();
-    all.sort();
-    let expected: Vec<_> = (0..3).flat_map(|own| (0..EACH).map(move |n| (own, n))).collect();
-    assert!(all == expected);
 }
 
-/// test_task_done: `join` ends once each item is done, and not before.
+fn settle_all(jobs: JoinableQueue<u64>) -> u64 {
+    let mut sum = 0;
+    while let Ok(job) = jobs.get() {
+        sum += *job;
+    }
+    sum
+}
+
+/// test_task_done: four processes, and a join that ends when all ten are done.
 #[test]
-fn a_joinable_queue_is_joined() {
+fn a_join_ends_when_all_is_done() {
     let engine = engine();
-    let queue = engine.joinable_queue::<u32>(16).unwrap();
-    let consume = |queue: JoinableQueue<u32>| {
-        let mut sum = 0;
-        while let Ok(item) = queue.get() {
-            sum += *item;
-        }
-        sum
-    };
-    let consumers: Vec<_> = (0..4).map(|_| engine.spawn(consume, queue.clone()).unwrap()).collect();
-    (0..1000).for_each(|n| queue.put(&n).unwrap());
-    queue.join().unwrap();
-    assert_eq!(queue.unfinished().unwrap(), 0);
-    queue.close().unwrap();
-    let sum: u32 = consumers.into_iter().map(|consumer| consumer.join().unwrap()).sum();
-    assert_eq!(sum, 499_500);
-    let lone = engine.joinable_queue::<u32>(4).unwrap();
-    lone.put(&1).unwrap();
-    let lease = lone.get().unwrap();
-    assert!(!lone.join_timeout(Duration::from_millis(10)).unwrap(), "it is not done");
-    lease.nack();
-    let lease = lone.get().unwrap();
-    assert_eq!(*lease, 1, "what is given back comes again");
+    let jobs = engine.joinable_queue::<u64>(100).unwrap();
+    assert!(jobs.join_timeout(Duration::ZERO).unwrap(), "nothing was put");
+    let workers: Vec<_> = (0..4).map(|_| engine.spawn(settle_all, jobs.clone()).unwrap()).collect();
+    for n in 0..10 {
+        jobs.put(&n).unwrap();
+    }
+    assert!(jobs.join_timeout(WATCHDOG).unwrap());
+    assert_eq!(jobs.unfinished().unwrap(), 0);
+    jobs.close().unwrap();
+    assert_eq!(workers.into_iter().map(|w| w.join().unwrap()).sum::<u64>(), 45);
+}
+
+/// A lease that is out keeps the queue unfinished; settled or given back by hand.
+#[test]
+fn leases_are_settled_by_hand_or_given_back() {
+    let engine = engine();
+    let jobs = engine.plain_joinable_queue::<u64>(2).unwrap();
+    jobs.put_all(&[1, 2]).unwrap();
+    let first = jobs.get().unwrap();
+    let second = jobs.get().unwrap();
+    assert_eq!((*first, *second, jobs.len().unwrap()), (1, 2, 0));
+    // Leases do not count for the bound.
+    jobs.put_all(&[3, 4]).unwrap();
+    assert!(jobs.is_full().unwrap());
+    assert_eq!(jobs.unfinished().unwrap(), 4);
+    second.nack();
+    first.nack();
+    assert_eq!(jobs.len().unwrap(), 4);
+    let order: Vec<u64> =
+        (0..4).map(|_| jobs.get().unwrap()).map(gristmill::Lease::into_inner).collect();
+    assert_eq!(order, [1, 2, 3, 4]);
+    assert!(jobs.join_timeout(WATCHDOG).unwrap());
+    jobs.put(&5).unwrap();
+    let lease = jobs.get().unwrap();
+    assert!(!jobs.join_timeout(SOON).unwrap());
     lease.done();
-    assert!(lone.join_timeout(LONG).unwrap());
+    jobs.join().unwrap();
 }
 
-/// test_queue_feeder_donot_stop_onexc, test_queue_feeder_on_queue_feeder_error: what cannot be sent is
-/// told to its sender, and the queue goes on.
 #[test]
-fn what_cannot_be_sent_harms_nobody() {
-    #[derive(serde::Serialize, serde::Deserialize)]
-    struct Skipping(#[serde(skip_serializing_if = "Option::is_none")] Option<u8>, u8);
-    let queue = engine().queue::<Skipping>(4).unwrap();
-    assert!(matches!(queue.put(&Skipping(None, 1)), Err(Error::NotPortable { .. })));
-    queue.put(&Skipping(Some(1), 2)).unwrap();
-    assert_eq!(queue.get().unwrap().1, 2);
-}
-
-/// Handles travel through queues.
-#[test]
-fn a_queue_through_a_queue() {
+fn more_leases_than_there_can_be_are_refused() {
     let engine = engine();
-    let (asks, answers) = (engine.queue(4).unwrap(), engine.queue::<u32>(4).unwrap());
-    let serve = |asks: Queue<(u32, Queue<u32>)>| {
-        let (number, answer) = asks.get().unwrap();
-        answer.put(&(2 * number)).unwrap();
-    };
-    let server = engine.spawn(serve, asks.clone()).unwrap();
-    asks.put(&(21, answers.clone())).unwrap();
-    assert_eq!(answers.get().unwrap(), 42);
-    server.join().unwrap();
+    let jobs = engine.plain_joinable_queue::<u64>(2000).unwrap();
+    (0..1100).for_each(|n| jobs.put(&n).unwrap());
+    let leases: Vec<_> = (0..1024).map(|_| jobs.get().unwrap()).collect();
+    assert!(matches!(jobs.try_get(), Err(Error::Limit { limit: 1024, .. })));
+    drop(leases);
+    assert_eq!(*jobs.get().unwrap(), 1024, "the message that was refused is next");
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Skipping {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maybe: Option<u8>,
+    other: u8,
+}
+
+/// test_queue_feeder_donot_stop_onexc, test_queue_feeder_on_queue_feeder_error: what cannot be sent is an
+/// error of the put, and the queue goes on.
+#[test]
+fn what_cannot_be_sent_is_an_error_at_the_sender() {
+    let engine = engine();
+    let queue = engine.queue::<Skipping>(1).unwrap();
+    let told = queue.put(&Skipping { maybe: None, other: 1 }).unwrap_err();
+    assert!(
+        matches!(&told, Error::NotPortable { what, .. } if what.contains("Skipping")),
+        "{told}"
+    );
+    assert!(queue.try_put(&Skipping { maybe: Some(1), other: 2 }).unwrap(), "its place is free");
+    assert_eq!(queue.get().unwrap().other, 2);
+}
+
+/// test_closed_queue_put_get_exceptions; but what was put before can still be got.
+#[test]
+fn a_closed_queue_gives_what_is_left() {
+    let engine = engine();
+    let queue = engine.queue::<u64>(10).unwrap();
+    queue.put_all(&[1, 2]).unwrap();
+    engine
+        .spawn(|queue: Queue<u64>| queue.close().unwrap(), queue.clone())
+        .unwrap()
+        .join()
+        .unwrap();
+    assert!(queue.is_closed().unwrap());
+    assert!(matches!(queue.put(&3), Err(Error::Closed { .. })));
+    assert!(matches!(queue.try_put(&3), Err(Error::Closed { .. })));
+    assert_eq!(queue.get_many(9).unwrap(), [1, 2]);
+    assert!(matches!(queue.get(), Err(Error::Closed { .. })));
+    assert!(matches!(queue.get_timeout(WATCHDOG), Err(Error::Closed { .. })));
+}
+
+/// Whoever sleeps in a put, a get or a large put is woken by a close.
+#[test]
+fn a_close_ends_all_waits() {
+    let engine = engine();
+    let empty = engine.queue::<u64>(1).unwrap();
+    let full = engine.queue::<Vec<u8>>(2).unwrap();
+    full.put(&vec![0; 3 << 20]).unwrap();
+    let getter = engine.spawn(|q: Queue<u64>| q.get().is_err(), empty.clone()).unwrap();
+    let large = |q: Queue<Vec<u8>>| q.put(&vec![0; 2 << 20]).is_err();
+    let putters = [engine.spawn(large, full.clone()), engine.spawn(large, full.clone())];
+    std::thread::sleep(SOON);
+    empty.close().unwrap();
+    full.close().unwrap();
+    assert!(getter.wait_timeout(WATCHDOG) && getter.join().unwrap());
+    for putter in putters.map(Result::unwrap) {
+        assert!(putter.wait_timeout(WATCHDOG) && putter.join().unwrap());
+    }
+}
+
+/// Messages larger than a place, of all sizes, through a heap that holds some of them at once.
+#[test]
+fn messages_of_any_size() {
+    let engine = engine();
+    let queue = engine.queue::<Vec<u8>>(50).unwrap();
+    let sizes = [0, 47, 48, 49, 4095, 4096, 4097, 100_000, 3 << 20, 3 << 20, 10, 1 << 20];
+    let of = |size: usize| (0..size).map(|at| (at * 7 + size) as u8).collect::<Vec<u8>>();
+    let child = engine.spawn(
+        |(queue, count): (Queue<Vec<u8>>, usize)| {
+            (0..count).map(|_| queue.get().unwrap()).collect::<Vec<_>>()
+        },
+        (queue.clone(), sizes.len()),
+    );
+    sizes.iter().for_each(|&size| queue.put(&of(size)).unwrap());
+    let received = child.unwrap().join().unwrap();
+    assert!(received == sizes.map(of), "they differ");
+    let told = queue.put(&vec![0; 5 << 20]).unwrap_err();
+    assert!(
+        matches!(told, Error::Limit { limit: 4_194_304, asked, .. } if asked > 5 << 20),
+        "{told}"
+    );
+    // Nothing has leaked: the largest fits again.
+    assert!(queue.try_put(&vec![0; (4 << 20) - 5]).unwrap());
+    assert!(!queue.try_put(&vec![0; 100]).unwrap(), "the heap is full");
+    assert!(queue.try_put(&vec![0; 10]).unwrap());
+}
+
+/// Many to many: each message comes once, and those of one sender to one receiver in their order.
+#[test]
+fn many_to_many() {
+    const SENDERS: u64 = 3;
+    const EACH: u64 = 20_000;
+    let engine = engine();
+    for bound in [1, 5, 256] {
+        let queue = engine.plain_queue::<u64>(bound).unwrap();
+        let each = if bound == 1 { EACH / 20 } else { EACH };
+        let receive = |queue: Queue<u64, Plain>| {
+            let mut all = vec![];
+            while let Ok(n) = queue.get() {
+                all.push(n);
+            }
+            all
+        };
+        let receivers: Vec<_> =
+            (0..3).map(|_| engine.spawn(receive, queue.clone()).unwrap()).collect();
+        let senders: Vec<_> = (0..SENDERS)
+            .map(|sender| {
+                let send = |(queue, sender, each): (Queue<u64, Plain>, u64, u64)| {
+                    (0..each).for_each(|n| queue.put(&(sender << 32 | n)).unwrap());
+                };
+                engine.spawn(send, (queue.clone(), sender, each)).unwrap()
+            })
+            .collect();
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        queue.close().unwrap();
+        let mut counts = BTreeMap::new();
+        for receiver in receivers {
+            let mut last = BTreeMap::new();
+            for n in receiver.join().unwrap() {
+                let before = last.insert(n >> 32, n);
+                assert!(before.is_none_or(|before| before < n), "{before:?} before {n}");
+                *counts.entry(n).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(counts.len() as u64, SENDERS * each);
+        assert!(counts.values().all(|&count| count == 1));
+    }
+}
+
+/// A handle of one queue travels through another.
+#[test]
+fn handles_travel_in_messages() {
+    let engine = engine();
+    let back = engine.queue::<Queue<u64>>(4).unwrap();
+    let child =
+        engine.spawn(|back: Queue<Queue<u64>>| back.get().unwrap().put(&7).unwrap(), back.clone());
+    let answers = engine.queue::<u64>(4).unwrap();
+    back.put(&answers).unwrap();
+    child.unwrap().join().unwrap();
+    assert_eq!(got(&answers), 7);
 }
 
 /// In tasks of the engine's workers.
@@ -149,74 +300,31 @@ fn workers_put_too() {
     assert!(got.into_iter().eq(0..20));
 }
 
-/// Killed before any instruction of `put`: the others' messages are all there, the victim's is there
-/// or is not, and the queue goes on.
+/// Lowest first, and of equals the first; TestPriorityQueue of test/test_queue.py.
 #[test]
-fn killed_while_putting() {
-    for text in ["short".to_owned(), "a message of more than a slot. ".repeat(20)] {
-        let engine = engine();
-        let queue = engine.queue::<String>(4).unwrap();
-        let run = |(queue, text, deadly): (Queue<String>, String, u64)| {
-            die_at(deadly, || queue.put(&text).unwrap()).1
-        };
-        let process = engine.spawn(run, (queue.clone(), text.clone(), u64::MAX)).unwrap();
-        let steps = process.join().unwrap();
-        assert_eq!(queue.get().unwrap(), text);
-        for deadly in deadly_steps(steps) {
-            queue.put(&"first".into()).unwrap();
-            engine.spawn(run, (queue.clone(), text.clone(), deadly)).unwrap().wait();
-            assert!(queue.put_timeout(&"last".into(), LONG).unwrap());
-            assert_eq!(queue.get_timeout(LONG).unwrap().unwrap(), "first", "at {deadly}");
-            let next = queue.get_timeout(LONG).unwrap().unwrap();
-            if next != "last" {
-                assert!(next == text, "at {deadly}");
-                assert_eq!(queue.get_timeout(LONG).unwrap().unwrap(), "last", "at {deadly}");
-            }
-            assert_eq!(queue.try_get().unwrap(), None, "at {deadly}");
-            // All room is there again.
-            assert!((0..4).all(|_| queue.try_put(&text).unwrap()), "at {deadly}");
-            assert_eq!(queue.get_many(9).unwrap().len(), 4, "at {deadly}");
+fn the_lowest_priority_comes_first() {
+    let engine = engine();
+    let queue = engine.priority_queue::<Vec<u8>>(40).unwrap();
+    let put = |queue: PriorityQueue<Vec<u8>>| {
+        for n in 0..40u64 {
+            let priority = (n * 7 % 10) as i64 - 5;
+            queue.put(priority, &vec![n as u8; 1 + n as usize * 10]).unwrap();
         }
-    }
-}
-
-/// Killed before any instruction of `get`: of what was in the queue the victim's message is lost at
-/// most, and of a joinable queue nothing is.
-#[test]
-fn killed_while_getting() {
-    let engine = engine();
-    let queue = engine.queue::<u64>(4).unwrap();
-    let run = |(queue, deadly): (Queue<u64>, u64)| die_at(deadly, || queue.get().unwrap());
-    queue.put(&0).unwrap();
-    let (_, steps) = engine.spawn(run, (queue.clone(), u64::MAX)).unwrap().join().unwrap();
-    for deadly in deadly_steps(steps) {
-        queue.put_all(&[1, 2, 3]).unwrap();
-        engine.spawn(run, (queue.clone(), deadly)).unwrap().wait();
-        let got = queue.get_many(9).unwrap();
-        assert!(got == [1, 2, 3] || got == [2, 3], "{got:?} at {deadly}");
-        assert!((0..4).all(|n| queue.try_put(&n).unwrap()), "at {deadly}");
-        assert_eq!(queue.get_many(9).unwrap(), [0, 1, 2, 3], "at {deadly}");
-    }
-}
-
-#[test]
-fn leases_of_the_dead_return() {
-    let engine = engine();
-    let queue = engine.joinable_queue::<u64>(4).unwrap();
-    let run = |(queue, deadly): (JoinableQueue<u64>, u64)| {
-        die_at(deadly, || queue.get().unwrap().done()).1
     };
-    queue.put(&0).unwrap();
-    let steps = engine.spawn(run, (queue.clone(), u64::MAX)).unwrap().join().unwrap();
-    for deadly in deadly_steps(steps) {
-        queue.put_all(&[1, 2]).unwrap();
-        engine.spawn(run, (queue.clone(), deadly)).unwrap().wait();
-        let mut left = vec![];
-        while let Some(lease) = queue.try_get().unwrap() {
-            left.push(*lease);
-        }
-        left.sort();
-        assert!(left == [1, 2] || left == [2], "{left:?} at {deadly}");
-        assert!(queue.join_timeout(LONG).unwrap(), "at {deadly}");
+    engine.spawn(put, queue.clone()).unwrap().join().unwrap();
+    assert!(queue.is_full().unwrap() && !queue.try_put(0, &vec![]).unwrap());
+    assert!(!queue.put_timeout(0, &vec![], SOON).unwrap());
+    let mut all: Vec<_> = (0..40u64).map(|n| ((n * 7 % 10) as i64 - 5, n)).collect();
+    all.sort();
+    for (priority, n) in all {
+        let message = vec![n as u8; 1 + n as usize * 10];
+        assert_eq!(queue.get_timeout(WATCHDOG).unwrap(), Some((priority, message)));
     }
+    assert!(queue.is_empty().unwrap());
+    assert_eq!(queue.try_get().unwrap(), None);
+    queue.put(3, &vec![3]).unwrap();
+    queue.close().unwrap();
+    assert!(matches!(queue.put(1, &vec![]), Err(Error::Closed { .. })));
+    assert_eq!(queue.get().unwrap(), (3, vec![3]));
+    assert!(matches!(queue.get(), Err(Error::Closed { .. })));
 }

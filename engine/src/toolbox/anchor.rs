@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     Shared = 1,
     Pipe,
     Queue,
+    PriorityQueue,
     Namespace,
 }
 

@@ -15,5 +15,5 @@ pub(crate) use commons::Commons;
 pub use namespace::{Namespace, Transaction};
 pub use pipe::{Duplex, Receiver, Sender};
 pub(crate) use pipe::{duplex, pipe};
-pub use queue::{JoinableQueue, Lease, Queue};
+pub use queue::{JoinableQueue, Lease, PriorityQueue, Queue};
 pub use shared_value::Shared;

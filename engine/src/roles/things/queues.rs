@@ -3,7 +3,7 @@
 use crate::compute::Portable;
 use crate::error::Result;
 use crate::roles::engine::Engine;
-use crate::toolbox::{Codec, JoinableQueue, Plain, Queue};
+use crate::toolbox::{Codec, JoinableQueue, Plain, PriorityQueue, Queue};
 
 impl Engine {
     /// A queue for at most `bound` messages at once, of any type of serde's: see [`Queue`].
@@ -126,5 +126,25 @@ impl Engine {
     {
         self.core.refuse_other_processes()?;
         JoinableQueue::make(&self.core.commons, bound)
+    }
+
+    /// A queue whose messages come by their priority: see [`PriorityQueue`].
+    ///
+    /// ```
+    /// # fn main() -> gristmill::Result<()> {
+    /// # let engine = gristmill::Engine::builder().workers(0).build()?;
+    /// let queue = engine.priority_queue::<String>(100)?;
+    /// queue.put(2, &"later".to_owned())?;
+    /// queue.put(1, &"first".to_owned())?;
+    /// assert_eq!(queue.get()?, (1, "first".to_owned()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`queue`](Self::queue).
+    pub fn priority_queue<T: Portable>(&self, bound: usize) -> Result<PriorityQueue<T>> {
+        self.core.refuse_other_processes()?;
+        PriorityQueue::make(&self.core.commons, bound)
     }
 }

@@ -1,5 +1,7 @@
 //! The cells in which leased messages are kept, out of the ring: so senders never wait for a lease.
 
+use super::Broken;
+use super::ring::Ring;
 use super::state::{Phase, Places, State};
 use crate::shared::protocol::{Atomics, Word64};
 use crate::shared::seat::Seat;
@@ -80,6 +82,26 @@ impl<'c, A: Atomics, P: Places<A>> Cells<'c, A, P> {
                 return Some((cell, state.position));
             }
         }
+    }
+
+    /// Messages that were put and are not done. The ring's first: messages move from there to the
+    /// cells, and the cell is taken before the slot is free, so for a moment they count twice.
+    pub(crate) fn unfinished(&self, ring: &Ring<'_, A, P>) -> Result<usize, Broken> {
+        self.open(ring, &[Phase::Filled, Phase::Taken])
+    }
+
+    /// Whether all that was put is done: nothing was to be found, while nothing was put. What is being
+    /// filled counts: who fills it may have leased another, and be done with that by the time that the
+    /// cells are looked at.
+    pub(crate) fn is_finished(&self, ring: &Ring<'_, A, P>) -> Result<bool, Broken> {
+        let before = ring.tail();
+        let open = self.open(ring, &[Phase::Filling, Phase::Filled, Phase::Taken])?;
+        Ok(open == 0 && ring.tail() == before)
+    }
+
+    fn open(&self, ring: &Ring<'_, A, P>, in_ring: &[Phase]) -> Result<usize, Broken> {
+        let waiting = ring.count(in_ring)?;
+        Ok(waiting + self.count(&[Phase::Taken, Phase::Filled]))
     }
 
     /// How many messages are in one of these phases.

@@ -126,9 +126,28 @@ impl<'r> Heap<'r> {
         Ok(())
     }
 
-    /// Frees the pages of the message of a position, which somebody ends that owns it.
-    pub(crate) fn free(&self, position: u64) {
-        let own = self.words().iter().filter(|page| page.of.load(Acquire) == position + 1);
-        own.for_each(|page| page.of.store(FREE, Release));
+    /// Frees the pages of the message of a position, from the first on, by whoever ends it.
+    pub(crate) fn free(&self, position: u64, first: u64) {
+        let words = self.words();
+        let own = |page: u64| {
+            words.get(page as usize).filter(|word| word.of.load(Acquire) == position + 1)
+        };
+        // The last one's successor is of another message, or free by now.
+        let mut page = first;
+        while let Some(word) = own(page) {
+            page = word.next.load(Relaxed);
+            word.of.store(FREE, Release);
+        }
+    }
+
+    /// Frees the pages of all messages but those that are `kept`. Nobody else may end or write those
+    /// that are not.
+    pub(crate) fn sweep(&self, kept: impl Fn(u64) -> bool) {
+        for page in self.words() {
+            let position = page.of.load(Acquire).checked_sub(1);
+            if position.is_some_and(|position| !kept(position)) {
+                page.of.store(FREE, Release);
+            }
+        }
     }
 }

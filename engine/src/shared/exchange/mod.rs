@@ -29,7 +29,8 @@
 //! already (a lease was being made when its process died), that copy is freed first. EMPTYING: the
 //! message was done with, its pages and the place are freed. A death between two of its owner's stores is
 //! a death in one of these phases; a death after a claim and before the tail has moved is made up for by
-//! the next sender. Messages move from slots to cells and never back, and the cell is TAKEN before the
+//! the next sender. A position that was given up stays over: its slot is used again when the tail comes
+//! round to it, so until the messages before it are got the ring has one place less. Messages move from slots to cells and never back, and the cell is TAKEN before the
 //! slot is FREE, so who looks at the ring first and at the cells then misses none.
 //!
 //! **Pages.** What does not fit its place lies in pages of a heap; each page's word names the position
@@ -52,7 +53,7 @@ pub(crate) use cells::Cells;
 pub(crate) use gate::{Gate, wait};
 pub(crate) use heap::{Heap, Holder, PAGE_BYTES};
 pub(crate) use ring::{Ends, Ring};
-pub(crate) use state::{Phase, Places, bury};
+pub(crate) use state::{Phase, Places, State, bury};
 
 /// The words say what nobody can have stored: somebody wrote over them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,6 +21,14 @@ pub(crate) struct Ends<A: Atomics> {
 // SAFETY: nothing but atomics and padding.
 unsafe impl Shareable for Ends<Hardware> {}
 
+impl<A: Atomics> Ends<A> {
+    /// Of the given words, for the model.
+    #[cfg(test)]
+    pub(crate) fn with(zero: impl Fn() -> A::U64) -> Ends<A> {
+        Ends { tail: Line(zero()), head: Line(zero()) }
+    }
+}
+
 /// The ring, by its words.
 #[derive(Debug)]
 pub(crate) struct Ring<'r, A: Atomics, P> {
@@ -207,6 +215,111 @@ impl<'r, A: Atomics, P: Places<A>> Ring<'r, A, P> {
                 return Ok(head);
             }
             self.ends.head.0.exchange(head, self.next(head));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bury;
+    use super::*;
+    use std::collections::VecDeque;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    #[derive(Debug)]
+    struct Words(Vec<AtomicU64>);
+
+    impl Places<Hardware> for Words {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+
+        fn word(&self, index: usize) -> &AtomicU64 {
+            &self.0[index]
+        }
+    }
+
+    fn with_ring(bound: usize, work: impl FnOnce(&Ring<'_, Hardware, Words>)) {
+        let ends = Ends::with(|| AtomicU64::new(0));
+        let slots = Words((0..bound).map(|_| AtomicU64::new(0)).collect());
+        let ring = Ring::over(&ends, &slots);
+        ring.begin();
+        work(&ring);
+    }
+
+    /// Puts, gets, and seats left in the middle of either and buried later, at random: the ring is what
+    /// a plain list would be, but that it may be full a little earlier after a death.
+    #[test]
+    fn it_is_a_list_also_after_deaths() {
+        let (me, victim) = (Seat::COORDINATOR, Seat::of_worker(3));
+        for bound in [1, 2, 3, 5, 8] {
+            with_ring(bound, |ring| {
+                let mut model = VecDeque::new();
+                let mut random = bound as u64;
+                for _ in 0..4000 {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    match random >> 61 {
+                        0..3 => {
+                            let claimed = ring.claim(me).unwrap();
+                            assert!(claimed.is_some() || !model.is_empty());
+                            assert!(claimed.is_none() || model.len() < bound);
+                            claimed.inspect(|&position| ring.fill(position));
+                            model.extend(claimed);
+                        }
+                        3..6 => {
+                            let taken = ring.take(me).unwrap();
+                            assert_eq!(taken, model.pop_front());
+                            taken.inspect(|&position| ring.release(position));
+                        }
+                        6 => _ = ring.claim(victim).unwrap(),
+                        _ => assert_eq!(ring.take(victim).unwrap(), model.front().copied()),
+                    }
+                    let none = Words(vec![]);
+                    bury((ring.slots, &none), victim, |over| ring.after(over), |_| ());
+                    assert_eq!(ring.count(&[Phase::Filled]), Ok(model.len()));
+                    assert_eq!(ring.is_empty(), Ok(model.is_empty()));
+                    assert!(!model.is_empty() || ring.is_full() == Ok(false));
+                }
+                // Places that were given up are used again once what was before them is out.
+                for position in model {
+                    assert_eq!(ring.take(me), Ok(Some(position)));
+                    ring.release(position);
+                }
+                assert!((0..bound).all(|_| ring.claim(me).unwrap().is_some()));
+                assert_eq!(ring.claim(me), Ok(None));
+            });
+        }
+    }
+
+    /// A process that is stopped in a put or a get is passed by, until the ring has gone round.
+    #[test]
+    fn who_is_stopped_holds_up_nobody_at_once() {
+        let (me, stopped) = (Seat::COORDINATOR, Seat::of_worker(3));
+        with_ring(4, |ring| {
+            let held = ring.claim(stopped).unwrap().unwrap();
+            for _ in 0..3 {
+                ring.fill(ring.claim(me).unwrap().unwrap());
+            }
+            assert_eq!(ring.claim(me), Ok(None));
+            let second = ring.take(stopped).unwrap().unwrap();
+            assert!(second > held);
+            let third = ring.take(me).unwrap().unwrap();
+            assert!(third > second);
+            ring.release(third);
+            ring.fill(held);
+            assert_eq!(ring.take(me), Ok(Some(held)));
+        });
+    }
+
+    #[test]
+    fn ends_that_were_written_over_are_told() {
+        for bound in [3, 5] {
+            with_ring(bound, |ring| {
+                ring.ends.tail.0.store(bound as u64, Relaxed);
+                ring.ends.head.0.store(bound as u64, Relaxed);
+                assert_eq!(ring.claim(Seat::COORDINATOR), Err(Broken));
+                assert_eq!(ring.take(Seat::COORDINATOR), Err(Broken));
+            });
         }
     }
 }

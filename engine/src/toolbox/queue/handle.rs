@@ -8,8 +8,12 @@ use crate::toolbox::anchor::{Anchor, Kind};
 use crate::toolbox::codec::{Codec, read_message, write_message};
 use crate::toolbox::commons::{Commons, Spec};
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// What a handle's type parameters are of: messages that go in.
+pub(super) type Types<T, C> = PhantomData<(fn(&T), C)>;
 
 /// Makes a queue, whose handles have this type's name.
 pub(super) fn make<T: ?Sized, C: Codec<T>>(

@@ -1,6 +1,6 @@
 //! The queue whose messages are leased, and of which can be known when all is done.
 
-use super::handle::{layout, make, parts, receiving, sending, sending_side, until};
+use super::handle::{Types, layout, make, parts, receiving, sending, sending_side, until};
 use super::layout::{CELLS, Layout, Parts};
 use super::store::Leased;
 use crate::error::Result;
@@ -25,12 +25,14 @@ use std::time::{Duration, Instant};
 /// (With CPython's JoinableQueue it does, for ever; and `task_done()`, which here nobody can forget, call
 /// twice or call for another's message, raises ValueError if it is called too often.)
 ///
+/// Whoever works on a message may put further ones before it is done: a `join` waits for these too. A
+/// message that is just being put counts as unfinished for it.
+///
 /// Leases do not count for the bound: who puts never waits for one. At most 1024 are out at once.
 pub struct JoinableQueue<T: ?Sized, C = Serde> {
     anchor: Anchor,
     layout: Option<Layout>,
-    #[allow(clippy::type_complexity, reason = "a name would say no more")]
-    types: PhantomData<(fn(&T), C)>,
+    types: Types<T, C>,
 }
 
 sending_side!(JoinableQueue);

@@ -14,8 +14,8 @@ const BOUND_MAX: usize = 1 << 24;
 pub(super) const CELLS: usize = 1024;
 /// Of the heap: as long may a message be.
 const HEAP_PAGES: usize = (4 << 20) / PAGE_BYTES;
-/// Bytes of a place whose messages have no fixed size: two cache lines' worth would waste memory
-/// on small ones, and larger ones go to the heap.
+/// A place is so large, or a multiple of it: a cache line, so that who writes one message does not slow
+/// down who reads the one before. What has no fixed size and does not fit goes to the heap.
 const PLACE_BYTES: usize = 64;
 const WORD: usize = 8;
 
@@ -68,7 +68,8 @@ impl Layout {
                 remedy: "make it for fewer items: senders wait while it is full",
             });
         }
-        let stride = fixed.map_or(PLACE_BYTES, |bytes| WORD + bytes.next_multiple_of(WORD));
+        let inline = fixed.map_or(PLACE_BYTES, |bytes| WORD + bytes);
+        let stride = inline.next_multiple_of(PLACE_BYTES);
         let pages = if fixed.is_some() { 0 } else { HEAP_PAGES };
         Ok(Layout { bound, fixed, stride, cells, pages })
     }

@@ -4,7 +4,10 @@ mod handle;
 mod joinable;
 mod layout;
 mod plain;
+mod priority;
+mod ranking;
 mod store;
 
 pub use joinable::{JoinableQueue, Lease};
 pub use plain::Queue;
+pub use priority::PriorityQueue;

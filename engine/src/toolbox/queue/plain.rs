@@ -1,6 +1,6 @@
 //! The queue whose messages are taken out as they are got.
 
-use super::handle::{layout, make, parts, receiving, sending, sending_side, until};
+use super::handle::{Types, layout, make, parts, receiving, sending, sending_side, until};
 use super::layout::{Layout, Parts};
 use crate::error::Result;
 use crate::shared::exchange::wait;
@@ -24,7 +24,9 @@ use std::time::{Duration, Instant};
 /// **Deaths.** A process may be killed at any instruction of any of this: nobody else is blocked (in
 /// CPython a process killed inside `get` keeps the queue's lock, and all others wait for ever), and
 /// what is lost is at most the message that it was just putting or had just got. A message that a
-/// process had begun to take goes back to its place, where it may be got after later ones.
+/// process had begun to take goes back to its place, where it may be got after later ones. A place that
+/// it had begun to fill is used again once the messages before it are got: until then the queue holds one
+/// less.
 ///
 /// **Stopped processes.** One that is stopped (SIGSTOP) within `put` or `get` holds a place, and is
 /// passed by; once the others have filled all places behind it, who puts waits until it goes on or
@@ -34,8 +36,7 @@ use std::time::{Duration, Instant};
 pub struct Queue<T: ?Sized, C = Serde> {
     anchor: Anchor,
     layout: Option<Layout>,
-    #[allow(clippy::type_complexity, reason = "a name would say no more")]
-    types: PhantomData<(fn(&T), C)>,
+    types: Types<T, C>,
 }
 
 sending_side!(Queue);

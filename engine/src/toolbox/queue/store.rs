@@ -37,7 +37,7 @@ pub(super) fn bury_queue(region: &Region, offset: usize, gone: Gone) {
     let (slots, cells, heap) = (parts.slots(), parts.cells(), parts.heap());
     let ring = Ring::over(&parts.words.ends, &slots);
     let after = |position| ring.after(position);
-    bury((&slots, &cells), gone.seat, after, |position| heap.free(position));
+    bury((&slots, &cells), gone.seat, after, |over| heap.sweep(|position| position != over));
     heap.disown(gone.seat);
     Cells::over(&cells, &parts.words.returned.0).announce();
     parts.wake_everybody();
@@ -69,12 +69,12 @@ impl Parts<'_> {
         self.wake_everybody();
     }
 
-    fn is_large(&self, bytes: &[u8]) -> bool {
+    pub(super) fn is_large(&self, bytes: &[u8]) -> bool {
         bytes.len() > self.layout.inline_bytes()
     }
 
     /// Refuses a message that can never be put.
-    fn check(&self, bytes: &[u8]) -> Result<()> {
+    pub(super) fn check(&self, bytes: &[u8]) -> Result<()> {
         let capacity = self.heap().capacity().max(self.layout.inline_bytes());
         if bytes.len() > capacity {
             return Err(Error::Limit {
@@ -145,7 +145,8 @@ impl Parts<'_> {
         let ring = Ring::over(&self.words.ends, &slots);
         let Some(position) = ring.claim(seat)? else { return Ok(false) };
         if let Err(damaged) = self.write(&slots, ring.index(position), position, bytes) {
-            self.end(&ring, seat, position, true);
+            self.heap().sweep(|other| other != position);
+            ring.release(position);
             return Err(damaged.into());
         }
         ring.fill(position);
@@ -153,7 +154,7 @@ impl Parts<'_> {
         // Receivers of a closed queue leave it once they have seen it empty. Who does not see it closed
         // here was seen by them; who does takes the message back, unless one of them has it.
         if self.is_closed() && ring.withdraw(seat, position) {
-            self.end(&ring, seat, position, self.is_large(bytes));
+            self.end(&ring, &slots, seat, position);
             self.wake_everybody();
             return Err(closed());
         }
@@ -174,16 +175,28 @@ impl Parts<'_> {
         }
     }
 
-    /// A position of this seat's is over.
-    fn end(&self, ring: &Slots<'_, '_>, seat: Seat, position: u64, is_large: bool) {
-        if is_large {
-            ring.empty(seat, position);
-            self.heap().free(position);
+    /// The first page of a place's message, if it lies in pages.
+    pub(super) fn first_page(&self, places: &Strided<'_>, index: usize) -> Option<u64> {
+        if self.layout.fixed.is_some() {
+            return None;
         }
-        ring.release(position);
+        let header = self.region.at::<AtomicU64>(places.body(index)).load(Relaxed);
+        (header as u32 as usize > self.layout.inline_bytes()).then_some(header >> 32)
     }
 
-    fn write(
+    /// The message of a position that this seat has taken is over; whether pages are free for it.
+    fn end(&self, ring: &Slots<'_, '_>, slots: &Strided<'_>, seat: Seat, position: u64) -> bool {
+        let first = self.first_page(slots, ring.index(position));
+        if let Some(first) = first {
+            ring.empty(seat, position);
+            self.heap().free(position, first);
+        }
+        ring.release(position);
+        first.is_some()
+    }
+
+    /// Writes a message into a place, or into pages for which there is room.
+    pub(super) fn write(
         &self,
         places: &Strided<'_>,
         index: usize,
@@ -206,27 +219,26 @@ impl Parts<'_> {
         Ok(())
     }
 
-    /// Reads the message of a place; whether it lies in pages.
-    fn read(
+    /// Reads the message of a place.
+    pub(super) fn read(
         &self,
         places: &Strided<'_>,
         index: usize,
         position: u64,
         into: &mut Vec<u8>,
-    ) -> Result<bool, Broken> {
+    ) -> Result<(), Broken> {
         let body = places.body(index);
         if let Some(bytes) = self.layout.fixed {
             self.region.load_bytes_into(body, bytes, into);
-            return Ok(false);
+            return Ok(());
         }
         let header = self.region.at::<AtomicU64>(body).load(Relaxed);
-        let (len, first) = (header as u32 as usize, header >> 32);
+        let len = header as u32 as usize;
         if len <= self.layout.inline_bytes() {
             self.region.load_bytes_into(body + 8, len, into);
-            return Ok(false);
+            return Ok(());
         }
-        self.heap().load((position, first), len, into)?;
-        Ok(true)
+        self.heap().load((position, header >> 32), len, into)
     }
 
     /// Takes the first message out, if there is one now.
@@ -235,8 +247,8 @@ impl Parts<'_> {
         let ring = Ring::over(&self.words.ends, &slots);
         let Some(position) = ring.take(seat)? else { return self.nothing(&ring) };
         let read = self.read(&slots, ring.index(position), position, into);
-        self.end(&ring, seat, position, !matches!(read, Ok(false)));
-        self.after_get(!matches!(read, Ok(false)));
+        let freed_pages = self.end(&ring, &slots, seat, position);
+        self.after_get(freed_pages);
         read?;
         Ok(Some(()))
     }
@@ -309,11 +321,9 @@ impl Parts<'_> {
         let Leased { cell, position } = leased;
         let places = self.cells();
         let cells = Cells::over(&places, &self.words.returned.0);
-        let header = self.region.at::<AtomicU64>(places.body(cell)).load(Relaxed);
-        let len = if self.layout.fixed.is_some() { 0 } else { header as u32 as usize };
-        if len > self.layout.inline_bytes() {
+        if let Some(first) = self.first_page(&places, cell) {
             cells.empty(seat, cell, position);
-            self.heap().free(position);
+            self.heap().free(position, first);
             self.words.heap.wake_all();
         }
         cells.release(cell);
@@ -356,20 +366,16 @@ impl Parts<'_> {
 
     /// Messages that were put and are not done.
     pub(super) fn unfinished(&self) -> Result<usize, Broken> {
-        // The ring first: messages move from there to the cells, each for a moment in both.
-        let waiting =
-            Ring::over(&self.words.ends, &self.slots()).count(&[Phase::Filled, Phase::Taken])?;
-        let cells = self.cells();
-        let cells = Cells::over(&cells, &self.words.returned.0);
-        Ok(waiting + cells.count(&[Phase::Taken, Phase::Filled]))
+        let (slots, cells) = (self.slots(), self.cells());
+        let ring = Ring::over(&self.words.ends, &slots);
+        Cells::over(&cells, &self.words.returned.0).unfinished(&ring)
     }
 
-    /// Whether all that was put is done: nothing was to be found, while nothing was put.
+    /// Whether all that was put is done.
     pub(super) fn is_finished(&self) -> Result<bool, Broken> {
-        let slots = self.slots();
+        let (slots, cells) = (self.slots(), self.cells());
         let ring = Ring::over(&self.words.ends, &slots);
-        let before = ring.tail();
-        Ok(self.unfinished()? == 0 && ring.tail() == before)
+        Cells::over(&cells, &self.words.returned.0).is_finished(&ring)
     }
 }
 

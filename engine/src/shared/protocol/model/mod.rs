@@ -9,6 +9,7 @@
 //! real ones, for ThreadSanitizer to watch.
 
 mod coordinate;
+mod exchange;
 mod exhaustive;
 mod host;
 mod queue;
