@@ -4,8 +4,8 @@
 
 mod support;
 
-use gristmill::{Engine, Error, Plain, Process, ProcessFailure, Receiver, Sender};
-use std::time::Duration;
+use gristmill::{Cause, Engine, Error, Plain, Process, ProcessFailure, Receiver, Sender};
+use std::time::{Duration, Instant};
 use support::stepping::{deadly_steps, die_at};
 
 fn engine() -> Engine {
@@ -232,4 +232,142 @@ fn killed_while_receiving() {
         // It may have had fewer instructions this time, and ended well.
         assert_eq!(died(process), matches!(end, Error::PeerDied), "at {deadly}: {end}");
     }
+}
+
+/// test_connection: a really big message, 16 MiB through 64 KiB.
+#[test]
+fn a_really_big_message() {
+    let engine = engine();
+    let (mut sender, receiver) = engine.plain_pipe::<[u8]>(1 << 16).unwrap();
+    let child = engine.spawn(
+        |mut receiver: Receiver<[u8], Plain>| -> (usize, bool) {
+            let bytes = receiver.recv().unwrap();
+            (bytes.len(), bytes.iter().enumerate().all(|(at, byte)| *byte == (at / 100) as u8))
+        },
+        receiver,
+    );
+    let big: Vec<u8> = (0..16 << 20).map(|at| (at / 100) as u8).collect();
+    sender.send(&big).unwrap();
+    assert_eq!(child.unwrap().join().unwrap(), (16 << 20, true));
+}
+
+/// test_sendbytes, _TestPoll.test_strings: many messages in order, batched and one by one.
+#[test]
+fn many_in_order_and_batched() {
+    let engine = engine();
+    let (numbers, mut received) = engine.plain_pipe::<i64>(4096).unwrap();
+    let (texts, mut read) = engine.pipe::<(u32, String)>(4096).unwrap();
+    type Ends = (Sender<i64, Plain>, Sender<(u32, String)>);
+    let child = engine.spawn(
+        |(mut numbers, mut texts): Ends| {
+            assert_eq!(numbers.send_all(0..100_000).unwrap(), 100_000);
+            for n in 0..2_000 {
+                texts.send(&(n, "x".repeat(n as usize))).unwrap();
+            }
+        },
+        (numbers, texts),
+    );
+    let mut all = vec![];
+    while all.len() < 100_000 {
+        received.recv_many(&mut all, 777).unwrap();
+    }
+    assert!(all.into_iter().eq(0..100_000));
+    for n in 0..2_000 {
+        assert_eq!(read.recv().unwrap(), (n, "x".repeat(n as usize)));
+    }
+    child.unwrap().join().unwrap();
+}
+
+fn send_for_ever(mut sender: Sender<Vec<u64>>) {
+    for n in 0.. {
+        sender.send(&vec![n; 5_000]).unwrap();
+    }
+}
+
+/// Killed while it sends, waiting for room or not: what was sent as a whole arrives, then its death.
+#[test]
+fn a_sender_that_is_killed() {
+    let engine = engine();
+    for wait in 0..20 {
+        // Larger than a message, or smaller.
+        let (sender, mut receiver) =
+            engine.pipe(if wait % 2 == 0 { 4096 } else { 1 << 20 }).unwrap();
+        let child = engine.spawn(send_for_ever, sender).unwrap();
+        let mut next = 0;
+        let end = loop {
+            if next == wait {
+                child.kill();
+            }
+            match receiver.recv_timeout(LONG) {
+                Ok(Some(message)) => assert_eq!(message, vec![next; 5_000]),
+                Ok(None) => panic!("its death is not told"),
+                Err(end) => break end,
+            }
+            next += 1;
+        };
+        assert!(matches!(end, Error::PeerDied), "{end}");
+        assert!(next >= wait);
+    }
+}
+
+/// Killed while it receives, or sleeps with a full pipe: the sender is told.
+#[test]
+fn a_receiver_that_is_killed() {
+    let engine = engine();
+    for wait in 0..20u64 {
+        let (mut sender, receiver) = engine.plain_pipe::<[u64]>(4096).unwrap();
+        let receive = |(mut receiver, many): (Receiver<[u64], Plain>, u64)| {
+            (0..many).for_each(|n| assert_eq!(receiver.recv().unwrap()[0], n));
+            std::thread::sleep(LONG);
+        };
+        let child = engine.spawn(receive, (receiver, wait * 100)).unwrap();
+        let started = Instant::now();
+        let end = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(wait));
+                child.kill();
+            });
+            (0..).find_map(|n| sender.send(&[n; 100]).err()).unwrap()
+        });
+        assert!(matches!(end, Error::PeerDied), "{end}");
+        assert!(started.elapsed() < LONG);
+        let Err(Error::Process { reason: ProcessFailure::Died(death), .. }) = child.join() else {
+            panic!("it was killed")
+        };
+        assert!(matches!(death.cause, Cause::Signal { number: 9, .. }), "{death}");
+    }
+}
+
+/// test_fd_transfer's kin: a process that is started in vain, and one that the engine's end kills.
+#[test]
+fn ends_of_processes_that_never_ran_or_outlived_the_engine() {
+    let engine = engine();
+    let (sender, mut receiver) = engine.pipe::<u8>(4096).unwrap();
+    let vain = engine.process().pin(100_000).spawn(|_: Sender<u8>| (), sender);
+    assert!(vain.is_err());
+    assert!(matches!(receiver.recv(), Err(Error::PeerClosed)));
+    let (sender, mut receiver) = engine.pipe::<Vec<u64>>(4096).unwrap();
+    let child = engine.spawn(send_for_ever, sender).unwrap();
+    receiver.recv().unwrap();
+    drop(engine);
+    child.wait();
+    let end = loop {
+        if let Err(end) = receiver.recv() {
+            break end;
+        }
+    };
+    assert!(matches!(end, Error::PeerDied), "{end}");
+}
+
+/// An end is the holder's alone: it comes back in no result, and goes to no task.
+#[test]
+fn ends_go_to_children_only() {
+    let engine = engine();
+    let (sender, mut receiver) = engine.pipe::<u8>(4096).unwrap();
+    let returned = engine.spawn(|sender: Sender<u8>| sender, sender).unwrap().join();
+    let Err(Error::Process { reason: ProcessFailure::NotPortable(reason), .. }) = returned else {
+        panic!("it must not come back")
+    };
+    assert!(reason.contains("queue"), "{reason}");
+    assert!(receiver.recv().unwrap_err().to_string().contains("the pipe"));
 }

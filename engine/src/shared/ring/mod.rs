@@ -33,7 +33,7 @@ mod producer;
 mod wait;
 
 pub(crate) use consumer::Consumer;
-pub(crate) use frame::{Frame, HEADER};
+pub(crate) use frame::Frame;
 pub(crate) use producer::Producer;
 pub(crate) use wait::Until;
 
@@ -146,10 +146,13 @@ impl Ring {
         Ok(Ring { words: NonNull::from(words), bytes, capacity })
     }
 
+    fn words(&self) -> &Words {
+        // SAFETY: `over` found them in the region, which is still mapped, as its caller promised.
+        unsafe { self.words.as_ref() }
+    }
+
     fn side(&self, side: Side) -> &SideWords {
-        // SAFETY: `over` found the words in the region, which is still mapped, as its caller promised.
-        let words = unsafe { self.words.as_ref() };
-        &words.sides[side as usize]
+        &self.words().sides[side as usize]
     }
 
     fn position(&self, side: Side) -> &AtomicU64 {
@@ -257,3 +260,6 @@ fn ended(state: u64) -> Error {
 fn damaged() -> Error {
     Error::Broken { what: "a pipe" }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,15 @@
 use super::{Ring, Side};
 use crate::error::Result;
 use std::sync::LazyLock;
+use std::sync::atomic::Ordering::Acquire;
 use std::time::{Duration, Instant};
 
-/// How often a side looks before it sleeps, each time after twice as many pauses up to a number.
-const LOOKS: u32 = 24;
-const PAUSES_MAX: u32 = 32;
+/// How often a side looks before it sleeps, and how long it pauses between. Looking at the other's
+/// position after each message takes it from the other's cache each time: with 64 pauses (about a
+/// third of a microsecond) between looks, 10 million small messages of serde's a second got across
+/// against 7 with 1 to 8, and a message and its answer took 1.0 us against 0.75 with 32, the least.
+const LOOKS: u32 = 16;
+const PAUSES: u32 = 64;
 
 /// The first sleep that nobody has promised to end. (Room is told of when half of the ring is free;
 /// a consumer that stops before that would let the producer wait.) Each is twice as long as the one
@@ -17,7 +21,7 @@ const NAP_MIN: Duration = Duration::from_millis(1);
 const NAP_MAX: Duration = Duration::from_millis(500);
 
 /// How often to look before sleeping: not at all where the other side cannot run meanwhile.
-static SPINS: LazyLock<u32> = LazyLock::new(|| {
+static LOOKS_AWAKE: LazyLock<u32> = LazyLock::new(|| {
     use nix::unistd::{SysconfVar, sysconf};
     let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
     if online == Some(1) { 0 } else { LOOKS }
@@ -65,17 +69,16 @@ impl Wish {
     #[cold]
     pub(super) fn wait(&self, until: Until) -> Result<bool> {
         let (ring, other) = (&self.ring, self.side.other());
-        let is_at =
-            |wanted| ring.position(other).load(std::sync::atomic::Ordering::Acquire) >= wanted;
-        let spins = if until == Until::Now { 0 } else { *SPINS };
-        for look in 0..spins {
+        let is_at = |wanted| ring.position(other).load(Acquire) >= wanted;
+        let looks = if until == Until::Now { 0 } else { *LOOKS_AWAKE };
+        for _ in 0..looks {
             if is_at(self.awake) {
                 return Ok(true);
             }
             if ring.refuse_closed(other).is_err() {
                 break;
             }
-            (0..(1 << look.min(31)).min(PAUSES_MAX)).for_each(|_| std::hint::spin_loop());
+            (0..PAUSES).for_each(|_| std::hint::spin_loop());
         }
         let mut nap = NAP_MIN;
         loop {

@@ -11,6 +11,8 @@ pub(super) struct Incoming<E> {
     pub(super) units: Vec<E>,
     /// How far it is, if one has begun.
     begun: Option<Begun>,
+    /// The units are a message that was only asked for.
+    is_whole: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +23,12 @@ struct Begun {
 
 impl<E: Element> Incoming<E> {
     pub(super) fn new() -> Incoming<E> {
-        Incoming { units: vec![], begun: None }
+        Incoming { units: vec![], begun: None, is_whole: false }
     }
 
-    /// Whether a part of a message is here.
+    /// Whether a message is here, or a part of one.
     pub(super) fn has_begun(&self) -> bool {
-        self.begun.is_some()
+        self.begun.is_some() || self.is_whole
     }
 
     /// Forgets what there is of a message.
@@ -48,9 +50,26 @@ impl<E: Element> Incoming<E> {
         }
     }
 
+    /// Whether a whole message is there, or here. One that comes in several frames must be taken for
+    /// that, as it may still be given up.
+    pub(super) fn is_there(&mut self, from: &mut Consumer) -> Result<bool> {
+        let is_single = match from.frame()? {
+            Some(Frame::Rest { left, here }) => left == here && !self.has_begun(),
+            _ => false,
+        };
+        self.is_whole = !is_single && self.take_frames(from)?;
+        if self.is_whole {
+            from.release();
+        }
+        Ok(is_single || self.is_whole)
+    }
+
     /// Takes what is there of a message; true if it is whole then, and the units are the message.
     /// Room of what was taken is given back but for that of the last frame.
     pub(super) fn take_frames(&mut self, from: &mut Consumer) -> Result<bool> {
+        if std::mem::take(&mut self.is_whole) {
+            return Ok(true);
+        }
         loop {
             match from.frame()? {
                 None => return Ok(false),

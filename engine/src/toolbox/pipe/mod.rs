@@ -80,3 +80,6 @@ pub(crate) fn duplex<A: Portable, B: Portable>(
     let (to_first, from_second) = pipe::<B, Serde>(commons, bytes)?;
     Ok((Duplex::of(to_second, from_second), Duplex::of(to_first, from_first)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use super::incoming::Incoming;
 use super::{stride, type_name};
 use crate::error::Result;
 use crate::shared::crossing::Home;
-use crate::shared::ring::{Consumer, Frame, HEADER, Side, Until};
+use crate::shared::ring::{Consumer, Side, Until};
 use crate::toolbox::codec::{Codec, Serde, collect_message};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -39,6 +39,11 @@ impl<T: ?Sized, C: Codec<T>> fmt::Debug for Receiver<T, C> {
 }
 
 impl<T: ?Sized, C: Codec<T>> Receiver<T, C> {
+    #[cfg(test)]
+    pub(super) fn end_ring(&self) -> crate::shared::ring::Ring {
+        self.end.ring().expect("a ring that was made")
+    }
+
     pub(super) fn over(end: End) -> Result<Receiver<T, C>> {
         let (consumer, home) = (Consumer::over(end.ring()?), end.home());
         Ok(Receiver { consumer, incoming: Incoming::new(), home, types: PhantomData, end })
@@ -112,8 +117,8 @@ impl<T: ?Sized, C: Codec<T>> Receiver<T, C> {
         Ok(count)
     }
 
-    /// Whether [`recv`](Receiver::recv) has something to give, without waiting: a message (of one that
-    /// is larger than the pipe the beginning is enough), or that nothing will come any more.
+    /// Whether [`recv`](Receiver::recv) has something to give, without waiting: a whole message, or that
+    /// nothing will come any more.
     ///
     /// # Errors
     ///
@@ -131,7 +136,7 @@ impl<T: ?Sized, C: Codec<T>> Receiver<T, C> {
         self.end.refuse_moved()?;
         let until = if timeout.is_zero() { Until::Now } else { Until::after(timeout) };
         loop {
-            if self.has_begun()? || self.consumer.refuse_closed().is_err() {
+            if self.has_message()? || self.consumer.refuse_closed().is_err() {
                 return Ok(true);
             }
             match self.consumer.wait(until) {
@@ -143,17 +148,12 @@ impl<T: ?Sized, C: Codec<T>> Receiver<T, C> {
         }
     }
 
-    /// Whether something of a message is there.
-    fn has_begun(&mut self) -> Result<bool> {
-        if let Some(stride) = const { stride::<T, C>() } {
-            return self.consumer.has(stride);
+    /// Whether a whole message is there.
+    fn has_message(&mut self) -> Result<bool> {
+        match const { stride::<T, C>() } {
+            Some(stride) => self.consumer.has(stride),
+            None => self.incoming.is_there(&mut self.consumer),
         }
-        while self.consumer.frame()? == Some(Frame::GivenUp) {
-            self.incoming.clear();
-            self.consumer.skip_header();
-            self.consumer.release();
-        }
-        self.consumer.has(HEADER)
     }
 
     #[inline]

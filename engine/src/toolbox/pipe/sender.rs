@@ -68,6 +68,11 @@ pub struct Sender<T: ?Sized, C: Codec<T> = Serde> {
 }
 
 impl<T: ?Sized, C: Codec<T>> Sender<T, C> {
+    #[cfg(test)]
+    pub(super) fn end_ring(&self) -> crate::shared::ring::Ring {
+        self.end.ring().expect("a ring that was made")
+    }
+
     pub(super) fn over(end: End) -> Result<Sender<T, C>> {
         let producer = Producer::over(end.ring()?);
         Ok(Sender { producer, bytes: vec![], types: PhantomData, end })
