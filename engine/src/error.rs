@@ -222,6 +222,21 @@ pub enum Error {
         /// What was written over.
         what: &'static str,
     },
+    /// A process died, or panicked, while it held a lock: what that guards may be half changed.
+    #[error(
+        "a process died or panicked while it held {what}: what it guards may be half changed. Take \
+         the lock, look at it, put it right and say so with `accept`"
+    )]
+    OwnerDied {
+        /// The lock.
+        what: &'static str,
+    },
+    /// A barrier is broken: a process that holds it died, a wait for it timed out, or it was aborted.
+    #[error(
+        "the barrier is broken: a process that holds it died, a wait for it timed out, or it was \
+         aborted or reset while this thread waited; `reset` makes it whole"
+    )]
+    BarrierBroken,
     /// An operation on a namespace was refused, and has changed nothing.
     #[error("namespace: {0}")]
     Namespace(#[from] NamespaceFailure),

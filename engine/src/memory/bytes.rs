@@ -39,15 +39,6 @@ impl Region {
         into.truncate(end);
     }
 
-    /// Copies bytes out of the region into these.
-    pub(crate) fn load_into(&self, offset: usize, into: &mut [u8]) {
-        let words = self.slice::<AtomicU64>(offset, into.len().div_ceil(8));
-        for (bytes, word) in into.chunks_mut(8).zip(words) {
-            let word = word.load(Ordering::Relaxed).to_ne_bytes();
-            bytes.copy_from_slice(&word[..bytes.len()]);
-        }
-    }
-
     /// Fills bytes with zeros, in whole words.
     pub(crate) fn zero(&self, offset: usize, len: usize) {
         let words = self.slice::<AtomicU64>(offset, len.div_ceil(8));

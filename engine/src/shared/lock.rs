@@ -6,14 +6,30 @@
 //! Locking goes through `pthread_mutex_lock` first, because raw_sync's `lock` returns an error
 //! *while holding the lock* when the owner died; then raw_sync's guard is taken on top, which the
 //! recursive kind allows, and the raw lock is given back.
+//!
+//! Who waits looks for a few microseconds, as most locks are held for less, and sleeps then, on the
+//! monotonic clock, for half a second at most at a time: a wake that was meant for somebody who died
+//! is passed on by the burial, and seen without one all the same.
 
 use super::cell::Owner;
 use super::damage::Damage;
 use crate::error::{Error, Result};
 use crate::memory::Shareable;
+use nix::time::ClockId;
 use raw_sync::locks::{LockImpl, LockInit, Mutex};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+unsafe extern "C" {
+    /// Of glibc from 2.30 on; the crate libc does not have it.
+    fn pthread_mutex_clocklock(
+        mutex: *mut libc::pthread_mutex_t,
+        clock: libc::clockid_t,
+        until: *const libc::timespec,
+    ) -> i32;
+}
 
 /// Room for a `pthread_mutex_t`, which is 40 bytes on x86-64 and 48 on aarch64.
 const MUTEX_BYTES: usize = 64;
@@ -21,6 +37,13 @@ const MUTEX_BYTES: usize = 64;
 /// Words of a `pthread_mutex_t` of glibc: what waiters sleep on, and its kind.
 const FUTEX: usize = 0;
 const KIND: usize = 4;
+
+/// The longest sleep before a waiter looks again.
+const SLEEP_MAX: Duration = Duration::from_millis(500);
+
+/// Looks of a waiter before it sleeps, the pauses between them growing to so many turns.
+const LOOKS: u32 = 32;
+const TURNS_MAX: u32 = 64;
 
 /// The bytes of the lock in the region.
 #[derive(Debug)]
@@ -64,14 +87,19 @@ impl LockBytes {
     /// One waiter is woken in any case: the dead may have been the one that was woken when the lock
     /// was last released, and Linux passes such a wake on only where the dead had taken it.
     pub(crate) fn disown(&self, tid: i32) -> bool {
-        let word = self.word(FUTEX);
         let owned = |bits: u32| {
             (bits & libc::FUTEX_TID_MASK == tid as u32)
                 .then_some(bits & libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED)
         };
+        let word = self.word(FUTEX);
         let disowned = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, owned).is_ok();
-        crate::machine::futex::wake(word, 1);
+        self.pass_on();
         disowned
+    }
+
+    /// Wakes one waiter, in case that the last wake went to somebody who has died.
+    pub(crate) fn pass_on(&self) {
+        crate::machine::futex::wake(self.word(FUTEX), 1);
     }
 
     /// The thread that holds it, or seems to; for looking at, it moves.
@@ -97,11 +125,18 @@ impl LockBytes {
     }
 }
 
-/// This process's handle of a robust lock, for one thread.
+/// This process's handle of a robust lock. The thread that takes it is the one to release it.
 pub(crate) struct RobustLock {
     handle: Box<dyn LockImpl>,
     kind: u32,
 }
+
+// SAFETY: the handle is an address, which pthread's functions may be given by any thread, and
+// raw_sync's data pointer, which nobody uses. Released by another thread than its owner, a robust
+// mutex stays as it is and says so.
+unsafe impl Send for RobustLock {}
+// SAFETY: as above.
+unsafe impl Sync for RobustLock {}
 
 impl std::fmt::Debug for RobustLock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -126,35 +161,96 @@ impl RobustLock {
     ///
     /// Where the mutex is beyond use: somebody scribbled over it.
     pub(crate) fn lock(&self) -> Result<Owner, Damage> {
+        self.lock_until(None).map(|owner| owner.expect("waiting has no end"))
+    }
+
+    /// Takes the lock if nobody holds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    pub(crate) fn try_lock(&self) -> Result<Option<Owner>, Damage> {
         // SAFETY: an initialised mutex that outlives the handle.
-        self.taken(|| unsafe { libc::pthread_mutex_lock(self.raw()) })
+        self.taken(|| unsafe { libc::pthread_mutex_trylock(self.raw()) })
+    }
+
+    /// Takes the lock; none if others hold it until that moment. Without an end, `until` is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    pub(crate) fn lock_until(&self, until: Option<Instant>) -> Result<Option<Owner>, Damage> {
+        if let Some(owner) = self.spin()? {
+            return Ok(Some(owner));
+        }
+        loop {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let sleep = left.map_or(SLEEP_MAX, |left| left.min(SLEEP_MAX));
+            let now = ClockId::CLOCK_MONOTONIC.now().map_or(Duration::ZERO, Duration::from);
+            let end = now + sleep;
+            let end = libc::timespec {
+                tv_sec: end.as_secs() as libc::time_t,
+                tv_nsec: end.subsec_nanos().into(),
+            };
+            let clock = libc::CLOCK_MONOTONIC;
+            // SAFETY: an initialised mutex that outlives the handle; the time is only read.
+            let lock = || unsafe { pthread_mutex_clocklock(self.raw(), clock, &raw const end) };
+            match self.taken(lock)? {
+                Some(owner) => return Ok(Some(owner)),
+                None if left.is_some_and(|left| left == sleep) => return Ok(None),
+                None => {}
+            }
+        }
+    }
+
+    /// Looks for a short time whether it is free; takes it then.
+    fn spin(&self) -> Result<Option<Owner>, Damage> {
+        static CPUS: OnceLock<usize> = OnceLock::new();
+        if let Some(owner) = self.try_lock()? {
+            return Ok(Some(owner));
+        }
+        let cpus = CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
+        for look in 0..if *cpus > 1 { LOOKS } else { 0 } {
+            (0..(1 << look.min(31)).min(TURNS_MAX)).for_each(|_| std::hint::spin_loop());
+            if self.bytes().holder().is_none()
+                && let Some(owner) = self.try_lock()?
+            {
+                return Ok(Some(owner));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the calling thread holds it, which a recursive mutex would let it take once more.
+    pub(crate) fn is_held_here(&self) -> bool {
+        self.bytes().holder() == Some(thread_id())
     }
 
     /// The same by whoever knows that nobody holds it, or only the dead: waiting for long is damage.
     pub(crate) fn lock_free(&self) -> Result<Owner, Damage> {
-        const WAITED_S_MAX: libc::time_t = 1;
-        let mut until = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: fills in the time, which `pthread_mutex_timedlock` takes by this clock.
-        unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut until) };
-        until.tv_sec += WAITED_S_MAX;
-        // SAFETY: an initialised mutex that outlives the handle.
-        self.taken(|| unsafe { libc::pthread_mutex_timedlock(self.raw(), &raw const until) })
+        const WAITED_MAX: Duration = Duration::from_secs(1);
+        self.lock_until(Instant::now().checked_add(WAITED_MAX))?.ok_or(Damage::Lock)
     }
 
-    fn taken(&self, lock: impl FnOnce() -> i32) -> Result<Owner, Damage> {
-        // SAFETY: the lock's bytes outlive the handle.
-        let bytes = unsafe { &*self.raw().cast::<LockBytes>() };
-        if bytes.kind() != self.kind {
+    /// Calls one of pthread's functions that take the lock; none if it is not to be had yet.
+    fn taken(&self, lock: impl FnOnce() -> i32) -> Result<Option<Owner>, Damage> {
+        if self.bytes().kind() != self.kind {
             return Err(Damage::Lock);
         }
         match lock() {
             0 => {
                 self.take_guard();
-                Ok(Owner::Released)
+                Ok(Some(Owner::Released))
             }
-            libc::EOWNERDEAD => Ok(Owner::Died),
+            libc::EOWNERDEAD => Ok(Some(Owner::Died)),
+            libc::EBUSY | libc::ETIMEDOUT => Ok(None),
             _ => Err(Damage::Lock),
         }
+    }
+
+    fn bytes(&self) -> &LockBytes {
+        // SAFETY: the lock's bytes outlive the handle.
+        unsafe { &*self.raw().cast::<LockBytes>() }
     }
 
     /// After a dead owner: what the lock guards has been repaired.
@@ -182,6 +278,19 @@ impl RobustLock {
     }
 }
 
+/// The calling thread, as a mutex names its owner.
+fn thread_id() -> i32 {
+    thread_local! {
+        static ID: Cell<i32> = const { Cell::new(0) };
+    }
+    let mut id = ID.get();
+    if id == 0 {
+        id = nix::unistd::gettid().as_raw();
+        ID.set(id);
+    }
+    id
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,11 +303,16 @@ mod tests {
         std::thread::scope(|scope| scope.spawn(body).join().unwrap())
     }
 
+    fn bytes_in(region: &Region) -> &LockBytes {
+        let bytes = region.at::<LockBytes>(ARRAYS);
+        bytes.initialise().unwrap();
+        bytes
+    }
+
     #[test]
     fn a_dead_owner_is_reported_once_and_the_lock_goes_on() {
         let region = Region::create(8 << 20).unwrap();
-        let bytes = region.at::<LockBytes>(ARRAYS);
-        bytes.initialise().unwrap();
+        let bytes = bytes_in(&region);
         in_dying_thread(|| {
             RobustLock::over(bytes).unwrap().lock().unwrap();
         });
@@ -213,8 +327,7 @@ mod tests {
     #[test]
     fn an_owner_whose_robust_list_was_scribbled_over_is_disowned() {
         let region = Region::create(8 << 20).unwrap();
-        let bytes = region.at::<LockBytes>(ARRAYS);
-        bytes.initialise().unwrap();
+        let bytes = bytes_in(&region);
         let tid = in_dying_thread(|| {
             RobustLock::over(bytes).unwrap().lock().unwrap();
             // SAFETY: forgets this thread's robust list, as a wild write would.
@@ -231,8 +344,7 @@ mod tests {
     #[test]
     fn a_lock_that_was_scribbled_over_is_refused_and_not_waited_for() {
         let region = Region::create(8 << 20).unwrap();
-        let bytes = region.at::<LockBytes>(ARRAYS);
-        bytes.initialise().unwrap();
+        let bytes = bytes_in(&region);
         let lock = RobustLock::over(bytes).unwrap();
         let word = bytes.word(FUTEX);
         word.store(0x1234_5678, Ordering::Relaxed);
@@ -243,10 +355,43 @@ mod tests {
     }
 
     #[test]
+    fn who_tries_or_has_waited_long_enough_goes_without_it() {
+        let region = Region::create(8 << 20).unwrap();
+        let bytes = bytes_in(&region);
+        let lock = RobustLock::over(bytes).unwrap();
+        assert_eq!(lock.try_lock(), Ok(Some(Owner::Released)));
+        assert!(lock.is_held_here());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                assert!(!lock.is_held_here());
+                assert_eq!(lock.try_lock(), Ok(None));
+                let (began, wait) = (Instant::now(), Duration::from_millis(30));
+                assert_eq!(lock.lock_until(Some(began + wait)), Ok(None));
+                assert!(began.elapsed() >= wait);
+            });
+        });
+        lock.unlock();
+        assert!(!lock.is_held_here());
+        let later = Instant::now() + Duration::from_secs(100);
+        assert_eq!(lock.lock_until(Some(later)), Ok(Some(Owner::Released)));
+        lock.unlock();
+    }
+
+    #[test]
+    fn one_who_tries_learns_of_a_dead_owner_too() {
+        let region = Region::create(8 << 20).unwrap();
+        let bytes = bytes_in(&region);
+        let lock = RobustLock::over(bytes).unwrap();
+        in_dying_thread(|| lock.lock().unwrap());
+        assert_eq!(lock.try_lock(), Ok(Some(Owner::Died)));
+        lock.consistent();
+        lock.unlock();
+    }
+
+    #[test]
     fn increments_under_the_lock_all_count() {
         let region = Region::create(8 << 20).unwrap();
-        let bytes = region.at::<LockBytes>(ARRAYS);
-        bytes.initialise().unwrap();
+        let bytes = bytes_in(&region);
         let total = region.at::<AtomicU64>(ARRAYS + 128);
         std::thread::scope(|scope| {
             for _ in 0..4 {

@@ -13,3 +13,4 @@ pub(crate) mod queue;
 pub(crate) mod ring;
 pub(crate) mod seat;
 pub(crate) mod slot;
+pub(crate) mod sync;

@@ -20,6 +20,14 @@ pub(crate) enum Kind {
     Queue,
     PriorityQueue,
     Namespace,
+    Mutex,
+    LockedArray,
+    RwLock,
+    Condvar,
+    Event,
+    Semaphore,
+    Barrier,
+    Once,
 }
 
 /// What each thing begins with.
@@ -70,6 +78,11 @@ impl Header {
         if self.holders[word].load(Ordering::Relaxed) & bit == 0 {
             self.holders[word].fetch_or(bit, Ordering::AcqRel);
         }
+    }
+
+    /// Whether the process of a seat has, or had, a handle.
+    pub(super) fn is_held_by(&self, seat: Seat) -> bool {
+        self.holders[seat.index() / 64].load(Ordering::Acquire) & 1 << (seat.index() % 64) != 0
     }
 
     pub(super) fn forget(&self, seat: Seat) {
@@ -262,17 +275,21 @@ struct Passport {
     id: u64,
 }
 
-/// The two halves of serde for a handle type that is an `anchor`, and nothing else, in memory.
+/// The two halves of serde for a handle type that is an `anchor`, and nothing else, in memory; the last
+/// argument says where in the handle it is, if not there.
 macro_rules! travels {
     ([$($generics:tt)*] $handle:ty, $kind:expr) => {
+        $crate::toolbox::anchor::travels!([$($generics)*] $handle, $kind, anchor);
+    };
+    ([$($generics:tt)*] $handle:ty, $kind:expr, $($anchor:ident).+) => {
         impl<$($generics)*> serde::Serialize for $handle {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                self.anchor.depart(to)
+                self.$($anchor).+.depart(to)
             }
         }
 
         impl<'de, $($generics)*> serde::Deserialize<'de> for $handle {
-            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            fn deserialize<F: serde::Deserializer<'de>>(from: F) -> Result<Self, F::Error> {
                 let name = std::any::type_name::<Self>();
                 Ok(Self::over($crate::toolbox::anchor::Anchor::arrive($kind, name, from)?))
             }

@@ -5,7 +5,7 @@ use super::anchor::{Anchor, HEADER, Header, Kind};
 use crate::error::Result;
 use crate::memory::{Block, Memory, Region};
 use crate::shared::crossing::{Cargo, Home};
-use crate::shared::seat::Gone;
+use crate::shared::seat::{Gone, Seat};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,6 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 /// Sets the thing at an offset right after a participant's end. It runs on the supervisor's thread and
 /// must wait for nobody: single stores and exchanges of words, and wakes.
 pub(crate) type Bury = fn(&Region, usize, Gone);
+
+/// Whether the process of a seat has, or had, a handle of the thing at an offset, for its burial.
+pub(super) fn was_held(region: &Region, offset: usize, seat: Seat) -> bool {
+    region.at::<Header>(offset - HEADER).is_held_by(seat)
+}
 
 /// What is to be made.
 #[derive(Debug, Clone, Copy)]
@@ -113,8 +118,8 @@ impl Commons {
         // Under the lock, so that nothing is freed meanwhile.
         let things = self.lock();
         for (&offset, entry) in &things.entries {
-            self.region().at::<Header>(offset).forget(gone.seat);
             (entry.bury)(self.region(), offset + HEADER, gone);
+            self.region().at::<Header>(offset).forget(gone.seat);
         }
     }
 

@@ -4,16 +4,21 @@
 pub(crate) mod anchor;
 mod codec;
 mod commons;
+mod lock;
 mod namespace;
 mod pipe;
 mod queue;
-mod shared_value;
+mod sync;
 
 pub(crate) use anchor::address;
 pub use codec::{Codec, Plain, Serde};
 pub(crate) use commons::Commons;
+pub use lock::{
+    Condvar, Guard, LockError, LockResult, LockedArray, LockedArrayGuard, Mutex, MutexGuard, Once,
+    OwnerDied, ReadGuard, RunBefore, RwLock, Shared, SharedGuard, TryLockResult, WriteGuard,
+};
 pub use namespace::{Namespace, Transaction};
 pub use pipe::{Duplex, Receiver, Sender};
 pub(crate) use pipe::{duplex, pipe};
 pub use queue::{JoinableQueue, Lease, PriorityQueue, Queue};
-pub use shared_value::Shared;
+pub use sync::{Barrier, BarrierWait, Event, Permit, Semaphore};

@@ -64,6 +64,34 @@ impl Gate {
         }
     }
 
+    /// Wakes whoever sleeps, counted or not: after a death, as the dead may have counted sleepers as
+    /// woken and not woken them.
+    pub(crate) fn ring(&self) {
+        self.bell.fetch_add(1, SeqCst);
+        futex::wake_all(&self.bell);
+    }
+
+    /// Counts the caller as a sleeper; gives what `sleep` is to be told. Who wakes sleepers from here on
+    /// wakes this one.
+    pub(crate) fn register(&self) -> u32 {
+        let bell = self.bell.load(Acquire);
+        self.sleepers.fetch_add(1, SeqCst);
+        fence(SeqCst);
+        bell
+    }
+
+    /// Sleeps until somebody has been woken since `register`; false if the time is up before.
+    pub(crate) fn sleep(&self, registered: u32, until: Option<Instant>) -> bool {
+        while self.bell.load(Acquire) == registered {
+            let left = until.map_or(SLEEP_MAX, |end| end.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return false;
+            }
+            futex::wait(&self.bell, registered, Some(left.min(SLEEP_MAX)));
+        }
+        true
+    }
+
     /// Whether anybody may sleep here, for who has had a SeqCst fence since the change.
     #[inline]
     pub(crate) fn has_sleepers(&self) -> bool {
@@ -81,9 +109,7 @@ pub(crate) fn wait<T, E>(
         return Ok(Some(done));
     }
     loop {
-        let bell = gate.bell.load(Acquire);
-        gate.sleepers.fetch_add(1, SeqCst);
-        fence(SeqCst);
+        let bell = gate.register();
         if let Some(done) = attempt()? {
             return Ok(Some(done));
         }
@@ -100,12 +126,15 @@ pub(crate) fn wait<T, E>(
 
 fn spin<T, E>(attempt: &mut impl FnMut() -> Result<Option<T>, E>) -> Result<Option<T>, E> {
     static CPUS: OnceLock<usize> = OnceLock::new();
+    if let Some(done) = attempt()? {
+        return Ok(Some(done));
+    }
     let cpus = CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
-    for _ in 0..if *cpus > 1 { LOOKS } else { 1 } {
+    for _ in 0..if *cpus > 1 { LOOKS } else { 0 } {
+        (0..TURNS).for_each(|_| std::hint::spin_loop());
         if let Some(done) = attempt()? {
             return Ok(Some(done));
         }
-        (0..TURNS).for_each(|_| std::hint::spin_loop());
     }
     Ok(None)
 }
@@ -113,6 +142,7 @@ fn spin<T, E>(attempt: &mut impl FnMut() -> Result<Option<T>, E>) -> Result<Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::{ARRAYS, Region};
 
     fn gate() -> Gate {
         Gate { bell: AtomicU32::new(0), sleepers: AtomicU32::new(0) }
@@ -164,5 +194,20 @@ mod tests {
             player(0);
         });
         assert_eq!(token.into_inner(), 2 * ROUNDS);
+    }
+
+    #[test]
+    fn a_burial_wakes_whom_a_dead_waker_has_counted_and_not_woken() {
+        let region = Region::create(8 << 20).unwrap();
+        let gate = region.at::<Gate>(ARRAYS);
+        let registered = gate.register();
+        gate.sleepers.store(0, SeqCst);
+        gate.wake_all();
+        assert!(!gate.sleep(registered, Some(Instant::now())));
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| gate.sleep(registered, None));
+            gate.ring();
+            assert!(sleeper.join().unwrap());
+        });
     }
 }
