@@ -85,12 +85,12 @@ impl Words {
             (self.lock(), Step { serial: 0, in_place: false, cell: false, careful: false });
         let mut worker = Worker { words: self, lock, step, marks, runs: 0 };
         for task in 0..times as u64 {
-            let put = queue.put(|sequence, slot| slot.set_params(sequence, [ARRAYS as u64, 8]));
+            let put = queue.put(|sequence, slot| slot.set_task(sequence, 1, [ARRAYS as u64, 8]));
             assert_eq!(put, Some(task));
             let Ok(lease) = queue.lease(&mut worker, 0);
             let lease = lease.expect("a task was put");
             let slot = queue.slot(lease.sequence);
-            let params = slot.params(lease.sequence);
+            let params = slot.task(lease.sequence).map(|(_, params)| params);
             slot.set_len(8);
             slot.set_outcome(lease.sequence, 0);
             let Ok(()) = queue.settle(&mut worker, lease);

@@ -76,9 +76,9 @@ pub use machine::{Counters, Counts};
 pub use memory::{Array, Element, Elements};
 pub use partition::{CHUNKS_MAX, Partition};
 pub use roles::{
-    Activity, Builder, Chaos, ChaosGuard, ChaosTally, CrashReport, Disturbance, Engine,
-    ParsePinError, Pin, Process, Progress, Spawn, Stats, TaskQueue, TaskResults, Tasks, Unordered,
-    Wait, WorkerActivity,
+    Activity, Branches, Builder, Chaos, ChaosGuard, ChaosTally, CrashReport, Disturbance, Engine,
+    ParsePinError, Pin, Process, Progress, Spawn, Stats, TaskHandle, TaskPool, TaskQueue,
+    TaskResults, Tasks, Unordered, Wait, WorkerActivity,
 };
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;

@@ -58,8 +58,6 @@ pub(crate) struct ControlBlock {
     pub(crate) cell: Record<Hardware>,
     /// A bit for each queue that is open.
     pub(crate) open_queues: AtomicU64,
-    /// The table of each queue's task function.
-    pub(crate) queue_tables: [AtomicU64; QUEUES],
     pub(crate) queues: [Queue<Hardware>; QUEUES],
     after_queues: AtomicU64,
     pub(crate) failures: [FailurePage; WORKERS_MAX],
@@ -143,7 +141,7 @@ impl ControlBlock {
             ("image", words(offset_of!(ControlBlock, image), 256)),
             ("lock", words(offset_of!(ControlBlock, lock), 40)),
             ("cell", words(offset_of!(ControlBlock, cell), 96)),
-            ("open queues", words(offset_of!(ControlBlock, open_queues), 8 * (1 + QUEUES))),
+            ("open queues", words(offset_of!(ControlBlock, open_queues), 8)),
             ("queue", words(queue, 256 + 20 * 128)),
             ("failures", each(failures, size_of::<FailurePage>(), 64)),
             ("ready", words(offset_of!(ControlBlock, ready_ns), 8 * workers)),

@@ -127,8 +127,8 @@ pub(crate) struct Serve;
 pub(crate) type LoadFn = fn(&[u8], &[u8]) -> Result<Box<dyn Runner>, String>;
 /// Evaluates a condition over the bytes of scalars.
 pub(crate) type TestFn = fn(&[u8]) -> bool;
-/// Runs a task: parameters to result, both serialised.
-pub(crate) type ServeFn = fn(&[u8]) -> Result<Vec<u8>, String>;
+/// Runs a task: parameters to result, both serialised, and the parameters of the tasks that it puts.
+pub(crate) type ServeFn = fn(&[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), String>;
 
 /// Runs a child process's function: arguments to result, both serialised.
 #[derive(Debug)]

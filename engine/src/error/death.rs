@@ -36,6 +36,7 @@ impl DeathRecord {
             Cause::Deadline { .. }
             | Cause::OutOfMemory { .. }
             | Cause::Disturbed
+            | Cause::TaskCancelled
             | Cause::EngineEnded => Some(-libc::SIGKILL),
             Cause::Unknown => None,
         }
@@ -119,6 +120,9 @@ pub enum Cause {
     /// It was killed to try what happens then: [`Engine::disturb`](crate::Engine::disturb), or
     /// [`Engine::chaos`](crate::Engine::chaos).
     Disturbed,
+    /// It was killed as the task that it was at was cancelled:
+    /// [`TaskHandle::cancel`](crate::TaskHandle::cancel).
+    TaskCancelled,
     /// It was killed as its engine ended.
     EngineEnded,
     /// It was reaped by somebody else, so nothing is known.
@@ -128,7 +132,7 @@ pub enum Cause {
 impl Cause {
     /// Whether a death of this cause is held against what the worker was about.
     pub(crate) fn is_an_attempt(&self) -> bool {
-        *self != Cause::Disturbed
+        !matches!(self, Cause::Disturbed | Cause::TaskCancelled)
     }
 }
 
@@ -163,6 +167,7 @@ impl fmt::Display for Cause {
                 )
             }
             Cause::Disturbed => write!(f, "was killed to try what happens then"),
+            Cause::TaskCancelled => write!(f, "was killed as its task was cancelled"),
             Cause::EngineEnded => write!(f, "was killed as its engine ended"),
             Cause::Unknown => write!(f, "ended, and another part of the program reaped it"),
         }

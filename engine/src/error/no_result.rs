@@ -13,8 +13,10 @@ pub enum TaskFailure {
     Died(Vec<DeathRecord>),
     /// Its result could not be sent.
     NotPortable(String),
-    /// There was no memory for its result.
+    /// There was no memory for its result, or for the parameters of a task that another has put.
     NoRoom(String),
+    /// It was cancelled: [`TaskHandle::cancel`](crate::TaskHandle::cancel).
+    Cancelled,
 }
 
 /// Why a child process has no result.
@@ -53,7 +55,8 @@ impl fmt::Display for TaskFailure {
                 deaths.iter().try_for_each(|death| write!(f, "\n    {death}"))
             }
             TaskFailure::NotPortable(reason) => write!(f, "its result cannot be sent: {reason}"),
-            TaskFailure::NoRoom(reason) => write!(f, "its result has no room: {reason}"),
+            TaskFailure::NoRoom(reason) => write!(f, "it has no room: {reason}"),
+            TaskFailure::Cancelled => f.write_str("it was cancelled"),
         }
     }
 }

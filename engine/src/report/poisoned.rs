@@ -201,7 +201,7 @@ impl Death {
             }
             Cause::OutOfMemory { in_cgroup } => Death::OutOfMemory { in_cgroup: *in_cgroup },
             Cause::Disturbed => Death::Disturbed,
-            Cause::EngineEnded | Cause::Unknown => Death::Unknown,
+            Cause::TaskCancelled | Cause::EngineEnded | Cause::Unknown => Death::Unknown,
         }
     }
 }

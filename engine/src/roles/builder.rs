@@ -5,6 +5,7 @@ use super::coordinator::{Core, Counters, End, Running, SPINS_SHARED};
 use super::engine::Engine;
 use super::handle::Handle;
 use super::launch::Launchpad;
+use super::notifier::Notifier;
 use super::pace::Paces;
 use super::placement::Pin;
 use super::recovery_times::Recoveries;
@@ -254,6 +255,7 @@ impl Builder {
             paces: Paces::new(workers),
             queues: Mutex::default(),
             wishes_answered: AtomicU64::new(0),
+            notifier: Notifier::default(),
             children: Children::default(),
             children_asked: AtomicBool::new(false),
             counters: Counters::default(),

@@ -16,8 +16,8 @@ pub(super) fn live(place: usize, region: &'static Region, control: Control<'stat
     let post = &control.block.children[place];
     fault::watch(&control.block.child_faults[place], region, None);
     install_panic_hook();
-    let Some((number, table)) = post.begin() else { return };
-    let [offset, len] = whole(post.params(number));
+    let Some(number) = post.begin() else { return };
+    let (table, [offset, len]) = whole(post.task(number));
     let args = region.load_bytes(offset as usize, len as usize);
     let ran = Named::<Run>::at(table)
         .map_err(Failure::Refused)

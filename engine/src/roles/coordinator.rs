@@ -2,6 +2,7 @@
 
 use super::children::Children;
 use super::handle::Handle;
+use super::notifier::Notifier;
 use super::open_queue::OpenQueue;
 use super::pace::Paces;
 use super::recovery_times::Recoveries;
@@ -45,6 +46,7 @@ pub(crate) struct Core {
     pub(crate) queues: Mutex<[Option<OpenQueue>; QUEUES]>,
     /// The wishes for room that have been answered.
     pub(crate) wishes_answered: AtomicU64,
+    pub(super) notifier: Notifier,
     pub(super) children: Children,
     /// The supervisor is to start some of them.
     pub(super) children_asked: AtomicBool,
@@ -198,10 +200,16 @@ impl Core {
         self.control().announce_finish();
     }
 
+    /// Somebody has found damage, for which the supervisor is to end the engine.
+    pub(crate) fn note_damage(&self, what: Damage) {
+        self.found_damaged.store(what as u64, Ordering::Release);
+        self.handle.wake();
+    }
+
     /// Somebody has found damage: the error, once the supervisor has ended the engine for it, so that
     /// no worker writes any more what the caller takes back.
     pub(crate) fn end_damaged(&self, what: Damage) -> Error {
-        self.found_damaged.store(what as u64, Ordering::Release);
+        self.note_damage(what);
         self.wait_until(|| self.lock_running().ended())
     }
 

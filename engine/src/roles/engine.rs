@@ -459,7 +459,7 @@ impl Engine {
         self.run(&ReduceWith::<F, T, R>::new(), x)
     }
 
-    /// The joinable task queue, for irregular work.
+    /// Tasks, for irregular work: maps, queues, and pools of any functions.
     pub fn tasks(&self) -> Tasks<'_> {
         Tasks::new(self)
     }
@@ -477,5 +477,6 @@ impl Drop for Engine {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        self.core.notifier.unpark();
     }
 }

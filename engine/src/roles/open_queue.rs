@@ -13,49 +13,72 @@ use crate::shared::damage::Damage;
 use crate::shared::protocol::Hardware;
 use crate::shared::queue::Queue;
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// Of one open queue, by the tasks' sequence numbers.
-#[derive(Debug, Default)]
+/// Of one open queue.
+#[derive(Debug)]
 pub(crate) struct OpenQueue {
-    /// The table of the task function.
-    table: u64,
-    /// The function that its tasks run.
-    pub(super) name: &'static str,
     pub(super) deadline: Option<Duration>,
-    pub(crate) deaths: HashMap<u64, Vec<DeathRecord>>,
-    /// Memory of results that their slots do not hold.
-    pub(crate) rooms: HashMap<u64, Block>,
-    /// Why a result could not be given room.
-    pub(crate) refused: HashMap<u64, String>,
+    /// By the tasks' sequence numbers.
+    pub(super) notes: HashMap<u64, TaskNotes>,
     /// The queue is being dropped: nobody wants its results.
     pub(crate) forsaken: bool,
+    /// Up to which task the queue's words had been leased before a lease was given back.
+    reached: Arc<AtomicU64>,
+    /// What becomes of results.
+    ring: Weak<dyn Tend>,
+}
+
+/// What is to be known of a task that did not simply run.
+#[derive(Debug, Default)]
+pub(super) struct TaskNotes {
+    pub(super) deaths: Vec<DeathRecord>,
+    /// Memory of a result that its slot does not hold.
+    pub(super) room: Option<Block>,
+    /// Why the result could not be given room.
+    pub(super) refused: String,
+    /// Its worker is ended for it, and it is not to be tried again.
+    pub(super) is_cancelled: bool,
+}
+
+/// Who takes results out of the slots, and puts into them what waits.
+pub(super) trait Tend: fmt::Debug + Send + Sync {
+    /// Looks after the slots, if nobody else does just now. Does not wake tasks of async code, which
+    /// `notifier` does.
+    fn tend_aside(&self);
+    /// The same, and wakes them.
+    fn tend_and_wake(&self);
 }
 
 impl OpenQueue {
-    /// A new queue of tasks that run the function of this table and name.
-    pub(crate) fn of(table: u64, name: &'static str, deadline: Option<Duration>) -> OpenQueue {
-        OpenQueue { table, name, deadline, ..OpenQueue::default() }
+    pub(super) fn of(
+        deadline: Option<Duration>,
+        reached: Arc<AtomicU64>,
+        ring: Weak<dyn Tend>,
+    ) -> OpenQueue {
+        OpenQueue { deadline, notes: HashMap::new(), forsaken: false, reached, ring }
     }
 }
 
 impl Core {
+    /// Those who look after the open queues.
+    pub(super) fn rings(&self) -> Vec<Arc<dyn Tend>> {
+        self.lock_queues().iter().flatten().filter_map(|open| open.ring.upgrade()).collect()
+    }
+
     /// Damage to what workers are told of the open queues, or to their words.
     pub(crate) fn damaged_queue(&self) -> Option<Damage> {
         let queues = self.lock_queues();
         let control = self.control();
         let bits = control.open_queues.load(Ordering::Relaxed);
-        let open = queues.iter().enumerate().filter_map(|(at, open)| Some((at, open.as_ref()?)));
-        let expected = open.clone().fold(0, |bits, (at, _)| bits | 1 << at);
-        let told = |(at, open): (usize, &OpenQueue)| {
-            control.queue_tables[at].load(Ordering::Relaxed) == open.table
-        };
-        if bits != expected || !open.clone().all(told) {
+        let open = || queues.iter().enumerate().filter(|(_, open)| open.is_some());
+        if bits != open().fold(0, |bits, (at, _)| bits | 1 << at) {
             return Some(Damage::Queue);
         }
-        let words = open.map(|(at, _)| &control.block.queues[at]);
-        words.into_iter().find_map(|words| words.damage(self.workers))
+        open().find_map(|(at, _)| control.block.queues[at].damage(self.workers))
     }
 
     /// Answers all workers that ask for room. Costs a look at one word if none has asked since.
@@ -76,38 +99,34 @@ impl Core {
         self.announce_answers();
     }
 
-    /// A dead worker's leases return to their queues, or fail after too many attempts (`death` if it
-    /// counts as one); gives whether there were any.
+    /// A dead worker's leases return to their queues, or fail: those that were cancelled, and others
+    /// after too many attempts (`death` if it counts as one). Gives whether there were any.
     pub(crate) fn return_leases(&self, rank: usize, death: Option<&DeathRecord>) -> bool {
         let mut any = false;
         let control = self.control();
         let mut open = self.lock_queues();
-        for (words, deaths) in control.queues.iter().zip(open.iter_mut()) {
-            let Some(OpenQueue { deaths, .. }) = deaths else { continue };
+        for (words, open) in control.queues.iter().zip(open.iter_mut()) {
+            let Some(open) = open else { continue };
             for sequence in words.leases_of(rank) {
                 any = true;
-                let deaths = deaths.entry(sequence).or_default();
-                deaths.extend(death.cloned());
-                if deaths.len() as u32 >= self.attempts_max {
-                    words.slot(sequence).set_outcome(sequence, TaskOutcome::Died as u64);
+                let notes = open.notes.entry(sequence).or_default();
+                notes.deaths.extend(death.cloned());
+                let fail = |outcome: TaskOutcome| {
+                    words.slot(sequence).set_outcome(sequence, outcome as u64);
                     words.fail(sequence);
+                };
+                if notes.is_cancelled {
+                    fail(TaskOutcome::Cancelled);
+                } else if notes.deaths.len() as u32 >= self.attempts_max {
+                    fail(TaskOutcome::Died);
                     self.counters.poisoned.fetch_add(1, Ordering::Relaxed);
                 } else {
-                    words.give_back(sequence);
+                    open.reached.fetch_max(words.give_back(sequence), Ordering::AcqRel);
                     self.counters.retries.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
         any
-    }
-
-    /// Forgets a task whose result is taken; gives its deaths, and why it was refused room.
-    pub(crate) fn forget_task(&self, index: usize, task: u64) -> (Vec<DeathRecord>, String) {
-        let mut queues = self.lock_queues();
-        let Some(open) = &mut queues[index] else { return Default::default() };
-        open.rooms.remove(&task);
-        let deaths = open.deaths.remove(&task).unwrap_or_default();
-        (deaths, open.refused.remove(&task).unwrap_or_default())
     }
 
     /// Nobody wants the results of queue `index` any more: whoever asks for room is let go.
@@ -132,14 +151,15 @@ impl Core {
                 continue;
             }
             let slot = words.slot(sequence);
+            let notes = open.notes.entry(sequence).or_default();
             match self.memory.allocate("the result of a task", slot.wanted()) {
                 Ok(block) => {
                     slot.set_room(sequence, [block.offset() as u64, block.len() as u64]);
-                    open.rooms.insert(sequence, block);
+                    notes.room = Some(block);
                     words.grant(sequence);
                 }
                 Err(error) => {
-                    open.refused.insert(sequence, error.to_string());
+                    notes.refused = error.to_string();
                     slot.set_outcome(sequence, TaskOutcome::NoRoom as u64);
                     words.forgo(sequence);
                 }

@@ -110,6 +110,7 @@ impl Supervisor {
                     self.watch(self.timeout());
                     self.start_children();
                     self.core.answer_wishes();
+                    self.core.rings().iter().for_each(|ring| ring.tend_aside());
                     self.end_the_hung();
                     self.end_late_children();
                     self.recover();
@@ -125,9 +126,8 @@ impl Supervisor {
         self.stop_children();
         self.stop_all();
         // Only now: whoever waits takes its arrays back, and no worker may write them any more.
-        if let Some(end) = self.given_up.take() {
-            self.core.give_up(end);
-        }
+        let dropped = || End::NoWorkers("the engine was dropped".into());
+        self.core.give_up(self.given_up.take().unwrap_or_else(dropped));
     }
 
     fn start_all(&mut self) -> Result<()> {
@@ -204,9 +204,9 @@ impl Supervisor {
         self.recovering.map(patience).or(looks)
     }
 
-    /// Whether some worker may ask for room.
+    /// Whether some worker may ask for room, or some result may be left to be taken from its slot.
     fn tasks_are_out(&self) -> bool {
-        self.core.control().open_queues().any(|(_, words)| words.is_at_work())
+        self.core.control().open_queues().any(|(_, words)| words.is_in_use())
     }
 
     fn watch(&mut self, timeout: Option<Duration>) {

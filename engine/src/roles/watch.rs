@@ -4,7 +4,7 @@ use super::coordinator::Core;
 use super::engine::Engine;
 use super::handle::Handle;
 use super::pace::Pace;
-use crate::compute::Issued;
+use crate::compute::{Issued, Named, Serve};
 use crate::error::{Cause, ChunkPlace};
 use crate::shared::protocol::Blame;
 use nix::sys::signal::Signal;
@@ -210,10 +210,11 @@ impl Engine {
 
 fn activity(core: &Core, pace: &Pace) -> Activity {
     let pulse = &pace.look.pulse;
-    if let Some(task) = pace.look.task
-        && let Some(open) = &core.lock_queues()[task.queue]
-    {
-        return Activity::Task { task: open.name, index: task.sequence };
+    if let Some(task) = pace.look.task {
+        let slot = core.control().block.queues[task.queue].slot(task.sequence);
+        let table = slot.task(task.sequence).ok().and_then(|(at, _)| Named::<Serve>::at(at).ok());
+        let name = table.map_or("a task", |table| table.name());
+        return Activity::Task { task: name, index: task.sequence };
     }
     if !pulse.is_announced() {
         return Activity::Starting;

@@ -166,8 +166,7 @@ impl<C: Crashes> Worker<C> {
     fn serve(&mut self, queue: usize, lease: Lease) {
         let words: &'static Queue<Hardware> = &self.control.block.queues[queue];
         let (sequence, slot) = (lease.sequence, words.slot(lease.sequence));
-        let table = self.control.queue_tables[queue].load(Ordering::Acquire);
-        let [offset, len] = self.whole(slot.params(sequence));
+        let (table, [offset, len]) = self.whole(slot.task(sequence));
         let params = self.region.load_bytes(offset as usize, len as usize);
         let result = Named::<Serve>::at(table)
             .map_err(Failure::Refused)
@@ -175,7 +174,11 @@ impl<C: Crashes> Worker<C> {
             .and_then(|result| result.map_err(Failure::Refused));
         C::at(CrashPoint::TaskRan);
         let (outcome, bytes) = match result {
-            Ok(bytes) => (TaskOutcome::Done, bytes),
+            Ok((bytes, branches)) if branches.is_empty() => (TaskOutcome::Done, bytes),
+            Ok(branched) => {
+                let bytes = postcard::to_stdvec::<Branched>(&branched).unwrap_or_default();
+                (TaskOutcome::Branched, bytes)
+            }
             Err(failure) => {
                 let failure = failure.shortened();
                 (TaskOutcome::Failed, postcard::to_stdvec(&failure).unwrap_or_default())
@@ -282,13 +285,21 @@ impl<C: Crashes> Worker<C> {
 #[repr(u64)]
 pub(crate) enum TaskOutcome {
     Done,
+    /// The result is a [`Branched`].
+    Branched,
     /// The result is a [`Failure`].
     Failed,
     /// The coordinator has the death records.
     Died,
     /// The coordinator knows why there is no room for the result.
     NoRoom,
+    /// Somebody has cancelled it, and its worker was ended.
+    Cancelled,
 }
+
+/// What a task leaves that has put others: its result, and the parameters of each of them. So they are
+/// there once it is settled and not before, and whatever becomes of its attempts they are put once.
+pub(crate) type Branched = (Vec<u8>, Vec<Vec<u8>>);
 
 impl<C: Crashes> Surroundings for Worker<C> {
     type Died = Infallible;

@@ -16,7 +16,7 @@ use super::protocol::Hardware;
 use super::slot::{Part, Slot};
 use crate::memory::Shareable;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// The words of one child process.
 #[derive(Debug)]
@@ -24,8 +24,6 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 pub(crate) struct ChildPost {
     /// Phase and number of the process.
     state: AtomicU64,
-    /// The table of the function that it runs.
-    table: AtomicU64,
     slot: Slot<Hardware>,
 }
 
@@ -63,25 +61,25 @@ fn word(phase: Phase, number: u64) -> u64 {
 impl ChildPost {
     /// The process of this number is to run the function of a table.
     pub(crate) fn prepare(&self, number: u64, table: u64, params: Part, room: Part) {
-        self.table.store(table, Relaxed);
-        self.slot.set_params(number, params);
+        self.slot.set_task(number, table, params);
         self.slot.set_room(number, room);
         self.set(Phase::Ready, number);
     }
 
-    /// The child has started: gives its number and the table of its function.
-    pub(crate) fn begin(&self) -> Option<(u64, u64)> {
+    /// The child has started: gives its number.
+    pub(crate) fn begin(&self) -> Option<u64> {
         let state = self.state.load(Acquire);
         let number = state & ((1 << NUMBER_BITS) - 1);
         if state != word(Phase::Ready, number) {
             return None;
         }
         self.set(Phase::Running, number);
-        Some((number, self.table.load(Relaxed)))
+        Some(number)
     }
 
-    pub(crate) fn params(&self, number: u64) -> Result<Part, Damage> {
-        self.slot.params(number)
+    /// The table of the function that it runs, and where its arguments lie.
+    pub(crate) fn task(&self, number: u64) -> Result<(u64, Part), Damage> {
+        self.slot.task(number)
     }
 
     pub(crate) fn room(&self, number: u64) -> Result<Part, Damage> {

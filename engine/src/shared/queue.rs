@@ -125,6 +125,13 @@ impl<A: Atomics> Queue<A> {
         self.put.0.load(Acquire)
     }
 
+    /// The sequence number from which on no item has been leased: as far as somebody looks now, for
+    /// [`give_back`](Queue::give_back) moves the cursor back. One item more, as who leases one moves
+    /// the cursor only then, and may die between.
+    pub(crate) fn reached(&self) -> u64 {
+        (self.cursor.0.load(Acquire) & SEQUENCE_MASK) + 1
+    }
+
     /// Whether there may be an item to lease.
     pub(crate) fn has_work(&self) -> bool {
         self.cursor.0.load(Acquire) & SEQUENCE_MASK < self.put.0.load(Acquire)
@@ -214,6 +221,18 @@ impl<A: Atomics> Queue<A> {
         self.states().any(|state| !matches!(state.phase, Phase::Free | Phase::Done))
     }
 
+    /// Whether an item's slot is in use: it is not done, or nobody has taken it yet.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.states().any(|state| state.phase != Phase::Free)
+    }
+
+    /// The worker that is at an item, if one is.
+    pub(crate) fn worker_at(&self, sequence: u64) -> Option<usize> {
+        let state = self.state(sequence);
+        let is_leased = matches!(state.phase, Phase::Leased | Phase::Wants);
+        (is_leased && state.sequence == sequence).then_some(state.owner)
+    }
+
     /// The items that want room for their results.
     pub(crate) fn wishes(&self) -> Vec<u64> {
         let states = self.states().filter(|state| state.phase == Phase::Wants);
@@ -245,15 +264,16 @@ impl<A: Atomics> Queue<A> {
         self.leased().filter(|(owner, ..)| *owner == rank).map(|(_, task, _)| task).collect()
     }
 
-    /// A dead worker's lease returns to the queue; under the coordinator's lock.
-    pub(crate) fn give_back(&self, sequence: u64) {
+    /// A dead worker's lease returns to the queue; under the coordinator's lock. Gives what was
+    /// [`reached`](Queue::reached) before.
+    pub(crate) fn give_back(&self, sequence: u64) -> u64 {
         self.set(sequence, Phase::Filled, 0);
         loop {
             let cursor = self.cursor.0.load(Acquire);
             let version = ((cursor >> SEQUENCE_BITS) + 1) & 0xFFFF;
             let oldest = (cursor & SEQUENCE_MASK).min(sequence);
             if self.cursor.0.exchange(cursor, version << SEQUENCE_BITS | oldest) {
-                return;
+                return (cursor & SEQUENCE_MASK) + 1;
             }
         }
     }

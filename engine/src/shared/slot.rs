@@ -11,6 +11,8 @@ use std::sync::atomic::Ordering::Relaxed;
 #[repr(C)]
 pub(crate) struct Slot<A: Atomics> {
     pub(super) state: A::U64,
+    /// The table of the task's function.
+    function: A::U64,
     /// Where the parameters lie in the region, and their length.
     params: [A::U64; 2],
     params_seal: A::U64,
@@ -33,6 +35,7 @@ impl<A: Atomics> Slot<A> {
     pub(super) fn with(zero: impl Fn() -> A::U64) -> Slot<A> {
         Slot {
             state: zero(),
+            function: zero(),
             params: [zero(), zero()],
             params_seal: zero(),
             room: [zero(), zero()],
@@ -43,14 +46,16 @@ impl<A: Atomics> Slot<A> {
         }
     }
 
-    /// Says where the parameters of task `sequence` lie.
-    pub(crate) fn set_params(&self, sequence: u64, part: Part) {
-        set(&self.params, &self.params_seal, sequence, part);
+    /// Says which function task `sequence` runs, and where its parameters lie.
+    pub(crate) fn set_task(&self, sequence: u64, function: u64, part: Part) {
+        self.function.store(function, Relaxed);
+        set(&self.params, &self.params_seal, sequence ^ function, part);
     }
 
-    /// Where they lie.
-    pub(crate) fn params(&self, sequence: u64) -> Result<Part, Damage> {
-        part(&self.params, &self.params_seal, sequence)
+    /// Which it is, and where they lie.
+    pub(crate) fn task(&self, sequence: u64) -> Result<(u64, Part), Damage> {
+        let function = self.function.load(Relaxed);
+        Ok((function, part(&self.params, &self.params_seal, sequence ^ function)?))
     }
 
     /// Says where the result shall lie.

@@ -35,10 +35,10 @@ const CIRCLES: &[(&str, &str, &str, &str)] = &[
     ("toolbox", "anchor", "commons", "what keeps a thing's memory, of which it is the header"),
     ("roles", "coordinator", "children", "what is kept of them is a part of the coordinator's"),
     ("roles", "supervisor", "nursery", "the children that run are a part of the supervisor's"),
+    ("roles", "notifier", "coordinator", "what it counts is a part of the coordinator's"),
     ("roles", "open_queue", "coordinator", "the queues' state is a part of the coordinator's"),
     ("roles", "engine", "builder", "`Engine::builder` makes what makes an engine"),
     ("roles", "engine", "tasks", "`Engine::tasks` makes what holds the engine"),
-    ("roles", "task_queue", "tasks", "a queue that is closed becomes its stream of results"),
 ];
 
 /// The floor of a file of the engine, and its place in the order of all modules.

@@ -63,6 +63,8 @@ struct World<C: Checker> {
     /// Deaths by item, and what the queue is: kept by the coordinator, under a lock.
     deaths: Vec<C::Cell>,
     lives: C::Cell,
+    /// What had been reached when a lease was given back.
+    reached: C::Cell,
     /// Rooms for results, by slot: written under the lock, read by who was granted them.
     rooms: Vec<C::Cell>,
     locked: C::U64,
@@ -93,6 +95,7 @@ impl<C: Checker> World<C> {
             open: zero(),
             deaths: (0..how.items).map(|_| C::cell(0)).collect(),
             lives: C::cell(CLOSED),
+            reached: C::cell(0),
             rooms: (0..2).map(|_| C::cell(0)).collect(),
             locked: zero(),
             over: zero(),
@@ -273,7 +276,8 @@ impl<C: Checker> Supervisor<C> {
                     world.queue.slot(sequence).set_outcome(sequence, DIED);
                     world.queue.fail(sequence);
                 } else {
-                    world.queue.give_back(sequence);
+                    let reached = world.queue.give_back(sequence);
+                    C::write(&world.reached, C::read(&world.reached).max(reached));
                 }
             }
         }
@@ -291,6 +295,7 @@ impl<C: Checker> User<C> {
         world.lock();
         world.queue.reset();
         world.deaths.iter().for_each(|deaths| C::write(deaths, 0));
+        C::write(&world.reached, 0);
         C::write(&world.lives, OPEN);
         world.open.store(1, Release);
         world.unlock();
@@ -332,6 +337,10 @@ impl<C: Checker> User<C> {
 
     fn take(&mut self, life: u64, sequence: u64) {
         let queue = &self.0.queue;
+        self.0.lock();
+        let reached = C::read(&self.0.reached).max(queue.reached());
+        self.0.unlock();
+        assert!(sequence < reached, "it is done, and would not be looked at");
         let (outcome, _) = queue.slot(sequence).result(sequence).unwrap();
         if outcome == DONE {
             let result = C::read(&self.0.results[sequence as usize % 2]);
