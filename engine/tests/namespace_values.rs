@@ -4,19 +4,16 @@
 
 mod support;
 
-use gristmill::{Engine, Error, Namespace, NamespaceFailure};
+use gristmill::{Error, Namespace, NamespaceFailure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-fn engine() -> Engine {
-    Engine::builder().workers(0).build().unwrap()
-}
+use support::engine;
 
 /// _TestContainers.test_namespace, TestSyncManagerTypes.test_namespace.
 #[test]
 fn names_are_set_read_and_removed_by_any_process() {
-    let engine = engine();
+    let engine = engine(0);
     let ns = engine.namespace(4096).unwrap();
     ns.set("name", &"Bob".to_string()).unwrap();
     ns.set("job", &"Builder".to_string()).unwrap();
@@ -38,7 +35,7 @@ fn names_are_set_read_and_removed_by_any_process() {
 /// _TestContainers.test_list, TestSyncManagerTypes.test_list.
 #[test]
 fn a_list_is_changed_in_place() {
-    let engine = engine();
+    let engine = engine(0);
     let ns = engine.namespace(4096).unwrap();
     ns.set("b", &Vec::<i32>::new()).unwrap();
     ns.update("b", |b: &mut Vec<i32>| b.extend(0..5)).unwrap();
@@ -58,7 +55,7 @@ fn a_list_is_changed_in_place() {
 /// _TestContainers.test_list_proxy_in_list, and the seed's lost append: what is nested is changed, too.
 #[test]
 fn nested_lists_are_changed_in_place() {
-    let engine = engine();
+    let engine = engine(0);
     let ns = engine.namespace(4096).unwrap();
     ns.set("a", &vec![vec![0, 1, 2]; 3]).unwrap();
     let change = |ns: Namespace| {
@@ -76,7 +73,7 @@ fn nested_lists_are_changed_in_place() {
 /// _TestContainers.test_dict, TestSyncManagerTypes.test_dict.
 #[test]
 fn a_map_is_changed_in_place() {
-    let engine = engine();
+    let engine = engine(0);
     let ns = engine.namespace(4096).unwrap();
     for index in 65..70u8 {
         let insert = |(ns, index): (Namespace, u8)| {
@@ -96,7 +93,7 @@ fn a_map_is_changed_in_place() {
 #[test]
 fn nested_maps_are_changed_in_place() {
     type Stock = BTreeMap<String, BTreeMap<String, u32>>;
-    let engine = engine();
+    let engine = engine(0);
     let ns = engine.namespace(4096).unwrap();
     let of = |pairs: &[(&str, u32)]| pairs.iter().map(|(k, v)| (k.to_string(), *v)).collect();
     let pets = of(&[("ferrets", 2), ("hamsters", 4)]);
@@ -120,7 +117,7 @@ fn nested_maps_are_changed_in_place() {
 /// _TestContainers.test_nested_queue: what is shared lies in what is shared, with no server between.
 #[test]
 fn a_handle_in_a_namespace_is_what_it_is_of() {
-    let engine = engine();
+    let engine = engine(0);
     let outer = engine.namespace(4096).unwrap();
     let inner = engine.namespace(4096).unwrap();
     outer.set("inner", &vec![inner.clone()]).unwrap();
@@ -143,7 +140,7 @@ struct FooBar {
 /// _TestMyManager: any type will do, unregistered.
 #[test]
 fn values_of_ones_own_types() {
-    let engine = engine();
+    let engine = engine(0);
     let ns = engine.namespace(4096).unwrap();
     let make = |ns: Namespace| {
         let leaf = FooBar { f: None, g: Err("ValueError".into()) };
@@ -160,7 +157,7 @@ fn values_of_ones_own_types() {
 /// The seed's counter, by a namespace: ten processes, ten increments each.
 #[test]
 fn increments_of_many_processes_all_count() {
-    let engine = engine();
+    let engine = engine(0);
     let ns = engine.namespace(4096).unwrap();
     let count = |ns: Namespace| {
         for _ in 0..10 {
@@ -175,7 +172,7 @@ fn increments_of_many_processes_all_count() {
 /// Changes are waited for across processes, there and back.
 #[test]
 fn a_change_wakes_other_processes() {
-    let engine = engine();
+    let engine = engine(0);
     let ns = engine.namespace(4096).unwrap();
     let echo = |ns: Namespace| {
         let mut seen = 0;
@@ -198,7 +195,7 @@ fn a_change_wakes_other_processes() {
 /// A process is killed in the midst of a change, and while it waits; nobody else notices.
 #[test]
 fn a_killed_process_leaves_the_old_value_and_blocks_nobody() {
-    let engine = engine();
+    let engine = engine(0);
     let ns = engine.namespace(4096).unwrap();
     ns.set("x", &vec![1, 2, 3]).unwrap();
     let version = ns.version("x").unwrap();
@@ -226,7 +223,7 @@ fn a_killed_process_leaves_the_old_value_and_blocks_nobody() {
 /// Killed before any instruction of a transaction, a process has made all of it or none.
 #[test]
 fn a_death_at_any_instruction_leaves_all_or_nothing() {
-    let engine = engine();
+    let engine = engine(0);
     let ns = engine.namespace(8192).unwrap();
     let zero = || ns.transaction(|t| t.set("x", &0u8).and_then(|()| t.set("y", &0u8))).unwrap();
     let count = |(ns, deadly): (Namespace, u64)| {

@@ -6,11 +6,8 @@ mod support;
 
 use gristmill::{Cause, Engine, Error, Plain, Process, ProcessFailure, Receiver, Sender};
 use std::time::{Duration, Instant};
+use support::engine;
 use support::stepping::{deadly_steps, die_at};
-
-fn engine() -> Engine {
-    Engine::builder().workers(0).build().unwrap()
-}
 
 /// More than any wait of a test takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -18,7 +15,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// test_connection: what is sent comes back, of any size, also larger than the pipe.
 #[test]
 fn messages_of_any_size_go_both_ways() {
-    let engine = engine();
+    let engine = engine(0);
     let (mut near, far) = engine.duplex::<Vec<u8>, Vec<u8>>(4096).unwrap();
     let echo = engine.spawn(
         |mut far: gristmill::Duplex<Vec<u8>, Vec<u8>>| {
@@ -41,7 +38,7 @@ fn messages_of_any_size_go_both_ways() {
 /// _TestPoll.test_many_small, test_boundaries: nothing is lost, doubled or out of order.
 #[test]
 fn many_small_messages_arrive_in_order() {
-    let engine = engine();
+    let engine = engine(0);
     let (tx, mut rx) = engine.pipe::<u64>(512).unwrap();
     let sender = engine.spawn(
         |mut tx: Sender<u64>| {
@@ -58,7 +55,7 @@ fn many_small_messages_arrive_in_order() {
 
 #[test]
 fn batches_and_plain_data() {
-    let engine = engine();
+    let engine = engine(0);
     let (tx, mut rx) = engine.plain_pipe::<[f64]>(1 << 16).unwrap();
     let sender = engine.spawn(
         |mut tx: Sender<[f64], Plain>| {
@@ -82,7 +79,7 @@ fn batches_and_plain_data() {
 /// _TestPoll.test_empty_string, test_strings, _TestConnection.test_recv_into's time limits.
 #[test]
 fn nothing_there_is_no_error() {
-    let engine = engine();
+    let engine = engine(0);
     let (mut tx, mut rx) = engine.pipe::<String>(256).unwrap();
     assert!(!rx.is_ready().unwrap());
     assert_eq!(rx.try_recv().unwrap(), None);
@@ -104,7 +101,7 @@ fn nothing_there_is_no_error() {
 /// _TestConnection.test_spawn_close, test_duplex_false: closing is a value on both sides.
 #[test]
 fn a_closed_end_is_told() {
-    let engine = engine();
+    let engine = engine(0);
     let (tx, mut rx) = engine.pipe::<u8>(256).unwrap();
     drop(tx);
     assert!(matches!(rx.recv(), Err(Error::PeerClosed)));
@@ -131,7 +128,7 @@ fn an_end_goes_to_one_process_only() {
 /// What the victim had sent as a whole arrives, then its death.
 #[test]
 fn a_death_is_told_to_the_other_side() {
-    let engine = engine();
+    let engine = engine(0);
     let (tx, mut rx) = engine.pipe::<u32>(256).unwrap();
     let sender = engine.spawn(
         |mut tx: Sender<u32>| -> () {
@@ -173,7 +170,7 @@ fn died<R: std::fmt::Debug + gristmill::Portable>(process: Process<R>) -> bool {
 #[test]
 fn killed_while_sending() {
     for message in ["short".to_owned(), "longer than the pipe. ".repeat(100)] {
-        let engine = engine();
+        let engine = engine(0);
         let run = |(mut tx, message, deadly): (Sender<String>, String, u64)| {
             tx.send(&"before".into()).unwrap();
             die_at(deadly, || tx.send(&message).unwrap()).1
@@ -206,7 +203,7 @@ fn killed_while_sending() {
 /// Killed before any instruction of receiving: the sender is told, and blocks no longer.
 #[test]
 fn killed_while_receiving() {
-    let engine = engine();
+    let engine = engine(0);
     let run = |(mut rx, deadly): (Receiver<String>, u64)| {
         die_at(deadly, || rx.recv().unwrap() + &rx.recv().unwrap()).1
     };
@@ -237,7 +234,7 @@ fn killed_while_receiving() {
 /// test_connection: a really big message, 16 MiB through 64 KiB.
 #[test]
 fn a_really_big_message() {
-    let engine = engine();
+    let engine = engine(0);
     let (mut sender, receiver) = engine.plain_pipe::<[u8]>(1 << 16).unwrap();
     let child = engine.spawn(
         |mut receiver: Receiver<[u8], Plain>| -> (usize, bool) {
@@ -254,7 +251,7 @@ fn a_really_big_message() {
 /// test_sendbytes, _TestPoll.test_strings: many messages in order, batched and one by one.
 #[test]
 fn many_in_order_and_batched() {
-    let engine = engine();
+    let engine = engine(0);
     let (numbers, mut received) = engine.plain_pipe::<i64>(4096).unwrap();
     let (texts, mut read) = engine.pipe::<(u32, String)>(4096).unwrap();
     type Ends = (Sender<i64, Plain>, Sender<(u32, String)>);
@@ -287,7 +284,7 @@ fn send_for_ever(mut sender: Sender<Vec<u64>>) {
 /// Killed while it sends, waiting for room or not: what was sent as a whole arrives, then its death.
 #[test]
 fn a_sender_that_is_killed() {
-    let engine = engine();
+    let engine = engine(0);
     for wait in 0..20 {
         // Larger than a message, or smaller.
         let (sender, mut receiver) =
@@ -313,7 +310,7 @@ fn a_sender_that_is_killed() {
 /// Killed while it receives, or sleeps with a full pipe: the sender is told.
 #[test]
 fn a_receiver_that_is_killed() {
-    let engine = engine();
+    let engine = engine(0);
     for wait in 0..20u64 {
         let (mut sender, receiver) = engine.plain_pipe::<[u64]>(4096).unwrap();
         let receive = |(mut receiver, many): (Receiver<[u64], Plain>, u64)| {
@@ -341,7 +338,7 @@ fn a_receiver_that_is_killed() {
 /// test_fd_transfer's kin: a process that is started in vain, and one that the engine's end kills.
 #[test]
 fn ends_of_processes_that_never_ran_or_outlived_the_engine() {
-    let engine = engine();
+    let engine = engine(0);
     let (sender, mut receiver) = engine.pipe::<u8>(4096).unwrap();
     let vain = engine.process().pin(100_000).spawn(|_: Sender<u8>| (), sender);
     assert!(vain.is_err());
@@ -362,7 +359,7 @@ fn ends_of_processes_that_never_ran_or_outlived_the_engine() {
 /// An end is the holder's alone: it comes back in no result, and goes to no task.
 #[test]
 fn ends_go_to_children_only() {
-    let engine = engine();
+    let engine = engine(0);
     let (sender, mut receiver) = engine.pipe::<u8>(4096).unwrap();
     let returned = engine.spawn(|sender: Sender<u8>| sender, sender).unwrap().join();
     let Err(Error::Process { reason: ProcessFailure::NotPortable(reason), .. }) = returned else {

@@ -7,10 +7,7 @@ use gristmill::{Cause, Engine, Error, ProcessFailure};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-
-fn engine() -> Engine {
-    Engine::builder().workers(0).build().unwrap()
-}
+use support::{Skipping, engine};
 
 /// A sleep that no test waits for.
 fn sleep_long(_: ()) {
@@ -27,7 +24,7 @@ fn death(result: gristmill::Result<()>) -> gristmill::DeathRecord {
 /// test_process, test_args_argument, test_process_mainthread_native_id.
 #[test]
 fn arguments_arrive_and_the_result_comes_back() {
-    let engine = engine();
+    let engine = engine(0);
     let args: (String, Vec<u8>, BTreeMap<String, f64>) =
         ("name".into(), vec![1, 2, 3], BTreeMap::from([("x".into(), 1.5)]));
     let process = engine.spawn(
@@ -43,7 +40,7 @@ fn arguments_arrive_and_the_result_comes_back() {
 /// test_current, test_active_children, test_exitcode: what is known before, while and after.
 #[test]
 fn a_process_is_alive_until_it_has_ended() {
-    let engine = engine();
+    let engine = engine(0);
     let process = engine.process().name("sleeper").spawn(sleep_long, ()).unwrap();
     assert_eq!(
         (process.name(), process.is_alive(), process.exit_status()),
@@ -62,7 +59,7 @@ fn a_process_is_alive_until_it_has_ended() {
 /// test_terminate, test_kill, test_forkserver_sigkill, test_interrupt_main.
 #[test]
 fn it_can_be_ended_at_any_time() {
-    let engine = engine();
+    let engine = engine(0);
     for (signal, number) in [("SIGTERM", 15), ("SIGKILL", 9)] {
         let process = engine.spawn(sleep_long, ()).unwrap();
         if number == 15 {
@@ -78,7 +75,7 @@ fn it_can_be_ended_at_any_time() {
 /// test_many_processes: a hundred at once, killed one by one.
 #[test]
 fn many_at_once() {
-    let engine = engine();
+    let engine = engine(0);
     let sleepers: Vec<_> = (0..20).map(|_| engine.spawn(sleep_long, ()).unwrap()).collect();
     let adders: Vec<_> = (0..20).map(|n: u32| engine.spawn(|n: u32| n + 1, n).unwrap()).collect();
     for (n, adder) in (0..).zip(adders) {
@@ -93,7 +90,7 @@ fn many_at_once() {
 /// TestSubclassingProcess.test_sys_exit, test_child_fd_inflation: exit is told as what it is.
 #[test]
 fn a_call_of_exit_is_a_death_with_its_status() {
-    let engine = engine();
+    let engine = engine(0);
     for status in [0, 1, 42] {
         let process = engine.spawn(|status: i32| -> () { std::process::exit(status) }, status);
         let process = process.unwrap();
@@ -106,7 +103,7 @@ fn a_call_of_exit_is_a_death_with_its_status() {
 /// TestSubclassingProcess.test_stderr_flush: a traceback names the line.
 #[test]
 fn a_panic_comes_back_with_message_and_place() {
-    let engine = engine();
+    let engine = engine(0);
     let process = engine.process().name("thrower").spawn(|n: u32| assert_eq!(n, 4), 3).unwrap();
     process.wait();
     assert_eq!(process.exit_status(), Some(1));
@@ -123,7 +120,7 @@ static COUNTER: AtomicU32 = AtomicU32::new(0);
 /// TestNoForkBomb, and the seed's third lesson: a child has nothing of its parent's but its arguments.
 #[test]
 fn nothing_is_inherited() {
-    let engine = engine();
+    let engine = engine(0);
     COUNTER.store(7, Ordering::Relaxed);
     let file = std::fs::File::open("/proc/self/exe").unwrap();
     let descriptor = std::os::fd::AsRawFd::as_raw_fd(&file);
@@ -144,23 +141,16 @@ fn nothing_is_inherited() {
 /// one process.
 #[test]
 fn a_child_cannot_make_an_engine() {
-    let engine = engine();
+    let engine = engine(0);
     let process = engine.spawn(|()| Engine::new().map(|_| ()).unwrap_err().to_string(), ());
     let told = process.unwrap().join().unwrap();
     assert!(told.contains("worker"), "{told}");
 }
 
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Skipping {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    maybe: Option<u8>,
-    other: u8,
-}
-
 /// _TestConnection.test_missing_fd_transfer's kin: what cannot be sent is an error here, at once.
 #[test]
 fn what_cannot_be_sent_is_an_error_at_the_sender() {
-    let engine = engine();
+    let engine = engine(0);
     let args = Skipping { maybe: None, other: 1 };
     let error = engine.spawn(|args: Skipping| args.other, args).unwrap_err();
     assert!(
@@ -179,7 +169,7 @@ fn what_cannot_be_sent_is_an_error_at_the_sender() {
 /// Results of any size; large ones ask for room, whether somebody waits for them or not.
 #[test]
 fn results_of_any_size() {
-    let engine = engine();
+    let engine = engine(0);
     let large = |bytes: usize| (0..bytes).map(|at| at as u8).collect::<Vec<u8>>();
     for bytes in [0, 1000, 1024, 1025, 5_000_000] {
         let process =
@@ -204,7 +194,7 @@ fn a_result_for_which_there_is_no_memory_is_told() {
 
 #[test]
 fn a_process_has_limits() {
-    let engine = engine();
+    let engine = engine(0);
     let limit = Duration::from_millis(50);
     let late = engine.process().deadline(limit).spawn(sleep_long, ()).unwrap();
     let told = death(late.join());
@@ -236,7 +226,7 @@ fn a_process_has_limits() {
 
 #[test]
 fn a_process_is_pinned() {
-    let engine = engine();
+    let engine = engine(0);
     let allowed = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)).unwrap();
     let cpus = (0..nix::sched::CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap());
     for cpu in cpus.take(4) {
@@ -255,7 +245,7 @@ fn a_process_is_pinned() {
 /// test_daemon_argument: a process that nobody joins ends with the engine; one that is let go goes on.
 #[test]
 fn a_process_ends_with_the_engine() {
-    let engine = engine();
+    let engine = engine(0);
     let held = engine.spawn(sleep_long, ()).unwrap();
     let let_go = engine.spawn(sleep_long, ()).unwrap().pid();
     assert!(std::path::Path::new(&format!("/proc/{let_go}")).exists());
@@ -267,7 +257,7 @@ fn a_process_ends_with_the_engine() {
 /// Places are used again, also those of processes that were let go.
 #[test]
 fn more_in_a_row_than_fit_at_once() {
-    let engine = engine();
+    let engine = engine(0);
     for n in 0..520 {
         let process = engine.spawn(|n: u32| n, n).unwrap();
         if n % 100 == 0 {
@@ -294,7 +284,7 @@ fn beside_workers() {
 
 #[test]
 fn without_workers_launches_and_tasks_are_refused() {
-    let engine = engine();
+    let engine = engine(0);
     let x = engine.filled(10, 1.0).unwrap();
     let told = engine.sum(&x).unwrap_err().to_string();
     assert!(told.contains("Builder::workers"), "{told}");
@@ -305,7 +295,7 @@ fn without_workers_launches_and_tasks_are_refused() {
 /// A killed process is noticed at once, not at some timeout.
 #[test]
 fn joins_do_not_wait_for_timeouts() {
-    let engine = engine();
+    let engine = engine(0);
     let since = Instant::now();
     for _ in 0..20 {
         engine.spawn(|()| (), ()).unwrap().join().unwrap();
@@ -317,7 +307,7 @@ fn joins_do_not_wait_for_timeouts() {
 /// What `support::stepping` promises, by which other tests kill at each instruction.
 #[test]
 fn a_process_dies_before_any_instruction() {
-    let engine = engine();
+    let engine = engine(0);
     let run = |deadly: u64| {
         support::stepping::die_at(deadly, || {
             (1..100u64).fold(1, |a, b| std::hint::black_box(a ^ b))

@@ -4,16 +4,13 @@
 
 mod support;
 
-use gristmill::{Engine, JoinableQueue, Plain, PriorityQueue, Process, Queue};
+use gristmill::{JoinableQueue, Plain, PriorityQueue, Process, Queue};
 use std::time::Duration;
+use support::engine;
 
 /// Longer than anything here takes, unless it hangs.
 const WATCHDOG: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_millis(20);
-
-fn engine() -> Engine {
-    Engine::builder().workers(0).build().unwrap()
-}
 
 /// What comes within the watchdog's time.
 fn got(queue: &Queue<u64>) -> u64 {
@@ -29,7 +26,7 @@ fn when_ready(ready: &Queue<u64>, process: &Process<()>) {
 /// A process dies with leases: they come back, and a join ends.
 #[test]
 fn the_leases_of_the_dead_return() {
-    let engine = engine();
+    let engine = engine(0);
     let jobs = engine.joinable_queue::<Vec<u8>>(10).unwrap();
     let ready = engine.queue::<u64>(1).unwrap();
     let messages = [vec![1; 3], vec![2; 9000], vec![3; 5]];
@@ -54,7 +51,7 @@ fn the_leases_of_the_dead_return() {
 /// A process that forgot a lease and ended well gives it back too.
 #[test]
 fn forgotten_leases_return() {
-    let engine = engine();
+    let engine = engine(0);
     let jobs = engine.joinable_queue::<u64>(10).unwrap();
     jobs.put(&5).unwrap();
     let forget = |jobs: JoinableQueue<u64>| std::mem::forget(jobs.get().unwrap());
@@ -97,7 +94,7 @@ fn is_whole(queue: &Queue<u64, Plain>) {
 /// test_terminate and the seed's fourth lesson: a sender killed anywhere in a put harms nobody.
 #[test]
 fn senders_killed_while_putting() {
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.plain_queue::<u64>(3).unwrap();
     let put = |(queue, deadly): (Queue<u64, Plain>, u64)| {
         support::stepping::die_at(deadly, || queue.put(&7).unwrap()).1
@@ -118,7 +115,7 @@ fn senders_killed_while_putting() {
 /// A receiver killed anywhere in a get loses its own message at most.
 #[test]
 fn receivers_killed_while_getting() {
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.plain_queue::<u64>(3).unwrap();
     let get = |(queue, deadly): (Queue<u64, Plain>, u64)| {
         support::stepping::die_at(deadly, || assert_eq!(queue.get().unwrap(), 7)).1
@@ -143,7 +140,7 @@ fn receivers_killed_while_getting() {
 #[test]
 fn users_killed_while_at_large_messages() {
     const LARGE: usize = 4 << 20;
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.plain_queue::<[u8]>(3).unwrap();
     type Args = (Queue<[u8], Plain>, u64);
     let put = |(queue, deadly): Args| {
@@ -172,7 +169,7 @@ fn users_killed_while_at_large_messages() {
 /// A worker killed anywhere in get and task_done, or in nack: its lease returns, and a join ends.
 #[test]
 fn lessees_killed_while_at_work() {
-    let engine = engine();
+    let engine = engine(0);
     let jobs = engine.plain_joinable_queue::<u64>(3).unwrap();
     type Args = (JoinableQueue<u64, Plain>, u64);
     let settle =
@@ -202,7 +199,7 @@ fn lessees_killed_while_at_work() {
 fn no_job_is_lost_with_its_worker() {
     const JOBS: u64 = 3000;
     const DEATHS: u64 = 20;
-    let engine = engine();
+    let engine = engine(0);
     let jobs = engine.joinable_queue::<u64>(8).unwrap();
     let answers = engine.queue::<u64>(8).unwrap();
     let work = |(jobs, answers): (JoinableQueue<u64>, Queue<u64>)| {
@@ -248,7 +245,7 @@ fn no_job_is_lost_with_its_worker() {
 /// Killed anywhere in a put and a get, also with the lock: nobody is blocked, no order is lost.
 #[test]
 fn users_killed_while_at_priorities() {
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.priority_queue::<Vec<u8>>(3).unwrap();
     let both = |(queue, deadly): (PriorityQueue<Vec<u8>>, u64)| {
         let both = || {

@@ -1,17 +1,16 @@
 //! Queues between processes. The cases of CPython's `_TestQueue` (test/_test_multiprocessing.py) are named
 //! where they are mirrored.
 
+mod support;
+
 use gristmill::{Engine, Error, JoinableQueue, Plain, PriorityQueue, Queue};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use support::{Skipping, engine};
 
 /// Longer than anything here takes, unless it hangs.
 const WATCHDOG: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_millis(20);
-
-fn engine() -> Engine {
-    Engine::builder().workers(0).build().unwrap()
-}
 
 /// What comes within the watchdog's time.
 fn got(queue: &Queue<u64>) -> u64 {
@@ -21,7 +20,7 @@ fn got(queue: &Queue<u64>) -> u64 {
 /// test_put: six fit, and no more, by no way of putting; after a get there is room again.
 #[test]
 fn a_queue_takes_as_many_as_it_was_made_for() {
-    let engine = engine();
+    let engine = engine(0);
     for bound in [1, 6, 7] {
         let queue = engine.queue::<u64>(bound).unwrap();
         assert!(queue.is_empty().unwrap() && !queue.is_full().unwrap());
@@ -45,7 +44,7 @@ fn a_queue_takes_as_many_as_it_was_made_for() {
 /// test_get: what another process puts comes in its order, and then nothing.
 #[test]
 fn what_another_process_puts_comes_in_its_order() {
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.queue::<u64>(100).unwrap();
     let child = engine
         .spawn(|queue: Queue<u64>| (2..6).for_each(|n| queue.put(&n).unwrap()), queue.clone());
@@ -61,7 +60,7 @@ fn what_another_process_puts_comes_in_its_order() {
 /// test_timeout: it waits for so long, and not much less.
 #[test]
 fn a_get_waits_for_its_time() {
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.queue::<u64>(10).unwrap();
     let since = Instant::now();
     assert_eq!(queue.get_timeout(Duration::from_millis(200)).unwrap(), None);
@@ -71,7 +70,7 @@ fn a_get_waits_for_its_time() {
 /// test_qsize.
 #[test]
 fn its_length_is_what_was_put_and_not_got() {
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.plain_queue::<u8>(10).unwrap();
     for (step, len) in [(true, 1), (true, 2), (false, 1), (false, 0)] {
         if step {
@@ -94,7 +93,7 @@ fn settle_all(jobs: JoinableQueue<u64>) -> u64 {
 /// test_task_done: four processes, and a join that ends when all ten are done.
 #[test]
 fn a_join_ends_when_all_is_done() {
-    let engine = engine();
+    let engine = engine(0);
     let jobs = engine.joinable_queue::<u64>(100).unwrap();
     assert!(jobs.join_timeout(Duration::ZERO).unwrap(), "nothing was put");
     let workers: Vec<_> = (0..4).map(|_| engine.spawn(settle_all, jobs.clone()).unwrap()).collect();
@@ -110,7 +109,7 @@ fn a_join_ends_when_all_is_done() {
 /// A lease that is out keeps the queue unfinished; settled or given back by hand.
 #[test]
 fn leases_are_settled_by_hand_or_given_back() {
-    let engine = engine();
+    let engine = engine(0);
     let jobs = engine.plain_joinable_queue::<u64>(2).unwrap();
     jobs.put_all(&[1, 2]).unwrap();
     let first = jobs.get().unwrap();
@@ -136,7 +135,7 @@ fn leases_are_settled_by_hand_or_given_back() {
 
 #[test]
 fn more_leases_than_there_can_be_are_refused() {
-    let engine = engine();
+    let engine = engine(0);
     let jobs = engine.plain_joinable_queue::<u64>(2000).unwrap();
     (0..1100).for_each(|n| jobs.put(&n).unwrap());
     let leases: Vec<_> = (0..1024).map(|_| jobs.get().unwrap()).collect();
@@ -145,18 +144,11 @@ fn more_leases_than_there_can_be_are_refused() {
     assert_eq!(*jobs.get().unwrap(), 1024, "the message that was refused is next");
 }
 
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Skipping {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    maybe: Option<u8>,
-    other: u8,
-}
-
 /// test_queue_feeder_donot_stop_onexc, test_queue_feeder_on_queue_feeder_error: what cannot be sent is an
 /// error of the put, and the queue goes on.
 #[test]
 fn what_cannot_be_sent_is_an_error_at_the_sender() {
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.queue::<Skipping>(1).unwrap();
     let told = queue.put(&Skipping { maybe: None, other: 1 }).unwrap_err();
     assert!(
@@ -170,7 +162,7 @@ fn what_cannot_be_sent_is_an_error_at_the_sender() {
 /// test_closed_queue_put_get_exceptions; but what was put before can still be got.
 #[test]
 fn a_closed_queue_gives_what_is_left() {
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.queue::<u64>(10).unwrap();
     queue.put_all(&[1, 2]).unwrap();
     engine
@@ -189,7 +181,7 @@ fn a_closed_queue_gives_what_is_left() {
 /// Whoever sleeps in a put, a get or a large put is woken by a close.
 #[test]
 fn a_close_ends_all_waits() {
-    let engine = engine();
+    let engine = engine(0);
     let empty = engine.queue::<u64>(1).unwrap();
     let full = engine.queue::<Vec<u8>>(2).unwrap();
     full.put(&vec![0; 3 << 20]).unwrap();
@@ -208,7 +200,7 @@ fn a_close_ends_all_waits() {
 /// Messages larger than a place, of all sizes, through a heap that holds some of them at once.
 #[test]
 fn messages_of_any_size() {
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.queue::<Vec<u8>>(50).unwrap();
     let sizes = [0, 47, 48, 49, 4095, 4096, 4097, 100_000, 3 << 20, 3 << 20, 10, 1 << 20];
     let of = |size: usize| (0..size).map(|at| (at * 7 + size) as u8).collect::<Vec<u8>>();
@@ -237,7 +229,7 @@ fn messages_of_any_size() {
 fn many_to_many() {
     const SENDERS: u64 = 3;
     const EACH: u64 = 20_000;
-    let engine = engine();
+    let engine = engine(0);
     for bound in [1, 5, 256] {
         let queue = engine.plain_queue::<u64>(bound).unwrap();
         let each = if bound == 1 { EACH / 20 } else { EACH };
@@ -277,7 +269,7 @@ fn many_to_many() {
 /// A handle of one queue travels through another.
 #[test]
 fn handles_travel_in_messages() {
-    let engine = engine();
+    let engine = engine(0);
     let back = engine.queue::<Queue<u64>>(4).unwrap();
     let child =
         engine.spawn(|back: Queue<Queue<u64>>| back.get().unwrap().put(&7).unwrap(), back.clone());
@@ -303,7 +295,7 @@ fn workers_put_too() {
 /// Lowest first, and of equals the first; TestPriorityQueue of test/test_queue.py.
 #[test]
 fn the_lowest_priority_comes_first() {
-    let engine = engine();
+    let engine = engine(0);
     let queue = engine.priority_queue::<Vec<u8>>(40).unwrap();
     let put = |queue: PriorityQueue<Vec<u8>>| {
         for n in 0..40u64 {

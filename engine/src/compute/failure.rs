@@ -1,6 +1,7 @@
 //! Failures that are no deaths: a panic, or parameters that cannot be read. Each worker has a page
 //! in the region for the lowest-numbered chunk of the step that failed on it.
 
+use crate::error::Panic;
 use crate::memory::{Region, Shareable, words_of};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
@@ -70,6 +71,25 @@ impl FailurePage {
     }
 }
 
+impl Failure {
+    /// As bytes for the coordinator, its texts cut.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(&self.shortened()).unwrap_or_default()
+    }
+
+    /// What another process has left: the panic of `who`, or else the reason in words.
+    pub(crate) fn read(bytes: &[u8], who: &str) -> Result<Box<Panic>, String> {
+        match postcard::from_bytes(bytes) {
+            Ok(Failure::Panic { message, place, backtrace }) => {
+                Ok(Box::new(Panic { kernel: who.into(), chunk: None, message, place, backtrace }))
+            }
+            Ok(Failure::Refused(reason)) => Err(reason),
+            Ok(Failure::Cancelled) => Err("cancelled".into()),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+}
+
 /// Where a step has failed. That is the first of several which would also have failed without the
 /// stages behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,7 +112,7 @@ impl FailurePage {
             return;
         }
         self.serial.store(0, Ordering::Relaxed);
-        let text = postcard::to_stdvec(&failure.shortened()).unwrap_or_default();
+        let text = failure.to_bytes();
         let words: Vec<u64> = words_of(&text).collect();
         debug_assert!(words.len() <= WORDS);
         Region::store_words(&self.text, &words[..words.len().min(WORDS)]);

@@ -14,6 +14,7 @@ mod linux;
 mod memory;
 mod nodes;
 mod oom;
+mod patience;
 mod status;
 mod topology;
 mod tree;
@@ -47,6 +48,7 @@ pub(crate) use memory::{Memory, MemoryBound, MemoryReason, kilobytes};
 #[cfg(feature = "cli")]
 pub(crate) use nodes::Node;
 pub(crate) use oom::{Killed, OomWatch};
+pub(crate) use patience::{Until, looks_awake};
 pub(crate) use status::ProcessStatus;
 pub(crate) use topology::Machine;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -33,8 +33,7 @@ pub(super) fn live(place: usize, region: &'static Region, control: Control<'stat
             }
         }
         Err(failure) => {
-            let bytes = postcard::to_stdvec(&failure.shortened()).unwrap_or_default();
-            if leave(region, control, post, number, &bytes) {
+            if leave(region, control, post, number, &failure.to_bytes()) {
                 post.settle(number, ChildOutcome::Failed as u64);
             }
             entry::exit(1);

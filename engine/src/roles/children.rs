@@ -18,6 +18,8 @@ pub(crate) struct Children(Mutex<Records>);
 pub(super) struct Records {
     /// Of the next process: a place may have had others before.
     pub(super) next_number: u64,
+    /// The supervisor starts no more.
+    pub(super) is_closed: bool,
     pub(super) all: [Option<Record>; CHILDREN_MAX],
 }
 
@@ -71,7 +73,11 @@ impl fmt::Debug for Children {
 
 impl Default for Children {
     fn default() -> Children {
-        Children(Mutex::new(Records { next_number: 1, all: [const { None }; CHILDREN_MAX] }))
+        Children(Mutex::new(Records {
+            next_number: 1,
+            is_closed: false,
+            all: [const { None }; CHILDREN_MAX],
+        }))
     }
 }
 
@@ -94,6 +100,12 @@ impl Records {
 }
 
 impl Stage {
+    /// Of a process that the engine will not start any more, for this reason if there is one.
+    pub(super) fn too_late(reason: Option<Error>) -> Stage {
+        let ended = || Error::Start { reason: "the engine has ended".into() };
+        Stage::NotStarted(Some(reason.unwrap_or_else(ended)))
+    }
+
     pub(super) fn is_over(&self) -> bool {
         matches!(self, Stage::Over(_) | Stage::NotStarted(_))
     }
@@ -118,7 +130,7 @@ impl Core {
                 }
                 Err(error) => {
                     record.refused = error.to_string();
-                    post.forgo(record.number, ChildOutcome::NoRoom as u64);
+                    post.settle(record.number, ChildOutcome::NoRoom as u64);
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use super::children::{Record, Stage};
 use super::supervisor::Supervisor;
-use crate::error::{Cause, DeathRecord, Error, Result};
+use crate::error::{Cause, DeathRecord, Result};
 use crate::process::{self, Child, Handover};
 use crate::shared::seat::{Gone, Seat, WORKERS_MAX};
 use std::sync::atomic::Ordering;
@@ -117,12 +117,14 @@ impl Supervisor {
 
     /// Kills all children, and waits for their ends.
     pub(super) fn stop_children(&mut self) {
-        let unstarted = || Error::Start { reason: "the engine has ended".into() };
-        for (_, record) in self.core.children.lock().taken() {
+        let mut records = self.core.children.lock();
+        records.is_closed = true;
+        for (_, record) in records.taken() {
             if matches!(record.stage, Stage::Asked) {
-                record.stage = Stage::NotStarted(Some(unstarted()));
+                record.stage = Stage::too_late(None);
             }
         }
+        drop(records);
         for running in &self.children {
             self.core.handle.end(WORKERS_MAX + running.place, Cause::EngineEnded);
         }

@@ -4,7 +4,7 @@ use super::children::{Record, Stage, Terms};
 use super::coordinator::Core;
 use super::engine::{Engine, refuse_captures};
 use crate::compute::{Failure, Named, Portable, Run, RunFn, conjure, encode};
-use crate::error::{DeathRecord, Error, Panic, ProcessFailure, Result};
+use crate::error::{DeathRecord, Error, ProcessFailure, Result};
 use crate::memory::Region;
 use crate::shared::child::ChildOutcome;
 use crate::shared::crossing::{self, Luggage, Way};
@@ -211,7 +211,7 @@ impl Spawn<'_> {
             Ok(pid) => Ok(process(pid)),
             Err(error) => {
                 drop(process(0));
-                Err(error.unwrap_or(Error::Start { reason: "the engine has ended".into() }))
+                Err(error.expect("nobody else has asked"))
             }
         }
     }
@@ -243,12 +243,13 @@ impl Spawn<'_> {
         core.post(place).prepare(number, table, params, result);
         luggage.hand_over(Seat::of_child(place));
         let name = self.name.clone().unwrap_or_else(|| number.to_string());
-        let ended = core.lock_running().ended().filter(|_| core.workers > 0);
+        let ended = || core.lock_running().ended().filter(|_| core.workers > 0);
+        let stage = if records.is_closed { Stage::too_late(ended()) } else { Stage::Asked };
         records.all[place] = Some(Record {
             number,
             name: name.clone(),
             terms: self.terms,
-            stage: ended.map_or(Stage::Asked, |error| Stage::NotStarted(Some(error))),
+            stage,
             luggage,
             _room: room,
             large: None,
@@ -344,16 +345,8 @@ impl<R: Portable> Process<R> {
             let result = crossing::receiving(home, luggage, || postcard::from_bytes(&bytes));
             return result.or_else(|e| fail(ProcessFailure::NotPortable(e.to_string())));
         }
-        match postcard::from_bytes(&bytes) {
-            Ok(Failure::Panic { message, place, backtrace }) => {
-                let kernel = format!("process {}", self.name);
-                let panic = Panic { kernel, chunk: None, message, place, backtrace };
-                fail(ProcessFailure::Panicked(Box::new(panic)))
-            }
-            Ok(Failure::Refused(reason)) => fail(ProcessFailure::NotPortable(reason)),
-            Ok(Failure::Cancelled) => fail(ProcessFailure::NotPortable("cancelled".into())),
-            Err(e) => fail(ProcessFailure::NotPortable(e.to_string())),
-        }
+        let failure = Failure::read(&bytes, &format!("process {}", self.name));
+        fail(failure.map_or_else(ProcessFailure::NotPortable, ProcessFailure::Panicked))
     }
 }
 

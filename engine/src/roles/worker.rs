@@ -179,10 +179,7 @@ impl<C: Crashes> Worker<C> {
                 let bytes = postcard::to_stdvec::<Branched>(&branched).unwrap_or_default();
                 (TaskOutcome::Branched, bytes)
             }
-            Err(failure) => {
-                let failure = failure.shortened();
-                (TaskOutcome::Failed, postcard::to_stdvec(&failure).unwrap_or_default())
-            }
+            Err(failure) => (TaskOutcome::Failed, failure.to_bytes()),
         };
         slot.set_len(bytes.len());
         // Looked at again after each grant: it may have answered a dead worker's wish.

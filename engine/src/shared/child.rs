@@ -5,7 +5,7 @@
 //! | FREE | the coordinator's | READY, by `prepare` |
 //! | READY | the child's, which is being started | RUNNING, by `begin` |
 //! | RUNNING | the child's | WANTS; DONE, by `settle` |
-//! | WANTS | the coordinator's: the result needs more room | RUNNING, by `grant`; DONE, by `forgo` |
+//! | WANTS | the coordinator's: the result needs more room | RUNNING, by `grant`; DONE, by `settle` |
 //! | DONE | the coordinator's | READY, of another process |
 //!
 //! Each phase ends by one store of the party that it names, after all that the store speaks of; of a
@@ -105,12 +105,8 @@ impl ChildPost {
         self.set(Phase::Running, number);
     }
 
-    /// There is no room.
-    pub(crate) fn forgo(&self, number: u64, outcome: u64) {
-        self.settle(number, outcome);
-    }
-
-    /// The child's last word: its outcome, with the result in its room.
+    /// The last word: the child's outcome, with the result in its room; or the coordinator's, that there
+    /// is no room.
     pub(crate) fn settle(&self, number: u64, outcome: u64) {
         self.slot.set_outcome(number, outcome);
         self.set(Phase::Done, number);

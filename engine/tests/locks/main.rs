@@ -25,7 +25,7 @@ pub(crate) const IN_TIME: Duration = Duration::from_secs(20);
 pub(crate) const SHORT: Duration = Duration::from_millis(20);
 
 pub(crate) fn engine() -> Engine {
-    Engine::builder().workers(0).build().unwrap()
+    support::engine(0)
 }
 
 /// What a panic of `work` says.

@@ -56,6 +56,14 @@ pub fn die() -> ! {
     unreachable!("SIGKILL cannot be survived")
 }
 
+/// Is written, but not read back: postcard knows no skipped fields.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Skipping {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maybe: Option<u8>,
+    pub other: u8,
+}
+
 pub fn engine(workers: usize) -> Engine {
     Engine::builder().workers(workers).build().unwrap()
 }

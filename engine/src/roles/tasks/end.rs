@@ -1,7 +1,7 @@
 //! How a task has ended, as bytes and as values; and where whoever holds its handle finds it.
 
 use crate::compute::{Failure, Portable};
-use crate::error::{Error, Panic, Result, TaskFailure};
+use crate::error::{Error, Result, TaskFailure};
 use crate::roles::coordinator::Core;
 use crate::roles::open_queue::TaskNotes;
 use crate::roles::worker::{Branched, TaskOutcome};
@@ -64,7 +64,7 @@ impl End {
         } else if is(TaskOutcome::Cancelled) {
             TaskFailure::Cancelled
         } else {
-            failure(task, &bytes)
+            Failure::read(&bytes, task).map_or_else(TaskFailure::NotPortable, TaskFailure::Panicked)
         };
         (End::Failed(task, failure), vec![])
     }
@@ -74,19 +74,6 @@ impl End {
 pub(super) fn has_bytes(outcome: u64) -> bool {
     let written = [TaskOutcome::Done, TaskOutcome::Branched, TaskOutcome::Failed];
     written.map(|outcome| outcome as u64).contains(&outcome)
-}
-
-/// What a worker wrote of a task that failed.
-fn failure(task: &str, bytes: &[u8]) -> TaskFailure {
-    match postcard::from_bytes(bytes) {
-        Ok(Failure::Panic { message, place, backtrace }) => {
-            let panic = Panic { kernel: task.into(), chunk: None, message, place, backtrace };
-            TaskFailure::Panicked(Box::new(panic))
-        }
-        Ok(Failure::Refused(reason)) => TaskFailure::NotPortable(reason),
-        Ok(Failure::Cancelled) => TaskFailure::NotPortable("cancelled".into()),
-        Err(e) => TaskFailure::NotPortable(e.to_string()),
-    }
 }
 
 /// Where the end of one task is left for its handle. Whoever looks after the ring fills it, under the

@@ -1,8 +1,7 @@
 //! Where processes sleep until something changes, and are woken only if somebody sleeps.
 
-use crate::machine::futex;
+use crate::machine::{futex, looks_awake};
 use crate::memory::Shareable;
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, fence};
 use std::time::{Duration, Instant};
@@ -125,12 +124,10 @@ pub(crate) fn wait<T, E>(
 }
 
 fn spin<T, E>(attempt: &mut impl FnMut() -> Result<Option<T>, E>) -> Result<Option<T>, E> {
-    static CPUS: OnceLock<usize> = OnceLock::new();
     if let Some(done) = attempt()? {
         return Ok(Some(done));
     }
-    let cpus = CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
-    for _ in 0..if *cpus > 1 { LOOKS } else { 0 } {
+    for _ in 0..looks_awake(LOOKS) {
         (0..TURNS).for_each(|_| std::hint::spin_loop());
         if let Some(done) = attempt()? {
             return Ok(Some(done));

@@ -2,8 +2,9 @@
 
 use super::frame::{self, Frame, HEADER};
 use super::wait::Wish;
-use super::{Ring, Side, Until, damaged};
+use super::{Ring, Side, damaged};
 use crate::error::Result;
+use crate::machine::Until;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 

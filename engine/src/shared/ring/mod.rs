@@ -35,7 +35,6 @@ mod wait;
 pub(crate) use consumer::Consumer;
 pub(crate) use frame::Frame;
 pub(crate) use producer::Producer;
-pub(crate) use wait::Until;
 
 use super::protocol::Line;
 use super::seat::{Gone, SEATS, Seat};

@@ -2,8 +2,9 @@
 
 use super::frame::{self, HEADER};
 use super::wait::Wish;
-use super::{Ring, Side, Until, damaged};
+use super::{Ring, Side, damaged};
 use crate::error::{Error, Result};
+use crate::machine::Until;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
 /// See the module. Only one at a time may be over a ring.

@@ -2,6 +2,7 @@
 
 use super::frame::HEADER;
 use super::*;
+use crate::machine::Until;
 use crate::memory::ARRAYS;
 use proptest::prelude::*;
 use std::collections::VecDeque;

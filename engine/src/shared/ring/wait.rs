@@ -2,7 +2,7 @@
 
 use super::{Ring, Side};
 use crate::error::Result;
-use std::sync::LazyLock;
+use crate::machine::{Until, looks_awake};
 use std::sync::atomic::Ordering::Acquire;
 use std::time::{Duration, Instant};
 
@@ -20,34 +20,12 @@ const NAP_MIN: Duration = Duration::from_millis(1);
 /// The longest sleep.
 const NAP_MAX: Duration = Duration::from_millis(500);
 
-/// How often to look before sleeping: not at all where the other side cannot run meanwhile.
-static LOOKS_AWAKE: LazyLock<u32> = LazyLock::new(|| {
-    use nix::unistd::{SysconfVar, sysconf};
-    let online = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
-    if online == Some(1) { 0 } else { LOOKS }
-});
-
-/// How long to wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Until {
-    /// Not at all.
-    Now,
-    At(Instant),
-    Forever,
-}
-
-impl Until {
-    pub(crate) fn after(timeout: Duration) -> Until {
-        Instant::now().checked_add(timeout).map_or(Until::Forever, Until::At)
-    }
-
-    /// What is left of it, if anything is.
-    fn left(self) -> Option<Duration> {
-        match self {
-            Until::Now => None,
-            Until::At(end) => end.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()),
-            Until::Forever => Some(NAP_MAX),
-        }
+/// What is left of the time, if anything is.
+fn left(until: Until) -> Option<Duration> {
+    match until {
+        Until::Now => None,
+        Until::At(end) => end.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()),
+        Until::Forever => Some(NAP_MAX),
     }
 }
 
@@ -70,7 +48,7 @@ impl Wish {
     pub(super) fn wait(&self, until: Until) -> Result<bool> {
         let (ring, other) = (&self.ring, self.side.other());
         let is_at = |wanted| ring.position(other).load(Acquire) >= wanted;
-        let looks = if until == Until::Now { 0 } else { *LOOKS_AWAKE };
+        let looks = if until == Until::Now { 0 } else { looks_awake(LOOKS) };
         for _ in 0..looks {
             if is_at(self.awake) {
                 return Ok(true);
@@ -88,7 +66,7 @@ impl Wish {
                 return Ok(true);
             }
             open?;
-            let Some(left) = until.left() else { return Ok(false) };
+            let Some(left) = left(until) else { return Ok(false) };
             let is_told = self.asleep == self.least;
             ring.doze(self.side, self.asleep, left.min(if is_told { NAP_MAX } else { nap }));
             nap = (2 * nap).min(NAP_MAX);

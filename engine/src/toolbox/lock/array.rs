@@ -1,8 +1,9 @@
 //! An array and its lock in one.
 
 use super::guard::{LockError, LockResult, TryLockResult, guarded};
-use super::latch::{self, Latch, Open, Patience};
+use super::latch::{self, Latch, Open};
 use crate::error::{Error, Result};
+use crate::machine::Until;
 use crate::memory::{Element, Region};
 use crate::shared::damage::seal;
 use crate::toolbox::anchor::{Anchor, Kind, travels};
@@ -142,9 +143,9 @@ impl<T: Element, D: Dimension> LockedArray<T, D> {
         if is_sealed { Ok(dim) } else { Err(self.latch.broken()) }
     }
 
-    fn lock_in(&self, patience: Patience) -> TryLockResult<LockedArrayGuard<'_, T, D>> {
+    fn lock_in(&self, until: Until) -> TryLockResult<LockedArrayGuard<'_, T, D>> {
         let dim = self.dimension().map_err(LockError::Broken)?;
-        self.latch.open(patience, |open| LockedArrayGuard { open, lock: self, dim })
+        self.latch.open(until, |open| LockedArrayGuard { open, lock: self, dim })
     }
 
     fn start(&self, len: usize) -> *mut T {

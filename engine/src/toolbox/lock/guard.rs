@@ -1,7 +1,8 @@
 //! What all guards can do, and how one tells that the lock's owner died.
 
-use super::latch::{Latch, Open, Patience};
+use super::latch::{Latch, Open};
 use crate::error::{Error, Result};
+use crate::machine::Until;
 use std::fmt;
 
 /// What holds a lock, and releases it when it is dropped: what [`Condvar`](crate::Condvar) waits with.
@@ -146,13 +147,13 @@ impl<G> fmt::Display for OwnerDied<G> {
 impl<G> std::error::Error for OwnerDied<G> {}
 
 impl Latch {
-    /// Opens what the lock guards; none if the patience has come to an end.
+    /// Opens what the lock guards; none if the until has come to an end.
     pub(super) fn open<'a, G: sealed::Left>(
         &'a self,
-        patience: Patience,
+        until: Until,
         guard: impl FnOnce(Open<'a>) -> G,
     ) -> TryLockResult<G> {
-        let Some(hold) = self.hold(patience).map_err(LockError::Broken)? else { return Ok(None) };
+        let Some(hold) = self.hold(until).map_err(LockError::Broken)? else { return Ok(None) };
         let open = Open::new(hold);
         let is_accepted = open.is_accepted();
         let guard = guard(open);
@@ -179,7 +180,7 @@ macro_rules! guarded {
             pub fn lock(
                 &self,
             ) -> LockResult<$guard<'_, $($arguments)*>> {
-                let guard = self.lock_in(Patience::Forever)?;
+                let guard = self.lock_in(Until::Forever)?;
                 Ok(guard.expect("waiting has no end"))
             }
 
@@ -195,7 +196,7 @@ macro_rules! guarded {
             pub fn try_lock(
                 &self,
             ) -> TryLockResult<$guard<'_, $($arguments)*>> {
-                self.lock_in(Patience::Now)
+                self.lock_in(Until::Now)
             }
 
             /// Takes the lock; none if others have it for so long.
@@ -211,7 +212,7 @@ macro_rules! guarded {
                 &self,
                 timeout: std::time::Duration,
             ) -> TryLockResult<$guard<'_, $($arguments)*>> {
-                self.lock_in(Patience::after(timeout))
+                self.lock_in(Until::after(timeout))
             }
         }
 

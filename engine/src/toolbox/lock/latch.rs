@@ -14,6 +14,7 @@
 //! release; should it die before, the burial wakes.
 
 use crate::error::{Error, Result};
+use crate::machine::Until;
 use crate::memory::{Region, Shareable};
 use crate::shared::cell::Owner;
 use crate::shared::damage::Damage;
@@ -26,7 +27,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, Ordering, compiler_fence};
-use std::time::{Duration, Instant};
 
 /// What each lock begins with in the region. Only the lock's holder changes `open` and `current`.
 #[derive(Debug)]
@@ -43,30 +43,6 @@ pub(super) struct Words {
 
 // SAFETY: atomics, the lock's bytes and a gate, which are shareable, and padding.
 unsafe impl Shareable for Words {}
-
-/// How long to wait for a lock.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Patience {
-    Forever,
-    Until(Instant),
-    /// Not at all.
-    Now,
-}
-
-impl Patience {
-    pub(super) fn after(timeout: Duration) -> Patience {
-        Instant::now().checked_add(timeout).map_or(Patience::Forever, Patience::Until)
-    }
-
-    /// The end of the wait, if it has one.
-    pub(super) fn end(self) -> Option<Instant> {
-        match self {
-            Patience::Forever => None,
-            Patience::Until(end) => Some(end),
-            Patience::Now => Some(Instant::now()),
-        }
-    }
-}
 
 /// A process's way to a lock.
 #[derive(Debug)]
@@ -122,19 +98,19 @@ impl Latch {
         Error::Broken { what: self.what }
     }
 
-    /// Takes the lock; none if the patience has come to an end.
+    /// Takes the lock; none if the until has come to an end.
     ///
     /// # Panics
     ///
     /// If this thread holds it already.
     #[inline]
-    pub(super) fn hold(&self, patience: Patience) -> Result<Option<Hold<'_>>> {
+    pub(super) fn hold(&self, until: Until) -> Result<Option<Hold<'_>>> {
         self.refuse_holder();
         let lock = self.lock.as_ref().ok_or_else(|| self.broken())?;
-        let taken = match patience {
-            Patience::Forever => lock.lock().map(Some),
-            Patience::Until(end) => lock.lock_until(Some(end)),
-            Patience::Now => lock.try_lock(),
+        let taken = match until {
+            Until::Forever => lock.lock().map(Some),
+            Until::At(end) => lock.lock_until(Some(end)),
+            Until::Now => lock.try_lock(),
         };
         let Some(owner) = taken.map_err(|_: Damage| self.broken())? else { return Ok(None) };
         if owner == Owner::Died {
@@ -159,8 +135,8 @@ impl Latch {
 
     /// Takes it if nobody has left it open.
     #[inline]
-    pub(super) fn hold_whole(&self, patience: Patience) -> Result<Option<Hold<'_>>> {
-        match self.hold(patience)? {
+    pub(super) fn hold_whole(&self, until: Until) -> Result<Option<Hold<'_>>> {
+        match self.hold(until)? {
             Some(hold) if hold.was_left() => Err(Error::OwnerDied { what: self.what }),
             hold => Ok(hold),
         }
@@ -169,7 +145,7 @@ impl Latch {
     /// The same, without an end.
     #[inline]
     pub(super) fn hold_for_long(&self) -> Result<Hold<'_>> {
-        self.hold_whole(Patience::Forever).map(|hold| hold.expect("waiting has no end"))
+        self.hold_whole(Until::Forever).map(|hold| hold.expect("waiting has no end"))
     }
 }
 

@@ -1,8 +1,9 @@
 //! A lock of what lies outside the engine.
 
 use super::guard::{LockResult, TryLockResult, guarded};
-use super::latch::{self, Latch, Open, Patience};
+use super::latch::{self, Latch, Open};
 use crate::error::Result;
+use crate::machine::Until;
 use crate::toolbox::anchor::{Anchor, Kind, travels};
 use crate::toolbox::commons::{Commons, Spec};
 use std::sync::Arc;
@@ -46,8 +47,8 @@ impl Mutex {
         Mutex { latch: Latch::over(anchor, WHAT) }
     }
 
-    fn lock_in(&self, patience: Patience) -> TryLockResult<MutexGuard<'_>> {
-        self.latch.open(patience, |open| MutexGuard { open, lock: self })
+    fn lock_in(&self, until: Until) -> TryLockResult<MutexGuard<'_>> {
+        self.latch.open(until, |open| MutexGuard { open, lock: self })
     }
 }
 

@@ -1,7 +1,8 @@
 //! What is to be done by one process alone.
 
-use super::latch::{self, Latch, Open, Patience};
+use super::latch::{self, Latch, Open};
 use crate::error::Result;
+use crate::machine::Until;
 use crate::memory::Region;
 use crate::toolbox::anchor::{Anchor, Kind, travels};
 use crate::toolbox::commons::{Commons, Spec};
@@ -85,7 +86,7 @@ impl Once {
         if self.is_done() {
             return Ok(false);
         }
-        let hold = self.latch.hold(Patience::Forever)?.expect("waiting has no end");
+        let hold = self.latch.hold(Until::Forever)?.expect("waiting has no end");
         if self.is_done() {
             return Ok(false);
         }

@@ -2,9 +2,10 @@
 
 use super::copies;
 use super::guard::{LockError, LockResult, OwnerDied, TryLockResult, sealed};
-use super::latch::{Hold, Latch, Open, Patience, bury as bury_latch};
+use super::latch::{Hold, Latch, Open, bury as bury_latch};
 use super::readers::Readers;
 use crate::error::{Error, Result};
+use crate::machine::Until;
 use crate::memory::{Element, Region};
 use crate::shared::exchange::wait;
 use crate::shared::seat::{Gone, Seat};
@@ -127,7 +128,7 @@ impl<T: Element> RwLock<T> {
     ///
     /// If this thread is the one that writes.
     pub fn read(&self) -> LockResult<ReadGuard<'_, T>> {
-        self.read_in(Patience::Forever).map(|guard| guard.expect("waiting has no end"))
+        self.read_in(Until::Forever).map(|guard| guard.expect("waiting has no end"))
     }
 
     /// Reads the value if nobody writes or waits to; else none.
@@ -140,7 +141,7 @@ impl<T: Element> RwLock<T> {
     ///
     /// As [`read`](Self::read).
     pub fn try_read(&self) -> TryLockResult<ReadGuard<'_, T>> {
-        self.read_in(Patience::Now)
+        self.read_in(Until::Now)
     }
 
     /// Reads the value; none if others write for so long.
@@ -153,7 +154,7 @@ impl<T: Element> RwLock<T> {
     ///
     /// As [`read`](Self::read).
     pub fn read_timeout(&self, timeout: Duration) -> TryLockResult<ReadGuard<'_, T>> {
-        self.read_in(Patience::after(timeout))
+        self.read_in(Until::after(timeout))
     }
 
     /// Writes the value in place; waits until nobody else reads or writes.
@@ -166,7 +167,7 @@ impl<T: Element> RwLock<T> {
     ///
     /// If this thread reads or writes it already.
     pub fn write(&self) -> LockResult<WriteGuard<'_, T>> {
-        self.write_in(Patience::Forever).map(|guard| guard.expect("waiting has no end"))
+        self.write_in(Until::Forever).map(|guard| guard.expect("waiting has no end"))
     }
 
     /// Writes the value in place if nobody else reads or writes; else none.
@@ -179,7 +180,7 @@ impl<T: Element> RwLock<T> {
     ///
     /// As [`write`](Self::write).
     pub fn try_write(&self) -> TryLockResult<WriteGuard<'_, T>> {
-        self.write_in(Patience::Now)
+        self.write_in(Until::Now)
     }
 
     /// Writes the value in place; none if others read or write for so long.
@@ -192,7 +193,7 @@ impl<T: Element> RwLock<T> {
     ///
     /// As [`write`](Self::write).
     pub fn write_timeout(&self, timeout: Duration) -> TryLockResult<WriteGuard<'_, T>> {
-        self.write_in(Patience::after(timeout))
+        self.write_in(Until::after(timeout))
     }
 
     /// Changes the value in a transaction, as [`Shared::update`](crate::Shared::update) does.
@@ -206,7 +207,7 @@ impl<T: Element> RwLock<T> {
     ///
     /// As [`write`](Self::write).
     pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R> {
-        let hold = self.claim(Patience::Forever)?.expect("waiting has no end");
+        let hold = self.claim(Until::Forever)?.expect("waiting has no end");
         let mut writing = Writing { hold, readers: self.readers() };
         if writing.hold.was_left() {
             return Err(Error::OwnerDied { what: WHAT });
@@ -227,17 +228,17 @@ impl<T: Element> RwLock<T> {
         Ok(*self.read()?)
     }
 
-    fn read_in(&self, patience: Patience) -> TryLockResult<ReadGuard<'_, T>> {
+    fn read_in(&self, until: Until) -> TryLockResult<ReadGuard<'_, T>> {
         self.latch.refuse_holder();
         let (readers, seat, key) = (self.readers(), Seat::here(), self.key());
         let is_in = if READING.with_borrow(|reading| reading.contains(&key)) {
             readers.enter_again(seat);
             true
-        } else if matches!(patience, Patience::Now) {
+        } else if matches!(until, Until::Now) {
             readers.try_enter(seat)
         } else {
             let enter = || Ok::<_, Error>(readers.try_enter(seat).then_some(()));
-            wait(&readers.written, patience.end(), enter).map_err(LockError::Broken)?.is_some()
+            wait(&readers.written, until.end(), enter).map_err(LockError::Broken)?.is_some()
         };
         if !is_in {
             return Ok(None);
@@ -251,8 +252,8 @@ impl<T: Element> RwLock<T> {
         }
     }
 
-    fn write_in(&self, patience: Patience) -> TryLockResult<WriteGuard<'_, T>> {
-        let hold = self.claim(patience).map_err(LockError::Broken)?;
+    fn write_in(&self, until: Until) -> TryLockResult<WriteGuard<'_, T>> {
+        let hold = self.claim(until).map_err(LockError::Broken)?;
         let Some(hold) = hold else { return Ok(None) };
         let open = Open::new(hold);
         let is_accepted = open.is_accepted();
@@ -261,19 +262,19 @@ impl<T: Element> RwLock<T> {
     }
 
     /// Excludes other writers, and all readers, who are let in again by `Readers::release`.
-    fn claim(&self, patience: Patience) -> Result<Option<Hold<'_>>> {
+    fn claim(&self, until: Until) -> Result<Option<Hold<'_>>> {
         let key = self.key();
         assert!(
             !READING.with_borrow(|reading| reading.contains(&key)),
             "this thread reads {WHAT} and would wait for itself: drop the guard before writing"
         );
-        let Some(hold) = self.latch.hold(patience)? else { return Ok(None) };
+        let Some(hold) = self.latch.hold(until)? else { return Ok(None) };
         let readers = self.readers();
         readers.claim(Seat::here());
         let gone = || Ok::<_, Error>(readers.are_gone().then_some(()));
-        let are_gone = match patience {
-            Patience::Now => gone()?,
-            _ => wait(&readers.read, patience.end(), gone)?,
+        let are_gone = match until {
+            Until::Now => gone()?,
+            _ => wait(&readers.read, until.end(), gone)?,
         };
         if are_gone.is_none() {
             readers.release();

@@ -2,8 +2,9 @@
 
 use super::copies;
 use super::guard::{LockResult, TryLockResult, guarded};
-use super::latch::{self, Latch, Open, Patience};
+use super::latch::{self, Latch, Open};
 use crate::error::Result;
+use crate::machine::Until;
 use crate::memory::Element;
 use crate::shared::exchange::wait;
 use crate::toolbox::anchor::{Anchor, Kind, travels};
@@ -181,7 +182,7 @@ impl<T: Element> Shared<T> {
     ///
     /// As [`update`](Self::update).
     pub fn wait_until(&self, is_wanted: impl FnMut(&T) -> bool) -> Result<T> {
-        let value = self.wait_in(Patience::Forever, is_wanted)?;
+        let value = self.wait_in(Until::Forever, is_wanted)?;
         Ok(value.expect("waiting has no end"))
     }
 
@@ -199,22 +200,18 @@ impl<T: Element> Shared<T> {
         timeout: Duration,
         is_wanted: impl FnMut(&T) -> bool,
     ) -> Result<Option<T>> {
-        self.wait_in(Patience::after(timeout), is_wanted)
+        self.wait_in(Until::after(timeout), is_wanted)
     }
 
-    fn wait_in(
-        &self,
-        patience: Patience,
-        mut is_wanted: impl FnMut(&T) -> bool,
-    ) -> Result<Option<T>> {
-        wait(&self.latch.words().changed, patience.end(), || {
-            let Some(hold) = self.latch.hold_whole(patience)? else { return Ok(None) };
+    fn wait_in(&self, until: Until, mut is_wanted: impl FnMut(&T) -> bool) -> Result<Option<T>> {
+        wait(&self.latch.words().changed, until.end(), || {
+            let Some(hold) = self.latch.hold_whole(until)? else { return Ok(None) };
             Ok(Some(*hold.value()).filter(&mut is_wanted))
         })
     }
 
-    fn lock_in(&self, patience: Patience) -> TryLockResult<SharedGuard<'_, T>> {
-        self.latch.open(patience, |open| SharedGuard { open, lock: self })
+    fn lock_in(&self, until: Until) -> TryLockResult<SharedGuard<'_, T>> {
+        self.latch.open(until, |open| SharedGuard { open, lock: self })
     }
 }
 

@@ -3,7 +3,8 @@
 use super::end::End;
 use super::{stride, type_name};
 use crate::error::Result;
-use crate::shared::ring::{Producer, Side, Until};
+use crate::machine::Until;
+use crate::shared::ring::{Producer, Side};
 use crate::toolbox::codec::{Codec, Serde, write_message};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::borrow::Borrow;
