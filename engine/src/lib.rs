@@ -21,6 +21,9 @@
 //! - One's own computations: [`Kernel`], run by [`Engine::run`].
 //! - Loops that the workers run by themselves: [`Engine::plan`].
 //! - Irregular work: [`Engine::tasks`].
+//! - Processes, and what they share and say to each other, as Python's `multiprocessing` has it:
+//!   [`Engine::spawn`], [`Engine::pipe`], [`Engine::queue`], [`Engine::shared`],
+//!   [`Engine::namespace`] and their kin.
 //! - What becomes of a computation whose workers die: [`Builder::crash_at`] kills them where it hurts.
 //! - Job files and the command: the module `cli`, behind the feature of that name.
 //!
