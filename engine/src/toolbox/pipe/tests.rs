@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::memory::{Budget, Memory, Region};
-use crate::shared::crossing::{Way, sending};
+use crate::shared::crossing::{Luggage, Way, sending};
 use crate::shared::seat::Gone;
 use crate::toolbox::address;
 use crate::toolbox::codec::Plain;
@@ -18,15 +18,14 @@ fn commons() -> Arc<Commons> {
 }
 
 /// Sends a value to a child process at a seat, as far as the coordinator does that.
-fn hand_over<T: Portable>(commons: &Arc<Commons>, value: T, to: Seat) -> Result<()> {
+/// What it gives back, the coordinator keeps until the child's end.
+fn hand_over<T: Portable>(commons: &Arc<Commons>, value: T, to: Seat) -> Result<Luggage> {
     let home = address(commons.region());
     let (bytes, luggage) = sending(Way::Process, home, || crate::compute::encode(&value));
     bytes?;
     luggage.hand_over(to);
     drop(value);
-    // Until the child's end the coordinator keeps what it was sent.
-    std::mem::forget(luggage);
-    Ok(())
+    Ok(luggage)
 }
 
 #[derive(Debug, Clone)]
@@ -206,7 +205,7 @@ fn the_end_of_a_process_is_the_end_of_its_ends() {
         };
         let commons = commons();
         let (sender, mut receiver) = pipe::<u8, Serde>(&commons, 4096).unwrap();
-        hand_over(&commons, sender, child).unwrap();
+        let _kept = hand_over(&commons, sender, child).unwrap();
         let (mut sender, mine) = pipe::<[u8], Plain>(&commons, 4096).unwrap();
         let ring = mine.end_ring();
         ring.hand_over(crate::shared::ring::Side::Consumer, Seat::here(), child);
