@@ -86,8 +86,8 @@ pub use roles::{
 pub use shared::crash::{Crash, CrashPlan};
 pub use shared::protocol::CrashPoint;
 pub use toolbox::{
-    Barrier, BarrierWait, Codec, Condvar, Duplex, Event, Guard, JoinableQueue, Lease, LockError,
-    LockResult, LockedArray, LockedArrayGuard, Mutex, MutexGuard, Namespace, Once, OwnerDied,
-    Permit, Plain, PriorityQueue, Queue, ReadGuard, Receiver, RunBefore, RwLock, Semaphore, Sender,
-    Serde, Shared, SharedGuard, Transaction, TryLockResult, WriteGuard,
+    Barrier, BarrierWait, Codec, Condvar, Duplex, Event, Frozen, Guard, JoinableQueue, Lease,
+    LockError, LockResult, LockedArray, LockedArrayGuard, Mutex, MutexGuard, Namespace, Once,
+    OwnerDied, Permit, Plain, PriorityQueue, Queue, ReadGuard, Receiver, RunBefore, RwLock,
+    Semaphore, Sender, Serde, Shared, SharedGuard, Transaction, TryLockResult, WriteGuard,
 };

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element, Elements, Region};
 use ndarray::Dimension;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A plan under construction: what [`Engine::plan`](crate::Engine::plan) passes to its closure.
@@ -70,7 +71,7 @@ pub struct Plan<'a> {
     /// Scalars that have a value from the beginning.
     pub(crate) constants: Vec<(usize, Vec<u8>)>,
     /// The blocks of arrays that may be written, by slot, to write swapped roles back.
-    pub(crate) blocks: Vec<Option<&'a mut Block>>,
+    pub(crate) blocks: Vec<Option<&'a mut Arc<Block>>>,
     /// Names of the kernels, by step, for errors.
     pub(crate) names: Vec<&'static str>,
     /// How they reach their arrays, by step.

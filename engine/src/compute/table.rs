@@ -134,7 +134,7 @@ pub(crate) type ServeFn = fn(&[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), String>;
 #[derive(Debug)]
 pub(crate) struct Run;
 /// What a child process has come to: its result, and what goes back to the coordinator with that.
-pub(crate) type RunFn = fn(&[u8], &Region) -> Result<(Vec<u8>, Luggage), String>;
+pub(crate) type RunFn = fn(&[u8], &'static Region) -> Result<(Vec<u8>, Luggage), String>;
 
 impl Callable for Run {
     const KIND: u64 = 4;

@@ -69,10 +69,18 @@ pub(crate) struct Use {
 /// A piece of the region that is its owner's until dropped.
 #[derive(Debug)]
 pub(crate) struct Block {
-    memory: Arc<Memory>,
+    owner: Owner,
     offset: usize,
     len: usize,
     fresh: bool,
+}
+
+/// Whom a block returns to.
+#[derive(Debug)]
+enum Owner {
+    Memory(Arc<Memory>),
+    /// In another process than the coordinator: to nobody, who keeps it there.
+    Lent(&'static Region),
 }
 
 impl Memory {
@@ -113,7 +121,7 @@ impl Memory {
         let mut free = self.lock();
         let lent = |free: &mut FreeList, offset: usize, fresh| {
             free.used.insert(offset, Use { purpose, start: offset, len });
-            Block { memory: Arc::clone(self), offset, len, fresh }
+            Block { owner: Owner::Memory(Arc::clone(self)), offset, len, fresh }
         };
         if let Some(offset) = free.take(len, align) {
             return Ok(lent(&mut free, offset, false));
@@ -216,14 +224,34 @@ impl Block {
         self.fresh
     }
 
+    /// Bytes of the region that the coordinator has lent to this process; none where they do not lie
+    /// among the arrays.
+    pub(crate) fn lent(region: &'static Region, offset: usize, len: usize) -> Option<Block> {
+        let inside = offset >= ARRAYS && offset.checked_add(len)? <= region.capacity();
+        (inside && offset.is_multiple_of(LINE)).then_some(Block {
+            owner: Owner::Lent(region),
+            offset,
+            len,
+            fresh: false,
+        })
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        match &self.owner {
+            Owner::Memory(memory) => &memory.region,
+            Owner::Lent(region) => region,
+        }
+    }
+
     pub(crate) fn address(&self) -> *mut u8 {
-        self.memory.region.bytes(self.offset, self.len).as_ptr()
+        self.region().bytes(self.offset, self.len).as_ptr()
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        let mut free = self.memory.lock();
+        let Owner::Memory(memory) = &self.owner else { return };
+        let mut free = memory.lock();
         free.used.remove(&self.offset);
         free.give(self.offset, self.len);
     }

@@ -5,6 +5,7 @@ use bytemuck::Pod;
 use ndarray::{ArrayView, ArrayViewMut, Dimension};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Index, IndexMut, Range};
+use std::sync::Arc;
 
 /// What an array can hold: plain data, so that any process may look at the same bytes.
 ///
@@ -41,7 +42,8 @@ const ALIGN_MAX: usize = 128;
 /// ```
 #[derive(Debug)]
 pub struct Array<T, D> {
-    block: Block,
+    /// Shared only while the array is on its way to another process, or frozen.
+    block: Arc<Block>,
     dim: D,
     elements: PhantomData<T>,
 }
@@ -63,6 +65,11 @@ pub struct Elements<T>([T]);
 impl<T: Element, D: Dimension> Array<T, D> {
     /// Takes a block over as an array of this shape.
     pub(crate) fn new(block: Block, dim: D) -> Array<T, D> {
+        Array::over_shared(Arc::new(block), dim)
+    }
+
+    /// The same of a block that others may keep or read as well.
+    pub(crate) fn over_shared(block: Arc<Block>, dim: D) -> Array<T, D> {
         const { assert!(size_of::<T>() > 0, "elements of size 0 cannot be stored") };
         const { assert!(align_of::<T>() <= ALIGN_MAX, "elements aligned to more than 128 bytes") };
         assert!(dim.size() * size_of::<T>() <= block.len(), "the block is too small for {dim:?}");
@@ -91,13 +98,15 @@ impl<T: Element, D: Dimension> Array<T, D> {
 
     /// All elements in C order.
     pub fn as_slice(&self) -> &[T] {
-        // SAFETY: the block is ours alone, large enough (`new`), aligned to 128 bytes, and any
-        // bits are a `Pod` value. Workers write it only during a launch that borrows it mutably.
+        // SAFETY: the block is large enough (`over_shared`), aligned to 128 bytes, and any bits are a
+        // `Pod` value. It is ours alone, or shared by those who only read. Workers write it only
+        // during a launch that borrows it mutably.
         unsafe { std::slice::from_raw_parts(self.block.address().cast(), self.len()) }
     }
 
     /// All elements in C order, to write.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
+        self.refuse_shared();
         // SAFETY: as for `as_slice`, and the exclusive borrow excludes every launch.
         unsafe { std::slice::from_raw_parts_mut(self.block.address().cast(), self.len()) }
     }
@@ -132,12 +141,24 @@ impl<T: Element, D: Dimension> Array<T, D> {
 
     /// The block again.
     pub(crate) fn into_block(self) -> Block {
-        self.block
+        Arc::into_inner(self.block).expect("whoever has an array has its block alone")
+    }
+
+    /// The block, for whoever keeps it while the array is elsewhere.
+    pub(crate) fn block(&self) -> &Arc<Block> {
+        &self.block
     }
 
     /// The block, to exchange contents with an array of the same shape.
-    pub(crate) fn block_mut(&mut self) -> &mut Block {
+    pub(crate) fn block_mut(&mut self) -> &mut Arc<Block> {
+        self.refuse_shared();
         &mut self.block
+    }
+
+    /// Whoever writes has the block alone: it is shared by arrays that are frozen, which nobody has
+    /// mutably, and while it is looked at whether an array can be sent.
+    fn refuse_shared(&self) {
+        assert!(Arc::strong_count(&self.block) == 1, "the array is about to be sent");
     }
 }
 

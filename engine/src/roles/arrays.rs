@@ -160,7 +160,7 @@ impl Engine {
         const SENT_MAX: usize = 4096;
         let is_fresh = block.is_fresh();
         let mut bytes = Array::<u8, Ix1>::over(block);
-        let is_done = if bytes.len() >= LAUNCH_MIN {
+        let is_done = if bytes.len() >= LAUNCH_MIN && self.workers() > 0 {
             let is_sent = element.len() <= SENT_MAX;
             let sent = if is_sent { element } else { &[0] };
             self.run_own(&Filled::with(sent, is_fresh), &mut bytes)?;

@@ -11,6 +11,7 @@ mod coordinator;
 mod crash_report;
 mod deadlines;
 mod engine;
+mod errand;
 mod fault_place;
 mod handle;
 mod launch;

@@ -89,7 +89,7 @@ impl Engine {
         encoding: Encoding,
         bytes: &mut Elements<u8>,
     ) -> Result<io::Result<()>> {
-        if bytes.len() >= LAUNCH_MIN {
+        if bytes.len() >= LAUNCH_MIN && self.workers() > 0 {
             let (pid, descriptor) = (std::process::id(), file.as_raw_fd());
             let identity = match ReadFile::identity_of(file) {
                 Ok(identity) => identity,

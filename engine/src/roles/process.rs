@@ -3,13 +3,12 @@
 use super::children::{Record, Stage, Terms};
 use super::coordinator::Core;
 use super::engine::{Engine, refuse_captures};
-use crate::compute::{Failure, Named, Portable, Run, RunFn, conjure, encode};
+use super::errand::Errand;
+use crate::compute::{Failure, Portable};
 use crate::error::{DeathRecord, Error, ProcessFailure, Result};
-use crate::memory::Region;
 use crate::shared::child::ChildOutcome;
-use crate::shared::crossing::{self, Luggage, Way};
+use crate::shared::crossing::{self, Luggage};
 use crate::shared::seat::{CHILDREN_MAX, Seat, WORKERS_MAX};
-use crate::toolbox::address;
 use nix::sys::signal::Signal;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -77,8 +76,9 @@ impl Engine {
     /// The child is this executable, started anew, as with Python's "spawn": **nothing is
     /// inherited**. No variable of this process is there, statics have their first values, threads,
     /// open files and locks are not there; what `f` needs are its arguments. They can be of any type
-    /// of serde's, and handles of what the engine shares (arrays, queues, locks…), which are passed
-    /// without a copy. The environment and the working folder are this process's. `main` does not run
+    /// of serde's, and handles of what the engine shares (queues, locks…), which are passed without a
+    /// copy; as are arrays: an [`Array`](crate::Array) moves into the child, which alone has it then,
+    /// and back as a part of the result; a [`Frozen`](crate::Frozen) one all can read. The environment and the working folder are this process's. `main` does not run
     /// in it. Its standard output is this process's, its standard error is passed on line by line,
     /// standard input is empty.
     ///
@@ -103,6 +103,25 @@ impl Engine {
     /// assert_eq!(process.join()?, 42);
     /// # Ok(()) }
     /// ```
+    ///
+    /// An array goes there and comes back, and its elements stay where they are:
+    ///
+    /// ```
+    /// # use gristmill::Array;
+    /// # use ndarray::Ix1;
+    /// # fn main() -> gristmill::Result<()> {
+    /// # let engine = gristmill::Engine::builder().workers(0).build()?;
+    /// let x = engine.from_fn(1000, |i| i as f64)?;
+    /// let negate = |mut x: Array<f64, Ix1>| {
+    ///     x.view_mut().mapv_inplace(|x| -x);
+    ///     x
+    /// };
+    /// let x = engine.spawn(negate, x)?.join()?;
+    /// assert_eq!(x[999], -999.0);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// (If the child dies, so does the array: what it had half written is nobody's.)
     ///
     /// # Errors
     ///
@@ -189,16 +208,11 @@ impl Spawn<'_> {
         F: Fn(A) -> R + Copy + Send + Sync + 'static,
     {
         refuse_captures!(F);
-        let _ = f;
         let core = &self.engine.core;
         core.refuse_other_processes()?;
         self.check()?;
-        let table = ChildTable::<A, R, F>::TABLE.offset()?;
-        let home = address(core.region());
-        let (bytes, luggage) = crossing::sending(Way::Process, home, || encode(&args));
-        let (place, number, name) = self.ask(table, &bytes?, luggage)?;
-        // What moves is the child's now.
-        drop(args);
+        let Errand { table, parcel, luggage } = Errand::pack(core.region(), f, args)?;
+        let (place, number, name) = self.ask(table, &parcel, luggage)?;
         let pid = core.wait_until(|| match &mut core.children.lock().at(place).stage {
             Stage::Asked => None,
             Stage::Runs { pid } => Some(Ok(*pid)),
@@ -360,24 +374,4 @@ impl<R> Drop for Process<R> {
         // What came along may take locks as it is dropped.
         drop(gone);
     }
-}
-
-/// The table of a child process's function.
-struct ChildTable<A, R, F>(PhantomData<(A, R, F)>);
-
-impl<A: Portable, R: Portable, F: Fn(A) -> R + Copy + 'static> ChildTable<A, R, F> {
-    const TABLE: &'static Named<Run> =
-        &Named::new(std::any::type_name::<F>, run::<A, R, F> as RunFn);
-}
-
-fn run<A: Portable, R: Portable, F: Fn(A) -> R + Copy>(
-    args: &[u8],
-    region: &Region,
-) -> Result<(Vec<u8>, Luggage), String> {
-    let args: A = postcard::from_bytes(args)
-        .map_err(|e| format!("arguments of type {}: {e}", std::any::type_name::<A>()))?;
-    let result = conjure::<F>()(args);
-    let home = address(region);
-    let (bytes, luggage) = crossing::sending(Way::Process, home, || encode(&result));
-    Ok((bytes.map_err(|e| e.to_string())?, luggage))
 }

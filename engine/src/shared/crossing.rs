@@ -29,6 +29,10 @@ pub(crate) enum Way {
 pub(crate) trait Cargo: Any + Send + Sync {
     /// The receiver is known, and from here on the owner.
     fn hand_over(&self, _to: Seat) {}
+    /// Its bytes, of an array that is the receiver's alone.
+    fn moved_bytes(&self) -> Option<usize> {
+        None
+    }
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -48,6 +52,35 @@ impl Luggage {
         self.0.iter().for_each(|(_, cargo)| cargo.hand_over(to));
     }
 
+    /// The arrays that move, by place and bytes.
+    pub(crate) fn moved(&self) -> Vec<(u64, u64)> {
+        let moved =
+            |(place, cargo): &(u64, Arc<dyn Cargo>)| Some((*place, cargo.moved_bytes()? as u64));
+        self.0.iter().filter_map(moved).collect()
+    }
+
+    /// Whether nobody but this luggage has what moves.
+    pub(crate) fn has_alone_what_moves(&self) -> bool {
+        let is_moved = |cargo: &Arc<dyn Cargo>| cargo.moved_bytes().is_some();
+        self.0.iter().all(|(_, cargo)| !is_moved(cargo) || Arc::strong_count(cargo) == 1)
+    }
+
+    /// What a receiver finds at these places.
+    pub(crate) fn of(pieces: impl IntoIterator<Item = (u64, Arc<dyn Cargo>)>) -> Luggage {
+        Luggage(pieces.into_iter().collect())
+    }
+
+    fn has(&self, place: u64) -> bool {
+        self.0.iter().any(|(at, _)| *at == place)
+    }
+
+    /// The piece at this place of the region, if it is a `T`; there no longer.
+    fn take<T: Cargo>(&mut self, place: u64) -> Option<Arc<T>> {
+        let found = self.find(place)?;
+        self.0.retain(|(at, _)| *at != place);
+        Some(found)
+    }
+
     /// The piece at this place of the region, if it is a `T`.
     pub(crate) fn find<T: Cargo>(&self, place: u64) -> Option<Arc<T>> {
         let (_, cargo) = self.0.iter().find(|(at, _)| *at == place)?;
@@ -61,10 +94,11 @@ pub(crate) trait Home: Any + Send + Sync {
 }
 
 enum Crossing {
-    /// Of which region, by its address in this process.
-    Sending { way: Way, region: usize, luggage: Luggage },
-    /// With what came along, if that is not looked up at home.
-    Receiving { home: Arc<dyn Home>, luggage: Luggage },
+    /// Of which region, by its address in this process; and what was read of what moves, to see that
+    /// the receiver can.
+    Sending { way: Way, region: usize, luggage: Luggage, read: Vec<u64> },
+    /// With what came along, if that is not looked up at home, which the coordinator has.
+    Receiving { home: Option<Arc<dyn Home>>, luggage: Luggage },
 }
 
 thread_local! {
@@ -106,17 +140,22 @@ fn within<T>(crossing: Crossing, work: impl FnOnce() -> T) -> (T, Option<Crossin
 /// Serialises, in `work`, what goes this way to processes that share the region at this address.
 /// Gives the luggage, to be kept as long as they may use it.
 pub(crate) fn sending<T>(way: Way, region: usize, work: impl FnOnce() -> T) -> (T, Luggage) {
-    let crossing = Crossing::Sending { way, region, luggage: Luggage::default() };
+    let crossing = Crossing::Sending { way, region, luggage: Luggage::default(), read: vec![] };
     match within(crossing, work) {
         (done, Some(Crossing::Sending { luggage, .. })) => (done, luggage),
         (done, _) => (done, Luggage::default()),
     }
 }
 
-/// Deserialises, in `work`, what came from another process of this engine, with its luggage if the
-/// coordinator has kept that.
+/// Deserialises, in `work`, what came to the coordinator from another process of this engine, with its
+/// luggage if the coordinator has kept that.
 pub(crate) fn receiving<T>(home: Arc<dyn Home>, luggage: Luggage, work: impl FnOnce() -> T) -> T {
-    within(Crossing::Receiving { home, luggage }, work).0
+    within(Crossing::Receiving { home: Some(home), luggage }, work).0
+}
+
+/// Deserialises, in `work`, what came to a child process, with what its coordinator says has moved.
+pub(crate) fn receiving_moved<T>(luggage: Luggage, work: impl FnOnce() -> T) -> T {
+    within(Crossing::Receiving { home: None, luggage }, work).0
 }
 
 /// How a handle departs.
@@ -134,6 +173,8 @@ pub(crate) fn depart(region: usize, place: u64, cargo: Option<Arc<dyn Cargo>>) -
     CURRENT.with(|current| match &mut *current.borrow_mut() {
         Some(Crossing::Sending { region: of, .. }) if *of != region => Departure::Foreign,
         Some(Crossing::Sending { way, luggage, .. }) => {
+            // What moves is one piece, though it is written once more to be checked.
+            let cargo = cargo.filter(|cargo| cargo.moved_bytes().is_none() || !luggage.has(place));
             luggage.0.extend(cargo.map(|cargo| (place, cargo)));
             Departure::Sent(*way)
         }
@@ -155,9 +196,26 @@ pub(crate) enum Arrival<T> {
 pub(crate) fn arrive<T: Cargo>(place: u64) -> Arrival<T> {
     CURRENT.with(|current| match &*current.borrow() {
         Some(Crossing::Sending { luggage, .. }) => Arrival::Checked(luggage.find(place)),
-        Some(Crossing::Receiving { home, luggage }) => {
+        Some(Crossing::Receiving { home: Some(home), luggage }) => {
             Arrival::Home(luggage.find(place), Arc::clone(home))
         }
-        None => Arrival::Outside,
+        Some(Crossing::Receiving { home: None, .. }) | None => Arrival::Outside,
+    })
+}
+
+/// What moved is deserialised: whoever takes it has it alone, but for its sender, who only makes sure
+/// that it can be read.
+pub(crate) fn arrive_moved<T: Cargo>(place: u64) -> Option<Arc<T>> {
+    CURRENT.with(|current| match &mut *current.borrow_mut() {
+        Some(Crossing::Sending { read, .. }) if read.contains(&place) => {
+            REFUSAL.set(Some("the same array is sent twice"));
+            None
+        }
+        Some(Crossing::Sending { luggage, read, .. }) => {
+            read.push(place);
+            luggage.find(place)
+        }
+        Some(Crossing::Receiving { luggage, .. }) => luggage.take(place),
+        None => None,
     })
 }

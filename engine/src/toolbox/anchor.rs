@@ -1,7 +1,7 @@
 //! Where a shared thing lies, as this process reaches it; and how its handles travel.
 
 use super::commons::{Commons, Held};
-use crate::memory::{Region, Shareable};
+use crate::memory::{Block, Region, Shareable};
 use crate::process::worker_region;
 use crate::shared::crossing::{self, Arrival, Cargo, Departure, Home, Way};
 use crate::shared::damage::seal;
@@ -28,6 +28,7 @@ pub(crate) enum Kind {
     Semaphore,
     Barrier,
     Once,
+    Frozen,
 }
 
 /// What each thing begins with.
@@ -73,7 +74,7 @@ impl Header {
         self.pinned.load(Ordering::Acquire) != 0
     }
 
-    fn hold(&self, seat: Seat) {
+    pub(super) fn hold(&self, seat: Seat) {
         let (word, bit) = (seat.index() / 64, 1 << (seat.index() % 64));
         if self.holders[word].load(Ordering::Relaxed) & bit == 0 {
             self.holders[word].fetch_or(bit, Ordering::AcqRel);
@@ -83,6 +84,15 @@ impl Header {
     /// Whether the process of a seat has, or had, a handle.
     pub(super) fn is_held_by(&self, seat: Seat) -> bool {
         self.holders[seat.index() / 64].load(Ordering::Acquire) & 1 << (seat.index() % 64) != 0
+    }
+
+    /// Whether a process other than the coordinator has, or had, a handle.
+    pub(super) fn is_held_elsewhere(&self) -> bool {
+        let (mine, bit) = (Seat::COORDINATOR.index() / 64, 1 << (Seat::COORDINATOR.index() % 64));
+        self.holders.iter().enumerate().any(|(word, holders)| {
+            let of_mine = if word == mine { bit } else { 0 };
+            holders.load(Ordering::Acquire) & !of_mine != 0
+        })
     }
 
     pub(super) fn forget(&self, seat: Seat) {
@@ -145,7 +155,34 @@ impl Anchor {
         self.region().at(self.offset())
     }
 
-    fn header(&self) -> &Header {
+    /// The array that belongs to it, for the one who has the only handle; else that again.
+    pub(super) fn into_array(self) -> Result<Arc<Block>, Anchor> {
+        let Anchor { reach, offset, id } = self;
+        match reach {
+            Reach::Held(held) => {
+                held.into_array().map_err(|held| Anchor { reach: Reach::Held(held), offset, id })
+            }
+            lent @ Reach::Lent(_) => Err(Anchor { reach: lent, offset, id }),
+        }
+    }
+
+    /// Its region and its number, in another process than the coordinator.
+    pub(super) fn lent(&self) -> Option<(&'static Region, u64)> {
+        match self.reach {
+            Reach::Held(_) => None,
+            Reach::Lent(region) => Some((region, self.id)),
+        }
+    }
+
+    /// The array that belongs to it, in the coordinator.
+    pub(super) fn array(&self) -> Option<Arc<Block>> {
+        match &self.reach {
+            Reach::Held(held) => held.array(),
+            Reach::Lent(_) => None,
+        }
+    }
+
+    pub(super) fn header(&self) -> &Header {
         self.region().at(self.offset)
     }
 
@@ -159,9 +196,7 @@ impl Anchor {
             // Whoever is sent it may send it on when nobody here knows of it any more.
             Departure::Sent(Way::Message) => self.pin(),
             Departure::Sent(_) => {}
-            Departure::Foreign => {
-                return Err(crossing::refuse(FOREIGN));
-            }
+            Departure::Foreign => return Err(crossing::refuse(FOREIGN)),
             // In a worker there is no luggage: it is kept for good.
             Departure::Outside if worker_region().is_some() => self.pin(),
             Departure::Outside => {

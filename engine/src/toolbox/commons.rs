@@ -49,7 +49,14 @@ struct Entry {
     bury: Bury,
     held: Weak<Held>,
     /// Its memory, once its handles are only where nobody counts them.
-    pinned: Option<Block>,
+    pinned: Option<Blocks>,
+}
+
+/// The memory of a thing.
+struct Blocks {
+    _own: Block,
+    /// The elements of a frozen array.
+    array: Option<Arc<Block>>,
 }
 
 /// The memory of a thing, as long as a handle of the coordinator is there, or a process has been sent
@@ -58,7 +65,7 @@ pub(crate) struct Held {
     commons: Arc<Commons>,
     offset: usize,
     /// None of what is pinned.
-    block: Mutex<Option<Block>>,
+    blocks: Mutex<Option<Blocks>>,
 }
 
 impl std::fmt::Debug for Commons {
@@ -82,6 +89,17 @@ impl Commons {
         spec: Spec,
         initialise: impl FnOnce(&Region, usize) -> Result<()>,
     ) -> Result<Anchor> {
+        self.make_with(spec, None, initialise)
+    }
+
+    /// The same, to which an array belongs that all may read, and nobody writes.
+    pub(crate) fn make_with(
+        self: &Arc<Commons>,
+        spec: Spec,
+        array: Option<Arc<Block>>,
+        initialise: impl FnOnce(&Region, usize) -> Result<()>,
+    ) -> Result<Anchor> {
+        self.free_arrays_that_nobody_reads();
         let block = self.memory.allocate(spec.purpose, HEADER + spec.bytes)?;
         let (region, offset) = (self.region(), block.offset());
         if !block.is_fresh() {
@@ -92,7 +110,8 @@ impl Commons {
         things.next_id += 1;
         let id = things.next_id;
         region.at::<Header>(offset).initialise(spec.kind, id, spec.type_name);
-        let held = Held { commons: Arc::clone(self), offset, block: Mutex::new(Some(block)) };
+        let blocks = Mutex::new(Some(Blocks { _own: block, array }));
+        let held = Held { commons: Arc::clone(self), offset, blocks };
         let held = Arc::new(held);
         let entry = Entry { bury: spec.bury, held: Arc::downgrade(&held), pinned: None };
         things.entries.insert(offset, entry);
@@ -107,7 +126,7 @@ impl Commons {
             return Some(held);
         }
         entry.pinned.as_ref()?;
-        let held = Held { commons: Arc::clone(self), offset, block: Mutex::new(None) };
+        let held = Held { commons: Arc::clone(self), offset, blocks: Mutex::new(None) };
         let held = Arc::new(held);
         entry.held = Arc::downgrade(&held);
         Some(held)
@@ -121,6 +140,22 @@ impl Commons {
             (entry.bury)(self.region(), offset + HEADER, gone);
             self.region().at::<Header>(offset).forget(gone.seat);
         }
+    }
+
+    /// Frees the arrays that were kept because a process still read them when the coordinator's last
+    /// handle went.
+    fn free_arrays_that_nobody_reads(&self) {
+        self.lock().entries.retain(|&offset, entry| {
+            let header = self.region().at::<Header>(offset);
+            let is_kept = entry.pinned.as_ref().is_none_or(|blocks| blocks.array.is_none())
+                || entry.held.strong_count() > 0
+                || header.is_pinned()
+                || header.is_held_elsewhere();
+            if !is_kept {
+                header.end();
+            }
+            is_kept
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Things> {
@@ -138,20 +173,50 @@ impl Held {
     }
 }
 
+impl Held {
+    /// The array that belongs to it, for the one who has the only handle of it; else the handle again.
+    pub(crate) fn into_array(self: Arc<Held>) -> Result<Arc<Block>, Arc<Held>> {
+        let commons = Arc::clone(&self.commons);
+        // Under the lock nobody finds it again.
+        let things = commons.lock();
+        let header = commons.region().at::<Header>(self.offset);
+        if Arc::strong_count(&self) > 1 || header.is_pinned() || header.is_held_elsewhere() {
+            return Err(self);
+        }
+        let array = self.blocks().as_mut().and_then(|blocks| blocks.array.take());
+        drop(things);
+        array.ok_or(self)
+    }
+
+    /// The array that belongs to it.
+    pub(crate) fn array(&self) -> Option<Arc<Block>> {
+        let of = |blocks: &Option<Blocks>| blocks.as_ref()?.array.clone();
+        let own = of(&self.blocks());
+        // What was found again has its memory in the record.
+        own.or_else(|| of(&self.commons.lock().entries.get(&self.offset)?.pinned))
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, Option<Blocks>> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
-        let block = self.block.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let blocks = self.blocks().take();
         let mut things = self.commons.lock();
         let Some(entry) = things.entries.get_mut(&self.offset) else { return };
-        let is_pinned = self.commons.region().at::<Header>(self.offset).is_pinned();
+        let header = self.commons.region().at::<Header>(self.offset);
+        let is_array = blocks.as_ref().is_some_and(|blocks| blocks.array.is_some());
+        let is_read = is_array && header.is_held_elsewhere();
         // It may have been found again meanwhile, as what is pinned can be.
-        if is_pinned || entry.held.strong_count() > 0 {
-            entry.pinned = entry.pinned.take().or(block);
+        if header.is_pinned() || is_read || entry.held.strong_count() > 0 {
+            entry.pinned = entry.pinned.take().or(blocks);
         } else {
-            self.commons.region().at::<Header>(self.offset).end();
+            header.end();
             things.entries.remove(&self.offset);
             // Its memory only now, lest a new thing of this place be taken for it.
-            drop(block);
+            drop(blocks);
         }
     }
 }

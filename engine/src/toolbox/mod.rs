@@ -4,7 +4,9 @@
 pub(crate) mod anchor;
 mod codec;
 mod commons;
+mod frozen;
 mod lock;
+mod moved;
 mod namespace;
 mod pipe;
 mod queue;
@@ -13,10 +15,12 @@ mod sync;
 pub(crate) use anchor::address;
 pub use codec::{Codec, Plain, Serde};
 pub(crate) use commons::Commons;
+pub use frozen::Frozen;
 pub use lock::{
     Condvar, Guard, LockError, LockResult, LockedArray, LockedArrayGuard, Mutex, MutexGuard, Once,
     OwnerDied, ReadGuard, RunBefore, RwLock, Shared, SharedGuard, TryLockResult, WriteGuard,
 };
+pub(crate) use moved::lent;
 pub use namespace::{Namespace, Transaction};
 pub use pipe::{Duplex, Receiver, Sender};
 pub(crate) use pipe::{duplex, pipe};

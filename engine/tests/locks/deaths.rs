@@ -115,17 +115,24 @@ fn at_a_lock_of_readers_and_writers() {
     sweep(&engine, read, lock.clone(), check);
     sweep(&engine, update, lock.clone(), check);
     let write = |(lock, deadly): (RwLock<[u64; 2]>, u64)| {
-        die_at(deadly, || lock.write().unwrap()[0] += 1).1
+        let write = || {
+            let mut pair = lock.write().unwrap();
+            (0..10).for_each(|_| pair[0] += 1);
+        };
+        die_at(deadly, write).1
     };
+    let mut told = 0;
     sweep(&engine, write, lock.clone(), || {
-        let told = lock.read_timeout(IN_TIME).err();
+        let is_told = lock.read_timeout(IN_TIME).is_err();
+        told += u32::from(is_told);
         let guard = lock.write_timeout(IN_TIME);
-        assert_eq!(told.is_some(), guard.is_err(), "readers and writers are told alike");
+        assert_eq!(is_told, guard.is_err(), "readers and writers are told alike");
         match guard {
             Ok(guard) => drop(guard.expect("nobody has it")),
             Err(told) => drop(told.accept().unwrap()),
         }
     });
+    assert!(told > 1, "{told} died as they wrote");
 }
 
 #[test]

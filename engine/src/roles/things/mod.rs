@@ -1,5 +1,6 @@
 //! The engine's methods that make what processes share beside arrays.
 
+mod frozen;
 mod locks;
 mod namespace;
 mod pipe;
