@@ -4,7 +4,7 @@
 
 mod support;
 
-use gristmill::{Error, Namespace, NamespaceFailure};
+use gristmill::{Error, Event, Namespace, NamespaceFailure, Transaction};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -190,6 +190,33 @@ fn a_change_wakes_other_processes() {
         assert_eq!(ns.get("pong").unwrap(), Some(turn));
     }
     process.join().unwrap();
+}
+
+/// What waits for another's transaction can wait for as long as it likes, or not at all.
+#[test]
+fn transactions_wait_no_longer_than_they_are_told_to() {
+    let engine = engine(0);
+    let ns = engine.namespace(4096).unwrap();
+    let [begun, go_on] = [(); 2].map(|()| engine.event().unwrap());
+    let hold = |(ns, begun, go_on): (Namespace, Event, Event)| {
+        ns.transaction(|t| {
+            begun.set();
+            go_on.wait();
+            t.set("x", &1u64)
+        })
+        .unwrap();
+    };
+    let child = engine.spawn(hold, (ns.clone(), begun.clone(), go_on.clone())).unwrap();
+    begun.wait();
+    assert_eq!(ns.try_transaction(|t| t.set("x", &2u64)).unwrap(), None);
+    let short = Duration::from_millis(5);
+    assert_eq!(ns.transaction_timeout(short, |t| t.set("x", &2u64)).unwrap(), None);
+    assert_eq!(ns.get::<u64>("x").unwrap(), None, "reading waits for nobody");
+    go_on.set();
+    let set = |t: &mut Transaction<'_>| t.update("x", |x: &mut u64| std::mem::replace(x, 3));
+    assert_eq!(ns.transaction_timeout(Duration::from_secs(60), set).unwrap(), Some(1));
+    child.join().unwrap();
+    assert_eq!(ns.try_transaction(set).unwrap(), Some(3));
 }
 
 /// A process is killed in the midst of a change, and while it waits; nobody else notices.

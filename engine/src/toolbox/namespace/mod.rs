@@ -15,6 +15,7 @@ use super::codec::{Serde, read_message, write_message};
 use super::commons::{Commons, Spec};
 use crate::compute::Portable;
 use crate::error::{NamespaceFailure, Result};
+use crate::machine::Until;
 use directory::Directory;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -117,7 +118,7 @@ impl Namespace {
         refuse_reentrance(store)?;
         match store.read(&look) {
             Some(found) => Ok(found?),
-            None => Ok(look(&Writer::begin(store)?.directory)?),
+            None => Ok(look(&Writer::begin_at_last(store)?.directory)?),
         }
     }
 
@@ -238,10 +239,44 @@ impl Namespace {
     /// The closure's own, for which there is [`Transaction::refuse`]; [`NamespaceFailure::Full`] if
     /// there is no room for all of it. And see [the type](Namespace#errors).
     pub fn transaction<R>(&self, f: impl FnOnce(&mut Transaction<'_>) -> Result<R>) -> Result<R> {
-        let mut transaction = Transaction::begin(self)?;
+        self.transact(Until::Forever, f).map(|result| result.expect("waiting has no end"))
+    }
+
+    /// The same, if no other transaction is under way; none if one is, and `f` was not called.
+    ///
+    /// # Errors
+    ///
+    /// As [`transaction`](Self::transaction).
+    pub fn try_transaction<R>(
+        &self,
+        f: impl FnOnce(&mut Transaction<'_>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        self.transact(Until::Now, f)
+    }
+
+    /// The same, but waiting no longer than this for other transactions to end; none if they have not
+    /// by then, and `f` was not called.
+    ///
+    /// # Errors
+    ///
+    /// As [`transaction`](Self::transaction).
+    pub fn transaction_timeout<R>(
+        &self,
+        timeout: Duration,
+        f: impl FnOnce(&mut Transaction<'_>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        self.transact(Until::after(timeout), f)
+    }
+
+    fn transact<R>(
+        &self,
+        until: Until,
+        f: impl FnOnce(&mut Transaction<'_>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        let Some(mut transaction) = Transaction::begin(self, until)? else { return Ok(None) };
         let result = f(&mut transaction)?;
         transaction.commit()?;
-        Ok(result)
+        Ok(Some(result))
     }
 
     /// Whether there is a value of this name.

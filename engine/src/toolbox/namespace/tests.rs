@@ -138,7 +138,7 @@ enum Left {
 fn leave(ns: &Namespace, changes: &Changes, left: Left) {
     in_dying_thread(|| {
         let store = ns.store();
-        let writer = Writer::begin(store).unwrap();
+        let writer = Writer::begin_at_last(store).unwrap();
         let next = store.words().generation.0.load(Relaxed) + 1;
         match left {
             Left::Locked => {}

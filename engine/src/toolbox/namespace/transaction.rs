@@ -4,6 +4,7 @@ use super::Namespace;
 use super::writer::{Changes, Staged, Writer};
 use crate::compute::Portable;
 use crate::error::{Error, NamespaceFailure, Result};
+use crate::machine::Until;
 use std::fmt::Display;
 
 /// Changes of a namespace that become visible all at once, or not at all:
@@ -18,10 +19,10 @@ pub struct Transaction<'n> {
 }
 
 impl<'n> Transaction<'n> {
-    /// Waits for its turn.
-    pub(super) fn begin(namespace: &'n Namespace) -> Result<Transaction<'n>> {
-        let writer = Writer::begin(namespace.store())?;
-        Ok(Transaction { namespace, writer, changes: Changes::new() })
+    /// Waits for its turn; none if that has not come until then.
+    pub(super) fn begin(namespace: &'n Namespace, until: Until) -> Result<Option<Self>> {
+        let writer = Writer::begin(namespace.store(), until)?;
+        Ok(writer.map(|writer| Transaction { namespace, writer, changes: Changes::new() }))
     }
 
     pub(super) fn commit(self) -> Result<()> {

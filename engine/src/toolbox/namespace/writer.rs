@@ -3,6 +3,7 @@
 use super::directory::{Directory, Entries, Entry, Room};
 use super::store::Store;
 use crate::error::{NamespaceFailure, Result};
+use crate::machine::Until;
 use crate::shared::cell::Owner;
 use crate::shared::lock::RobustLock;
 use std::cell::RefCell;
@@ -43,25 +44,36 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Waits for its turn.
-    pub(super) fn begin(store: Store<'a>) -> Result<Writer<'a>> {
+    /// Waits for its turn; none if that has not come until then.
+    pub(super) fn begin(store: Store<'a>, until: Until) -> Result<Option<Writer<'a>>> {
         refuse_reentrance(store)?;
         let lock = RobustLock::over(&store.words().lock)?;
-        if lock.lock().map_err(|_| NamespaceFailure::Damaged)? == Owner::Died {
+        let taken = match until {
+            Until::Now => lock.try_lock(),
+            until => lock.lock_until(until.end()),
+        };
+        match taken.map_err(|_| NamespaceFailure::Damaged)? {
+            None => return Ok(None),
+            Some(Owner::Released) => {}
             // It left the old generation or the new one: see the module `store`.
-            lock.consistent();
+            Some(Owner::Died) => lock.consistent(),
         }
         let generation = store.words().generation.0.load(Acquire);
         match store.directory(generation) {
             Ok(directory) => {
                 WRITING.with_borrow_mut(|writing| writing.push(store.key()));
-                Ok(Writer { store, lock, generation, directory })
+                Ok(Some(Writer { store, lock, generation, directory }))
             }
             Err(failure) => {
                 lock.unlock();
                 Err(failure.into())
             }
         }
+    }
+
+    /// Waits for its turn, without an end.
+    pub(super) fn begin_at_last(store: Store<'a>) -> Result<Writer<'a>> {
+        Writer::begin(store, Until::Forever).map(|writer| writer.expect("waiting has no end"))
     }
 
     /// Makes the changes, all at once.
