@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 impl Supervisor {
     /// Sets right what a reaped worker left, and blames what it was about.
     pub(super) fn bury(&mut self, rank: usize, Loss { death, is_attempt }: &Loss) {
+        self.core.commons.bury(Gone { seat: Seat::of_worker(rank), cleanly: false });
         let control = self.core.control();
         let failed_starts = &mut self.posts[rank].failed_starts;
         *failed_starts = match &death.cause {
@@ -73,7 +74,6 @@ impl Supervisor {
             about = About::Task;
             self.at(CrashPoint::LeaseReturned);
         }
-        self.core.commons.bury(Gone { seat: Seat::of_worker(rank), cleanly: false });
         let retries = self.core.stats().retries - retries_before;
         self.core.note_death(Buried { death: death.clone(), about, retries });
         self.at(CrashPoint::Buried);

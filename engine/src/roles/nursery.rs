@@ -41,7 +41,11 @@ impl Supervisor {
                     started.push(Running { child, place, number, started: now, deadline });
                     Stage::Runs { pid }
                 }
-                Err(error) => Stage::NotStarted(Some(error)),
+                Err(error) => {
+                    // What it was handed over is nobody's.
+                    self.core.commons.bury(Gone { seat: Seat::of_child(place), cleanly: false });
+                    Stage::NotStarted(Some(error))
+                }
             };
         }
         drop(records);

@@ -14,7 +14,7 @@ use crate::machine::{Killed, OomWatch};
 use crate::process::{self, Child, Handover, Limits};
 use crate::shared::damage::Damage;
 use crate::shared::protocol::CrashPoint;
-use crate::shared::seat::Seat;
+use crate::shared::seat::{Gone, Seat};
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use std::os::fd::AsFd;
@@ -367,6 +367,8 @@ impl Supervisor {
             self.pump(Some(Duration::from_millis(10)));
             for rank in 0..self.posts.len() {
                 if self.reap(rank).is_some() {
+                    // Handles outlive the engine, and nobody is to wait for the dead.
+                    self.core.commons.bury(Gone { seat: Seat::of_worker(rank), cleanly: false });
                     // A launch may wait until this worker has left an old issue.
                     self.core.control().board().vacate(rank);
                 }

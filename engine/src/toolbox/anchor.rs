@@ -1,6 +1,7 @@
 //! Where a shared thing lies, as this process reaches it; and how its handles travel.
 
 use super::commons::{Commons, Held};
+use super::loan::Loan;
 use crate::memory::{Block, Region, Shareable};
 use crate::process::worker_region;
 use crate::shared::crossing::{self, Arrival, Cargo, Departure, Home, Way};
@@ -113,7 +114,7 @@ enum Reach {
     /// In the coordinator, whose memory it is.
     Held(Arc<Held>),
     /// In a worker or child process.
-    Lent(&'static Region),
+    Lent(Arc<Loan>),
 }
 
 impl fmt::Debug for Anchor {
@@ -133,7 +134,7 @@ impl Anchor {
     pub(crate) fn region(&self) -> &Region {
         match &self.reach {
             Reach::Held(held) => held.commons().region(),
-            Reach::Lent(region) => region,
+            Reach::Lent(loan) => loan.region,
         }
     }
 
@@ -166,11 +167,11 @@ impl Anchor {
         }
     }
 
-    /// Its region and its number, in another process than the coordinator.
-    pub(super) fn lent(&self) -> Option<(&'static Region, u64)> {
-        match self.reach {
+    /// Its region, in another process than the coordinator.
+    pub(super) fn lent_region(&self) -> Option<&'static Region> {
+        match &self.reach {
             Reach::Held(_) => None,
-            Reach::Lent(region) => Some((region, self.id)),
+            Reach::Lent(loan) => Some(loan.region),
         }
     }
 
@@ -182,7 +183,7 @@ impl Anchor {
         }
     }
 
-    pub(super) fn header(&self) -> &Header {
+    fn header(&self) -> &Header {
         self.region().at(self.offset)
     }
 
@@ -216,28 +217,36 @@ impl Anchor {
         from: D,
     ) -> Result<Anchor, D::Error> {
         let Passport { offset, id } = Passport::deserialize(from)?;
-        let reach = match (crossing::arrive::<Held>(offset), worker_region()) {
-            (_, Some(region)) => Reach::Lent(region),
-            (Arrival::Checked(held), _) => held.map(Reach::Held).ok_or_else(lost)?,
+        let held = match (crossing::arrive::<Held>(offset), worker_region()) {
+            (_, Some(region)) => {
+                return Anchor::lent(region, offset, id, (kind, type_name)).ok_or_else(lost);
+            }
+            (Arrival::Checked(held), _) => held,
             (Arrival::Home(held, home), _) => {
                 let commons = home.as_any().downcast::<Commons>().ok();
-                let found = || commons.and_then(|commons| commons.find(offset as usize));
-                held.or_else(found).map(Reach::Held).ok_or_else(lost)?
+                held.or_else(|| commons.and_then(|commons| commons.find(offset as usize)))
             }
             (Arrival::Outside, None) => {
                 return Err(de::Error::custom("a handle of shared memory came from nowhere"));
             }
         };
-        let anchor = Anchor { reach, offset: offset as usize, id };
-        anchor.attached(kind, type_name).ok_or_else(lost)
+        let anchor = held.map(|held| Anchor::held(held, id)).ok_or_else(lost)?;
+        let is_it = anchor.header().is(kind, id, type_name);
+        is_it.then_some(anchor).ok_or_else(lost)
     }
 
-    /// Itself, if it is what it is said to be, which this process has a handle of from here on.
-    fn attached(self, kind: Kind, type_name: &str) -> Option<Anchor> {
-        let is_it = self.region().holds::<Header>(self.offset)
-            && self.header().is(kind, self.id, type_name);
-        is_it.then(|| self.header().hold(Seat::here()))?;
-        Some(self)
+    /// A thing of the coordinator's, if it is what it is said to be; this process has a handle of it from
+    /// here on.
+    fn lent(
+        region: &'static Region,
+        offset: u64,
+        id: u64,
+        (kind, type_name): (Kind, &str),
+    ) -> Option<Anchor> {
+        let offset = usize::try_from(offset).ok()?;
+        let is_it =
+            region.holds::<Header>(offset) && region.at::<Header>(offset).is(kind, id, type_name);
+        is_it.then(|| Anchor { reach: Reach::Lent(Loan::of(region, offset, id)), offset, id })
     }
 
     /// Serialises a part of a thing, by its number, that moves rather than being shared: from the
@@ -270,13 +279,14 @@ impl Anchor {
         from: D,
     ) -> Result<Moved<C>, D::Error> {
         let Passport { offset, id } = Passport::deserialize(from)?;
-        let reach = match (crossing::arrive::<C>(offset + part), worker_region()) {
-            (Arrival::Checked(Some(duties)), None) => return Ok(Moved::Checked(duties)),
-            (Arrival::Outside, Some(region)) => Reach::Lent(region),
-            _ => return Err(lost()),
-        };
-        let anchor = Anchor { reach, offset: offset as usize, id };
-        anchor.attached(kind, type_name).map(Moved::Here).ok_or_else(lost)
+        match (crossing::arrive::<C>(offset.wrapping_add(part)), worker_region()) {
+            (Arrival::Checked(Some(duties)), None) => Ok(Moved::Checked(duties)),
+            (Arrival::Outside, Some(region)) => {
+                let anchor = Anchor::lent(region, offset, id, (kind, type_name));
+                anchor.map(Moved::Here).ok_or_else(lost)
+            }
+            _ => Err(lost()),
+        }
     }
 
     /// It lives as long as the engine from now on.

@@ -48,7 +48,8 @@ struct Things {
 struct Entry {
     bury: Bury,
     held: Weak<Held>,
-    /// Its memory, once its handles are only where nobody counts them.
+    /// Its memory, once the coordinator has no handle, but others have, or it may be on its way to
+    /// somebody.
     pinned: Option<Blocks>,
 }
 
@@ -99,7 +100,7 @@ impl Commons {
         array: Option<Arc<Block>>,
         initialise: impl FnOnce(&Region, usize) -> Result<()>,
     ) -> Result<Anchor> {
-        self.free_arrays_that_nobody_reads();
+        self.free_what_nobody_has();
         let block = self.memory.allocate(spec.purpose, HEADER + spec.bytes)?;
         let (region, offset) = (self.region(), block.offset());
         if !block.is_fresh() {
@@ -140,15 +141,17 @@ impl Commons {
             (entry.bury)(self.region(), offset + HEADER, gone);
             self.region().at::<Header>(offset).forget(gone.seat);
         }
+        drop(things);
+        self.free_what_nobody_has();
     }
 
-    /// Frees the arrays that were kept because a process still read them when the coordinator's last
-    /// handle went.
-    fn free_arrays_that_nobody_reads(&self) {
+    /// Frees what was kept because a process still had a handle when the coordinator's last one went.
+    fn free_what_nobody_has(&self) {
         self.lock().entries.retain(|&offset, entry| {
             let header = self.region().at::<Header>(offset);
-            let is_kept = entry.pinned.as_ref().is_none_or(|blocks| blocks.array.is_none())
-                || entry.held.strong_count() > 0
+            let is_kept = entry.held.strong_count() > 0
+                // Its last handle is about to go.
+                || entry.pinned.is_none()
                 || header.is_pinned()
                 || header.is_held_elsewhere();
             if !is_kept {
@@ -207,10 +210,8 @@ impl Drop for Held {
         let mut things = self.commons.lock();
         let Some(entry) = things.entries.get_mut(&self.offset) else { return };
         let header = self.commons.region().at::<Header>(self.offset);
-        let is_array = blocks.as_ref().is_some_and(|blocks| blocks.array.is_some());
-        let is_read = is_array && header.is_held_elsewhere();
         // It may have been found again meanwhile, as what is pinned can be.
-        if header.is_pinned() || is_read || entry.held.strong_count() > 0 {
+        if header.is_pinned() || header.is_held_elsewhere() || entry.held.strong_count() > 0 {
             entry.pinned = entry.pinned.take().or(blocks);
         } else {
             header.end();
@@ -222,6 +223,11 @@ impl Drop for Held {
 }
 
 impl Cargo for Held {
+    /// It has a handle from here on: it may die before it has unpacked that.
+    fn hand_over(&self, to: Seat) {
+        self.commons.region().at::<Header>(self.offset).hold(to);
+    }
+
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }

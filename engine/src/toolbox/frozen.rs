@@ -1,23 +1,19 @@
 //! Arrays that all processes of an engine read, and nobody writes.
 //!
-//! The elements are freed, or can be written again, when no handle is left. The coordinator counts its
-//! own; other processes each count theirs, and their seat's bit in the thing's header says whether
-//! there are any. A death clears the bit at the burial.
+//! The elements are freed, or can be written again, when no handle is left in any process.
 
 use super::anchor::{Anchor, Kind};
 use super::commons::{Commons, Spec};
 use super::moved::over;
 use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element};
-use crate::shared::seat::Seat;
 use ndarray::Dimension;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// An array that is only read from now on, by any process of its engine, without a copy:
 /// [`Engine::freeze`](crate::Engine::freeze).
@@ -65,8 +61,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub struct Frozen<T, D> {
     array: Array<T, D>,
     anchor: Anchor,
-    /// In another process than the coordinator.
-    loan: Option<Arc<Loan>>,
 }
 
 /// What goes before the elements' own block: where that is.
@@ -92,7 +86,7 @@ impl<T: Element, D: Dimension> Frozen<T, D> {
             words.iter().zip(place).for_each(|(word, value)| word.store(value as u64, Relaxed));
             Ok(())
         })?;
-        Ok(Frozen { array, anchor, loan: None })
+        Ok(Frozen { array, anchor })
     }
 
     /// The array, to write it again, if nobody else has a handle: none is in this process, and no child
@@ -103,25 +97,24 @@ impl<T: Element, D: Dimension> Frozen<T, D> {
     ///
     /// This handle again, if there are others.
     pub fn thaw(self) -> Result<Array<T, D>, Frozen<T, D>> {
-        let Frozen { array, anchor, loan } = self;
+        let Frozen { array, anchor } = self;
         match anchor.into_array() {
             Ok(_) => Ok(array),
-            Err(anchor) => Err(Frozen { array, anchor, loan }),
+            Err(anchor) => Err(Frozen { array, anchor }),
         }
     }
 
     /// As this process reaches the elements.
     fn over(anchor: Anchor, shape: &[usize]) -> Option<Frozen<T, D>> {
-        let loan = Loan::of(&anchor);
-        let block = match anchor.lent() {
+        let block = match anchor.lent_region() {
             None => anchor.array()?,
-            Some((region, _)) => {
+            Some(region) => {
                 let words = region.slice::<AtomicU64>(anchor.offset(), WORDS);
                 let word = |at: usize| words[at].load(Relaxed) as usize;
                 Arc::new(Block::lent(region, word(0), word(1))?)
             }
         };
-        Some(Frozen { array: over(block, shape)?, anchor, loan })
+        Some(Frozen { array: over(block, shape)?, anchor })
     }
 }
 
@@ -129,7 +122,7 @@ impl<T: Element, D: Dimension> Clone for Frozen<T, D> {
     fn clone(&self) -> Self {
         let block = Arc::clone(self.array.block());
         let array = over(block, self.shape()).expect("the same shape");
-        Frozen { array, anchor: self.anchor.clone(), loan: self.loan.clone() }
+        Frozen { array, anchor: self.anchor.clone() }
     }
 }
 
@@ -177,44 +170,5 @@ impl<'de, T: Element, D: Dimension> Deserialize<'de> for Frozen<T, D> {
         let (arrived, shape) = <(Arrived<Self>, Vec<usize>)>::deserialize(from)?;
         let frozen = Frozen::over(arrived.0, &shape);
         frozen.ok_or_else(|| de::Error::custom("what keeps a frozen array was written over"))
-    }
-}
-
-/// The handles that a process other than the coordinator has of one array.
-struct Loan {
-    anchor: Anchor,
-    id: u64,
-}
-
-/// Those of this process, by the numbers of the things.
-static LOANS: Mutex<BTreeMap<u64, Weak<Loan>>> = Mutex::new(BTreeMap::new());
-
-fn loans() -> MutexGuard<'static, BTreeMap<u64, Weak<Loan>>> {
-    LOANS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Loan {
-    /// None in the coordinator.
-    fn of(anchor: &Anchor) -> Option<Arc<Loan>> {
-        let (_, id) = anchor.lent()?;
-        let mut loans = loans();
-        if let Some(loan) = loans.get(&id).and_then(Weak::upgrade) {
-            return Some(loan);
-        }
-        // Once more: the last of earlier handles may have gone since this one attached.
-        anchor.header().hold(Seat::here());
-        let loan = Arc::new(Loan { anchor: anchor.clone(), id });
-        loans.insert(id, Arc::downgrade(&loan));
-        Some(loan)
-    }
-}
-
-impl Drop for Loan {
-    fn drop(&mut self) {
-        let mut loans = loans();
-        if loans.get(&self.id).is_some_and(|loan| loan.strong_count() == 0) {
-            loans.remove(&self.id);
-            self.anchor.header().forget(Seat::here());
-        }
     }
 }

@@ -9,6 +9,7 @@ mod condvars;
 mod deaths;
 mod events;
 mod mutexes;
+mod outlived;
 mod rw_locks;
 mod semaphores;
 #[path = "../support/mod.rs"]

@@ -1,0 +1,74 @@
+//! Handles where nobody expects them any more: after the engine's end, before a child has its own, and
+//! in a worker that has kept one.
+
+use crate::{IN_TIME, engine, support};
+use gristmill::{Barrier, Engine, Event, LockError, RwLock, Semaphore, TaskPool};
+use std::sync::Mutex;
+
+/// Killed as it starts, it has unpacked nothing; but the others wait for it.
+#[test]
+fn a_child_that_is_killed_before_it_has_a_handle_breaks_the_barrier() {
+    let engine = engine();
+    for _ in 0..5 {
+        let barrier = engine.barrier(2).unwrap();
+        let meet = |barrier: Barrier| barrier.wait().map(drop).is_ok();
+        engine.spawn(meet, barrier.clone()).unwrap().kill();
+        match barrier.wait_timeout(IN_TIME) {
+            Ok(None) => panic!("it waits for the dead"),
+            // It had come as far as that.
+            Ok(Some(_)) | Err(_) => {}
+        }
+    }
+}
+
+fn hold((lock, sem, seen): (RwLock<u64>, Semaphore, Event)) {
+    let permit = sem.acquire();
+    let guard = lock.write().unwrap();
+    seen.set();
+    loop {
+        std::thread::park();
+        let _ = (&permit, &guard);
+    }
+}
+
+/// Workers are killed at the engine's end; handles outlive it.
+#[test]
+fn nobody_waits_for_a_worker_of_an_engine_that_has_ended() {
+    let engine = support::engine(1);
+    let (lock, sem) = (engine.rw_lock(0u64).unwrap(), engine.semaphore(1, 1).unwrap());
+    let seen = engine.event().unwrap();
+    let pool: TaskPool<'_> = engine.tasks().pool().unwrap();
+    let task = pool.submit(hold, &(lock.clone(), sem.clone(), seen.clone())).unwrap();
+    seen.wait();
+    drop((task, pool));
+    drop(engine);
+    match lock.read_timeout(IN_TIME) {
+        Err(LockError::OwnerDied(_)) => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(sem.acquire_timeout(IN_TIME).is_some());
+}
+
+static KEPT: Mutex<Vec<Event>> = Mutex::new(vec![]);
+
+fn run<A: gristmill::Portable, R: gristmill::Portable>(
+    engine: &Engine,
+    task: impl Fn(A) -> R + Copy + Send + Sync + 'static,
+    args: A,
+) -> R {
+    engine.tasks().map(task, [args]).unwrap().next().unwrap().unwrap()
+}
+
+/// What a worker has kept a handle of is not made into something else.
+#[test]
+fn a_handle_that_a_worker_has_kept_is_of_the_same_thing() {
+    let engine = support::engine(1);
+    for _ in 0..3 {
+        let event = engine.event().unwrap();
+        run(&engine, |event: Event| KEPT.lock().unwrap().push(event), event.clone());
+        drop(event);
+        let others = [(); 8].map(|()| engine.event().unwrap());
+        run(&engine, |()| KEPT.lock().unwrap().iter().for_each(Event::set), ());
+        assert!(others.iter().all(|other| !other.is_set()));
+    }
+}
