@@ -22,7 +22,7 @@ mod table;
 
 use shared::quartiles;
 
-/// Seconds that a message, task, process or the like takes, or why that is not known.
+/// Seconds that a message, task, process, computation or the like takes, or why that is not known.
 type Turn = fn() -> Result<f64, String>;
 
 /// What is measured.
@@ -43,10 +43,15 @@ enum Unit {
     /// Of messages of [`MESSAGE`] bytes.
     GigabytesPerSecond,
     Microseconds,
+    /// Of the whole.
+    Milliseconds,
 }
 
 /// Bytes of a large message.
 const MESSAGE: usize = 1 << 20;
+
+/// Below it primes are counted, as a function that only computes.
+const PRIMES_BELOW: u32 = 300_000;
 
 /// A measured row.
 #[derive(Debug)]
@@ -61,6 +66,30 @@ struct Row {
 }
 
 const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "cpu_one",
+        unit: Unit::Milliseconds,
+        ours: || ours::primes(1),
+        peer_name: "CPython, one thread",
+        peer: || python::run("cpu_one", PRIMES_BELOW),
+        goal: 10.0,
+    },
+    Entry {
+        name: "cpu_threads",
+        unit: Unit::Milliseconds,
+        ours: || ours::primes(2),
+        peer_name: "CPython, 2 threads",
+        peer: || python::run("cpu_threads", PRIMES_BELOW),
+        goal: 20.0,
+    },
+    Entry {
+        name: "cpu_processes",
+        unit: Unit::Milliseconds,
+        ours: || ours::primes(2),
+        peer_name: "CPython, Pool of 2",
+        peer: || python::run("cpu_processes", PRIMES_BELOW),
+        goal: 10.0,
+    },
     Entry {
         name: "pipe",
         unit: Unit::MillionsPerSecond,
@@ -206,6 +235,7 @@ impl Unit {
             Unit::MillionsPerSecond => 1e-6 / seconds,
             Unit::GigabytesPerSecond => MESSAGE as f64 * 1e-9 / seconds,
             Unit::Microseconds => seconds * 1e6,
+            Unit::Milliseconds => seconds * 1e3,
         }
     }
 
@@ -214,6 +244,7 @@ impl Unit {
             Unit::MillionsPerSecond => "M/s",
             Unit::GigabytesPerSecond => "GB/s",
             Unit::Microseconds => "us",
+            Unit::Milliseconds => "ms",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Our side. Integers and bytes go as plain data; messages one by one, as they do in the peers.
 
-use crate::MESSAGE;
+use crate::{MESSAGE, PRIMES_BELOW};
 use gristmill::{Engine, JoinableQueue, Plain, Queue, Result, Sender, Shared};
 use std::time::Instant;
 
@@ -124,6 +124,33 @@ pub(crate) fn value() -> Result<f64, String> {
         })?;
         assert_eq!(value.get()?, PROCESSES * INCREMENTS);
         children.into_iter().try_for_each(|child| child.join()).map(|()| seconds)
+    })
+}
+
+/// Primes of a range, by trial division, step by step as benches/peers/python/primes.py.
+fn count_primes((first, end): (u64, u64)) -> u64 {
+    let is_prime = |n: &u64| {
+        let mut divisor = 2;
+        while divisor * divisor <= *n && !n.is_multiple_of(divisor) {
+            divisor += 1;
+        }
+        *n > 1 && divisor * divisor > *n
+    };
+    (first..end).filter(is_prime).count() as u64
+}
+
+/// Primes that so many workers count; the seconds of the whole.
+pub(crate) fn primes(workers: usize) -> Result<f64, String> {
+    const PIECES: u64 = 16;
+    const PRIMES: u64 = 25_997;
+    with_engine(workers, |engine| {
+        let count = |pieces: &[(u64, u64)]| {
+            engine.tasks().map(count_primes, pieces.iter().copied())?.sum::<Result<u64>>()
+        };
+        count(&[(0, 2); WORKERS])?;
+        let edge = |at| u64::from(PRIMES_BELOW) * at / PIECES;
+        let pieces: Vec<_> = (0..PIECES).map(|at| (edge(at), edge(at + 1))).collect();
+        each(1, || count(&pieces).map(|counted| assert_eq!(counted, PRIMES)))
     })
 }
 

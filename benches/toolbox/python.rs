@@ -1,4 +1,4 @@
-//! Python's side: scripts of benches/peers/python, which print seconds for each.
+//! Python's side: scripts of benches/peers/python, which print seconds for each, or for the whole.
 
 use std::process::Command;
 

@@ -23,7 +23,8 @@
 //! - Irregular work: [`Engine::tasks`].
 //! - Processes, and what they share and say to each other, as Python's `multiprocessing` has it:
 //!   [`Engine::spawn`], [`Engine::pipe`], [`Engine::queue`], [`Engine::shared`],
-//!   [`Engine::namespace`] and their kin.
+//!   [`Engine::namespace`] and their kin. For each of its constructs, and for wrong programs that
+//!   Python accepts, docs/from-multiprocessing.md has ours.
 //! - What becomes of a computation whose workers die: [`Builder::crash_at`] kills them where it hurts.
 //! - Job files and the command: the module `cli`, behind the feature of that name.
 //!
@@ -91,3 +92,8 @@ pub use toolbox::{
     OwnerDied, Permit, Plain, PriorityQueue, Queue, ReadGuard, Receiver, RunBefore, RwLock,
     Semaphore, Sender, Serde, Shared, SharedGuard, Transaction, TryLockResult, WriteGuard,
 };
+
+// The programs on that page are tested, too.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/from-multiprocessing.md")]
+struct FromMultiprocessing;

@@ -8,11 +8,12 @@ use gristmill::CrashPoint;
 use std::path::Path;
 
 /// Those whose prose is as narrow as code. The protocol's own page is for wide screens.
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/from-multiprocessing.md",
     "docs/performance.md",
     "docs/reliability.md",
 ];
