@@ -2,7 +2,7 @@
 //! in a worker that has kept one.
 
 use crate::{IN_TIME, engine, support};
-use gristmill::{Barrier, Engine, Event, LockError, RwLock, Semaphore, TaskPool};
+use gristmill::{Barrier, Engine, Event, LockError, RwLock, Semaphore};
 use std::sync::Mutex;
 
 /// Killed as it starts, it has unpacked nothing; but the others wait for it.
@@ -37,10 +37,12 @@ fn nobody_waits_for_a_worker_of_an_engine_that_has_ended() {
     let engine = support::engine(1);
     let (lock, sem) = (engine.rw_lock(0u64).unwrap(), engine.semaphore(1, 1).unwrap());
     let seen = engine.event().unwrap();
-    let pool: TaskPool<'_> = engine.tasks().pool().unwrap();
-    let task = pool.submit(hold, &(lock.clone(), sem.clone(), seen.clone())).unwrap();
+    // In a thread of its own, so that the task ends.
+    let hold_on = |args: (RwLock<u64>, Semaphore, Event)| {
+        std::thread::spawn(|| hold(args));
+    };
+    run(&engine, hold_on, (lock.clone(), sem.clone(), seen.clone()));
     seen.wait();
-    drop((task, pool));
     drop(engine);
     match lock.read_timeout(IN_TIME) {
         Err(LockError::OwnerDied(_)) => {}
