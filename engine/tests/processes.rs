@@ -3,8 +3,8 @@
 
 mod support;
 
-use gristmill::{Cause, Engine, Error, ProcessFailure};
-use std::collections::BTreeMap;
+use gristmill::{Cause, Engine, Error, Namespace, ProcessFailure, Queue};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use support::{Skipping, engine};
@@ -35,6 +35,23 @@ fn arguments_arrive_and_the_result_comes_back() {
     let pid = process.pid();
     assert_eq!(process.join().unwrap(), (args, pid as u32));
     assert_ne!(pid as u32, std::process::id());
+}
+
+/// What has another order in each process can be sent: as an argument, a message, a value, a result.
+#[test]
+fn hash_maps_arrive() {
+    type Counts = HashMap<String, u64>;
+    let engine = engine(0);
+    let counts: Counts = (0..500).map(|n| (format!("word {n}"), n)).collect();
+    let (queue, ns) = (engine.queue::<Counts>(2).unwrap(), engine.namespace(1 << 16).unwrap());
+    queue.put(&counts).unwrap();
+    ns.set("counts", &counts).unwrap();
+    let compare = |(counts, queue, ns): (Counts, Queue<Counts>, Namespace)| {
+        let set: HashSet<u64> = counts.values().copied().collect();
+        (queue.get().unwrap() == counts && ns.get("counts").unwrap() == Some(counts), set)
+    };
+    let (alike, set) = engine.spawn(compare, (counts, queue, ns)).unwrap().join().unwrap();
+    assert!(alike && set == (0..500).collect());
 }
 
 /// test_current, test_active_children, test_exitcode: what is known before, while and after.

@@ -64,5 +64,5 @@ pub(crate) use stock::{Map, ReadFile, ReduceWith, ZipMap};
 pub use stream::{fetch_ahead, stream};
 pub use sum::Summand;
 pub(crate) use table::{
-    Named, Run, RunFn, Serve, ServeFn, conjure, encode, encode_into, slot_stride,
+    Alike, Named, Run, RunFn, Serve, ServeFn, conjure, encode, encode_into, slot_stride,
 };

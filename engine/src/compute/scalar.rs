@@ -4,7 +4,7 @@ use super::kernel::Kernel;
 use super::plan::Plan;
 use super::program::InPlan;
 use super::reduce::Output;
-use super::table::{KernelNamed, Load, LoadFn, Named, Runner, conjure, encode, runner};
+use super::table::{Alike, KernelNamed, Load, LoadFn, Named, Runner, conjure, encode, runner};
 use crate::error::Result;
 use std::borrow::Borrow;
 use std::marker::PhantomData;
@@ -231,7 +231,7 @@ impl<K: Kernel> StepKernel for K {
 
     fn source<'k>(&'k self, _: &mut Plan<'_>) -> Result<Source<&'k K>> {
         let table = KernelNamed::<K>::TABLE.offset()?;
-        Ok(Source { table, params: encode(self)?, inputs: vec![], kernel: self })
+        Ok(Source { table, params: encode(self, Alike::Bytes)?, inputs: vec![], kernel: self })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a child process is to do: the function and its arguments, packed by the coordinator and done in
 //! the child. The parcel says which arrays have moved, then holds the arguments.
 
-use crate::compute::{Named, Portable, Run, RunFn, conjure, encode};
+use crate::compute::{Alike, Named, Portable, Run, RunFn, conjure, encode};
 use crate::error::{Error, Result};
 use crate::memory::Region;
 use crate::shared::crossing::{self, Luggage, Way};
@@ -27,7 +27,8 @@ impl Errand {
         F: Fn(A) -> R + Copy + 'static,
     {
         let table = ErrandTable::<A, R, F>::TABLE.offset()?;
-        let (bytes, luggage) = crossing::sending(Way::Process, address(region), || encode(&args));
+        let (bytes, luggage) =
+            crossing::sending(Way::Process, address(region), || encode(&args, Alike::Length));
         let bytes = bytes?;
         // What moves is the child's from here on, and nobody else's.
         drop(args);
@@ -56,7 +57,8 @@ fn run<A: Portable, R: Portable, F: Fn(A) -> R + Copy>(
     let args: A =
         crossing::receiving_moved(luggage, || postcard::from_bytes(args)).map_err(unreadable)?;
     let result = conjure::<F>()(args);
-    let (bytes, luggage) = crossing::sending(Way::Process, address(region), || encode(&result));
+    let (bytes, luggage) =
+        crossing::sending(Way::Process, address(region), || encode(&result, Alike::Length));
     let bytes = bytes.map_err(|e| e.to_string())?;
     drop(result);
     refuse_kept::<R>(&luggage)?;

@@ -1,7 +1,7 @@
 //! How messages become bytes and back.
 
 use super::anchor::address;
-use crate::compute::{Portable, encode_into};
+use crate::compute::{Alike, Portable, encode_into};
 use crate::error::{Error, Result};
 use crate::memory::{Element, Region};
 use crate::shared::crossing::{self, Home, Luggage, Way};
@@ -69,7 +69,7 @@ impl<T: Portable> Codec<T> for Serde {
     }
 
     fn write(message: &T, into: &mut Vec<u8>) -> Result<()> {
-        encode_into(message, into)
+        encode_into(message, Alike::Length, into)
     }
 
     fn read(bytes: &[u8]) -> Result<T> {

@@ -12,7 +12,7 @@ mod table;
 
 use super::coordinator::Core;
 use super::engine::Engine;
-use crate::compute::{Portable, encode};
+use crate::compute::{Alike, Portable, encode};
 use crate::error::Result;
 use crate::shared::crossing::{self, Luggage, Way};
 use crate::shared::queue::SLOTS;
@@ -190,6 +190,7 @@ impl<'e> Tasks<'e> {
 
 /// A task's parameters as they are sent, and what is kept for them.
 fn sent<P: Portable>(core: &Core, params: &P) -> Result<(Vec<u8>, Luggage)> {
-    let (bytes, luggage) = crossing::sending(Way::Task, address(core.region()), || encode(params));
+    let (bytes, luggage) =
+        crossing::sending(Way::Task, address(core.region()), || encode(params, Alike::Bytes));
     Ok((bytes?, luggage))
 }

@@ -1,6 +1,6 @@
 //! A task's function, as workers find it; and what it puts further tasks with.
 
-use crate::compute::{Named, Portable, Serve, ServeFn, conjure, encode};
+use crate::compute::{Alike, Named, Portable, Serve, ServeFn, conjure, encode};
 use crate::error::Result;
 use crate::roles::engine::refuse_captures;
 use std::cell::RefCell;
@@ -83,7 +83,7 @@ fn read<P: Portable>(params: &[u8]) -> Result<P, String> {
 }
 
 fn write<R: Portable>(result: &R) -> Result<Vec<u8>, String> {
-    encode(result).map_err(|e| e.to_string())
+    encode(result, Alike::Length).map_err(|e| e.to_string())
 }
 
 /// With what a task of [`Tasks::branching`](crate::Tasks::branching) puts further tasks.
@@ -99,7 +99,7 @@ impl<P: Portable> Branches<P> {
     ///
     /// [`Error::NotPortable`](crate::Error::NotPortable) if the parameters cannot be sent.
     pub fn put(&self, params: &P) -> Result<()> {
-        let bytes = encode(params)?;
+        let bytes = encode(params, Alike::Bytes)?;
         self.put.borrow_mut().push(bytes);
         Ok(())
     }
