@@ -71,8 +71,9 @@ pub enum Error {
     },
     /// An engine was asked for inside a worker process.
     #[error(
-        "a kernel or task asked for an engine: kernels run in worker processes, \
-         where no engine can be started; make a plan of several steps instead"
+        "a kernel, a task or a child process asked for an engine, which is where it was started and \
+         nowhere else: make a plan of several steps, let a task put further ones \
+         (`Tasks::branching`), or start child processes from there"
     )]
     InsideWorker,
     /// A forked child used the engine of its parent.
@@ -197,7 +198,7 @@ pub enum Error {
     PeerClosed,
     /// The process that had the other end of a pipe died. What it had sent as a whole has arrived.
     #[error(
-        "the process at the other end of the pipe died: what it had sent as a whole is received, \
+        "the process at the other end of the pipe died, or panicked: what it had sent as a whole is received, \
          and nothing can be sent to it any more; make a new pipe for the process that replaces it"
     )]
     PeerDied,
@@ -286,7 +287,15 @@ pub struct Panic {
 
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} panicked", self.kernel)?;
+        write!(f, "{} ", self.kernel)?;
+        self.fmt_without_name(f)
+    }
+}
+
+impl Panic {
+    /// For errors that have named who panicked.
+    fn fmt_without_name(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("panicked")?;
         if let Some(place) = &self.chunk {
             write!(f, " in {place}")?;
         }

@@ -231,6 +231,21 @@ fn killed_while_receiving() {
     }
 }
 
+/// A stream that a panic cuts short is not taken for whole.
+#[test]
+fn a_panic_is_not_the_end_of_a_stream() {
+    let engine = engine(0);
+    let (sender, mut receiver) = engine.pipe::<u32>(4096).unwrap();
+    let count = |mut sender: Sender<u32>| {
+        sender.send(&1).unwrap();
+        assert!(std::process::id() == 0, "no more of them");
+    };
+    let process = engine.spawn(count, sender).unwrap();
+    assert_eq!(receiver.recv().unwrap(), 1);
+    assert!(matches!(receiver.recv(), Err(Error::PeerDied)));
+    process.join().unwrap_err();
+}
+
 /// test_connection: a really big message, 16 MiB through 64 KiB.
 #[test]
 fn a_really_big_message() {

@@ -36,7 +36,7 @@ pub enum ProcessFailure {
 impl fmt::Display for ProcessFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ProcessFailure::Panicked(panic) => panic.fmt(f),
+            ProcessFailure::Panicked(panic) => panic.fmt_without_name(f),
             ProcessFailure::Died(death) => death.fmt(f),
             ProcessFailure::NotPortable(reason) => {
                 write!(f, "what it was passed or gave: {reason}")
@@ -49,7 +49,7 @@ impl fmt::Display for ProcessFailure {
 impl fmt::Display for TaskFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TaskFailure::Panicked(panic) => panic.fmt(f),
+            TaskFailure::Panicked(panic) => panic.fmt_without_name(f),
             TaskFailure::Died(deaths) => {
                 write!(f, "killed its worker {} times", deaths.len())?;
                 deaths.iter().try_for_each(|death| write!(f, "\n    {death}"))

@@ -42,12 +42,16 @@ pub(crate) fn prepare(handover: &Handover) {
     if nix::unistd::getppid().as_raw() != handover.parent {
         exit(0);
     }
-    // A child process can be asked to end; of a worker the coordinator decides.
-    let term = handover.seat.child().is_none().then_some(Signal::SIGTERM);
-    for ignored in [Signal::SIGINT, Signal::SIGPIPE, Signal::SIGXFSZ].into_iter().chain(term) {
-        // SAFETY: ignoring a signal runs no code of ours. The coordinator decides about ending, and
-        // a file that grows beyond its limit is an error of the write.
-        let _ = unsafe { signal(ignored, SigHandler::SigIgn) };
+    // A child process can be asked to end, also where its parent ignores that; of a worker the
+    // coordinator decides.
+    let is_child = handover.seat.child().is_some();
+    let term = if is_child { SigHandler::SigDfl } else { SigHandler::SigIgn };
+    let ignored = [Signal::SIGINT, Signal::SIGPIPE, Signal::SIGXFSZ];
+    let ignored = ignored.map(|ignored| (ignored, SigHandler::SigIgn));
+    for (of, handler) in ignored.into_iter().chain([(Signal::SIGTERM, term)]) {
+        // SAFETY: ignoring a signal, or leaving it to the kernel, runs no code of ours. The coordinator
+        // decides about ending, and a file that grows beyond its limit is an error of the write.
+        let _ = unsafe { signal(of, handler) };
     }
     if handover.limits.nice > 0 {
         // SAFETY: a plain system call. To be nicer needs no privilege.

@@ -30,7 +30,8 @@ pub struct Spawn<'e> {
 /// A child process of an engine, and the result of type `R` that it will have: [`Engine::spawn`].
 ///
 /// It runs a function in a process of its own, which shares the engine's memory with this one. It
-/// is killed at the latest when the engine ends. Dropping this value lets it go on by itself.
+/// is killed at the latest when the engine ends, so join it (or [`wait`](Process::wait)) if what it does
+/// matters. Dropping this value lets it go on by itself until then.
 ///
 /// ```
 /// use gristmill::Engine;
@@ -78,7 +79,9 @@ impl Engine {
     /// open files and locks are not there; what `f` needs are its arguments. They can be of any type
     /// of serde's, and handles of what the engine shares (queues, locks…), which are passed without a
     /// copy; as are arrays: an [`Array`](crate::Array) moves into the child, which alone has it then,
-    /// and back as a part of the result; a [`Frozen`](crate::Frozen) one all can read. The environment and the working folder are this process's. `main` does not run
+    /// and back as a part of the result; a [`Frozen`](crate::Frozen) one all can read. The environment and the working folder are this process's, but that the
+    /// threads of numeric libraries (`OMP_NUM_THREADS` and the like) are set to 1, core dumps are off,
+    /// and SIGINT is ignored, as Ctrl-C is the coordinator's. `main` does not run
     /// in it. Its standard output is this process's, its standard error is passed on line by line,
     /// standard input is empty.
     ///
@@ -307,7 +310,7 @@ impl<R> Process<R> {
 
     /// Kills it, by SIGKILL, at any time. What it had locked tells the next owner so, what it had
     /// leased returns, its ends of pipes are told as dead to the other side, and of what it was just
-    /// sending or receiving that one message is lost at most.
+    /// sending or receiving that one message is lost at most (of a batch, what it had not yet passed on).
     pub fn kill(&self) {
         self.core.handle.signal(WORKERS_MAX + self.place, Signal::SIGKILL);
     }

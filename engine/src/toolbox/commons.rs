@@ -1,7 +1,8 @@
 //! The coordinator's record of what its processes share beside arrays: it makes each such thing, frees
 //! it when nobody has it any more, and sets it right when a process that may have held it is no more.
 
-use super::anchor::{Anchor, HEADER, Header, Kind};
+use super::anchor::Anchor;
+use super::header::{HEADER, Header, Kind};
 use crate::error::Result;
 use crate::memory::{Block, Memory, Region};
 use crate::shared::crossing::{Cargo, Home};

@@ -2,8 +2,9 @@
 //!
 //! The elements are freed, or can be written again, when no handle is left in any process.
 
-use super::anchor::{Anchor, Kind};
+use super::anchor::Anchor;
 use super::commons::{Commons, Spec};
+use super::header::Kind;
 use super::moved::over;
 use crate::error::{Error, Result};
 use crate::memory::{Array, Block, Element};

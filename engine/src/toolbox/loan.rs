@@ -4,7 +4,7 @@
 //! the thing's header says whether there are any: a thing's memory stays as long as a bit is set. A
 //! death clears the bit at the burial.
 
-use super::anchor::Header;
+use super::header::Header;
 use crate::memory::Region;
 use crate::shared::seat::Seat;
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ pub(crate) mod anchor;
 mod codec;
 mod commons;
 mod frozen;
+mod header;
 mod loan;
 mod lock;
 mod moved;

@@ -83,3 +83,12 @@ fn a_death_is_told_of() {
     let again = panic_of(|| drop(array.lock()));
     assert!(again.contains("already holds an array"), "{again}");
 }
+
+/// Strides are computed from all axes, also where one has no elements.
+#[test]
+fn a_shape_beyond_all_memory_is_refused_though_it_is_empty() {
+    let engine = engine();
+    engine.locked_array::<u8, _>((0, 1 << 40, 1 << 40)).unwrap_err();
+    let empty = engine.locked_array::<u8, _>((0, 1 << 40)).unwrap();
+    assert_eq!(empty.lock().unwrap().view().len(), 0);
+}

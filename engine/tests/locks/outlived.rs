@@ -13,11 +13,9 @@ fn a_child_that_is_killed_before_it_has_a_handle_breaks_the_barrier() {
         let barrier = engine.barrier(2).unwrap();
         let meet = |barrier: Barrier| barrier.wait().map(drop).is_ok();
         engine.spawn(meet, barrier.clone()).unwrap().kill();
-        match barrier.wait_timeout(IN_TIME) {
-            Ok(None) => panic!("it waits for the dead"),
-            // It had come as far as that.
-            Ok(Some(_)) | Err(_) => {}
-        }
+        // It may have come as far as that.
+        let met = barrier.wait_timeout(IN_TIME);
+        assert!(!matches!(met, Ok(None)), "it waits for the dead");
     }
 }
 

@@ -151,14 +151,17 @@ impl<R: Portable> Future for TaskHandle<R> {
         if let Err(error) = core.refuse_other_processes() {
             return Poll::Ready(Err(error));
         }
+        // Of the two wakers both are somebody else's code, which must not run under a lock.
+        let mut waker = Some(context.waker().clone());
         let end = self.ring.tended(|_| {
             let end = self.promise.take();
             if end.is_none() {
-                let before = self.promise.wake_by(Some(context.waker().clone()));
-                core.notifier.expect_one_unless(before.is_some());
+                waker = self.promise.wake_by(waker.take());
+                core.notifier.expect_one_unless(waker.is_some());
             }
             end
         });
+        drop(waker);
         match end {
             Some(end) => Poll::Ready(self.open(end)),
             None => core.notify().map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending),

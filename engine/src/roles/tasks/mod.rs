@@ -39,9 +39,9 @@ impl<'e> Tasks<'e> {
         Tasks { engine, bound: SLOTS, deadline: engine.deadline() }
     }
 
-    /// At most this many tasks wait, run, or hold an untaken result in the queue at once: 1 to 256,
-    /// which is the default. A `put` beyond that waits for a result, and keeps it in ordinary
-    /// memory until it is taken.
+    /// At most this many tasks wait or run at once: 1 to 256, which is the default. A `put` beyond that
+    /// waits for a result, and keeps it in ordinary memory until it is taken: take results while you
+    /// put.
     pub fn bound(mut self, tasks: usize) -> Tasks<'e> {
         self.bound = tasks.clamp(1, SLOTS);
         self

@@ -31,18 +31,19 @@ impl Consumer {
         self.ring.refuse_closed(Side::Producer)
     }
 
-    /// Whether so many bytes are there.
+    /// Whether so many bytes are there, of which the producer puts in all or none.
     #[inline]
     pub(crate) fn has(&mut self, bytes: u64) -> Result<bool> {
         if self.head - self.tail >= bytes {
             return Ok(true);
         }
         let head = self.ring.position(Side::Producer).load(Acquire);
-        if head < self.tail || head - self.tail > self.ring.capacity {
+        let there = head.wrapping_sub(self.tail);
+        if there > self.ring.capacity || (1..bytes).contains(&there) {
             return Err(damaged());
         }
         self.head = head;
-        Ok(head - self.tail >= bytes)
+        Ok(there >= bytes)
     }
 
     /// Waits for bytes; false if the time is up. An error if the producer is no more and has left

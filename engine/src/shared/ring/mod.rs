@@ -186,9 +186,11 @@ impl Ring {
         self.post(side).state.load(Acquire) == state(OPEN, seat)
     }
 
-    /// Closes a side that belongs to a seat, and tells the other; nothing if it is closed or dead.
+    /// Closes a side that belongs to a seat, and tells the other; nothing if it is closed or dead. Who
+    /// panics has not come to the end of what was to be sent, and is told as dead.
     pub(crate) fn close(&self, side: Side, seat: Seat) {
-        if self.change(side, seat, state(CLOSED, seat)) {
+        let end = if std::thread::panicking() { DIED } else { CLOSED };
+        if self.change(side, seat, state(end, seat)) {
             self.wake(side.other());
         }
     }

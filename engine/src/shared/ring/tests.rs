@@ -290,6 +290,19 @@ fn words_that_were_written_over_are_told_and_lead_nowhere() {
     }
 }
 
+/// A part of a unit, or of a header, is none that a producer has put in; who waited would find news for
+/// ever.
+#[test]
+fn a_position_within_what_goes_in_as_a_whole_is_told() {
+    for (stride, there) in [(24, 8), (24, 23), (HEADER, 1), (HEADER, 7)] {
+        let region = region(CAPACITY);
+        let (_, mut consumer) = sides(&region);
+        ring(&region).position(Side::Producer).store(there, SeqCst);
+        assert!(consumer.wait(Until::Now).unwrap(), "there is news");
+        assert!(matches!(consumer.has(stride), Err(Error::Broken { .. })), "{there} of {stride}");
+    }
+}
+
 #[test]
 fn headers_that_were_written_over_are_told() {
     for header in [0, 3, frame::header(100), u64::MAX, frame::header(u64::MAX >> 2)] {

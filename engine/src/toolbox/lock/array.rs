@@ -6,8 +6,9 @@ use crate::error::{Error, Result};
 use crate::machine::Until;
 use crate::memory::{Element, Region};
 use crate::shared::damage::seal;
-use crate::toolbox::anchor::{Anchor, Kind, travels};
+use crate::toolbox::anchor::{Anchor, travels};
 use crate::toolbox::commons::{Commons, Spec};
+use crate::toolbox::header::Kind;
 use ndarray::{ArrayView, ArrayViewMut, Dimension, IntoDimension};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -92,7 +93,10 @@ impl<T: Element, D: Dimension> LockedArray<T, D> {
                 remedy: "join some of them",
             });
         }
-        let len = dim.slice().iter().try_fold(size_of::<T>(), |all, len| all.checked_mul(*len));
+        // Without those of length 0, as strides are computed from all.
+        let axes = dim.slice().iter().filter(|len| **len > 0);
+        let len = axes.copied().try_fold(size_of::<T>(), usize::checked_mul);
+        let len = len.map(|len| if dim.size() == 0 { 0 } else { len });
         let bytes =
             len.unwrap_or(usize::MAX).saturating_add(WORDS * 8).min(isize::MAX as usize / 2);
         let type_name = std::any::type_name::<Self>();

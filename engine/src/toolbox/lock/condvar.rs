@@ -5,8 +5,9 @@ use crate::error::Result;
 use crate::memory::Region;
 use crate::shared::exchange::Gate;
 use crate::shared::seat::Gone;
-use crate::toolbox::anchor::{Anchor, Kind, travels};
+use crate::toolbox::anchor::{Anchor, travels};
 use crate::toolbox::commons::{Commons, Spec};
+use crate::toolbox::header::Kind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

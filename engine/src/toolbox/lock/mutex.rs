@@ -4,8 +4,9 @@ use super::guard::{LockResult, TryLockResult, guarded};
 use super::latch::{self, Latch, Open};
 use crate::error::Result;
 use crate::machine::Until;
-use crate::toolbox::anchor::{Anchor, Kind, travels};
+use crate::toolbox::anchor::{Anchor, travels};
 use crate::toolbox::commons::{Commons, Spec};
+use crate::toolbox::header::Kind;
 use std::sync::Arc;
 
 /// A lock between processes of what lies outside the engine, a file or a terminal:

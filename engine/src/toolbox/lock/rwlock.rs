@@ -9,8 +9,9 @@ use crate::machine::Until;
 use crate::memory::{Element, Region};
 use crate::shared::exchange::wait;
 use crate::shared::seat::{Gone, Seat};
-use crate::toolbox::anchor::{Anchor, Kind, travels};
+use crate::toolbox::anchor::{Anchor, travels};
 use crate::toolbox::commons::{Commons, Spec};
+use crate::toolbox::header::Kind;
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -89,7 +90,7 @@ const WHAT: &str = "a lock of readers and writers";
 
 thread_local! {
     /// The locks that this thread reads.
-    static READING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    static READING: RefCell<Vec<(usize, u64)>> = const { RefCell::new(Vec::new()) };
 }
 
 fn bury<T: Element>(region: &Region, offset: usize, gone: Gone) {
@@ -113,8 +114,9 @@ impl<T: Element> RwLock<T> {
     }
 
     /// What tells it from others of this process.
-    fn key(&self) -> usize {
-        std::ptr::from_ref(self.readers()).addr()
+    fn key(&self) -> (usize, u64) {
+        // With its number, as another may come to lie there.
+        (std::ptr::from_ref(self.readers()).addr(), self.latch.anchor.id())
     }
 
     /// Reads the value; waits while somebody writes or waits to. A thread that reads may read again.

@@ -7,8 +7,9 @@ use crate::error::Result;
 use crate::machine::Until;
 use crate::memory::Element;
 use crate::shared::exchange::wait;
-use crate::toolbox::anchor::{Anchor, Kind, travels};
+use crate::toolbox::anchor::{Anchor, travels};
 use crate::toolbox::commons::{Commons, Spec};
+use crate::toolbox::header::Kind;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -134,7 +135,8 @@ impl<T: Element> Shared<T> {
         Ok(*self.latch.hold_for_long()?.value())
     }
 
-    /// Sets the value.
+    /// Sets the value, whatever it was: between a `get` and a `set` others may have changed it, and what
+    /// depends on it is for [`update`](Self::update).
     ///
     /// # Errors
     ///

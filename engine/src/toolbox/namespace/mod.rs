@@ -10,9 +10,10 @@ mod tests;
 
 pub use transaction::Transaction;
 
-use super::anchor::{Anchor, Kind, travels};
+use super::anchor::{Anchor, travels};
 use super::codec::{Serde, read_message, write_message};
 use super::commons::{Commons, Spec};
+use super::header::Kind;
 use crate::compute::Portable;
 use crate::error::{NamespaceFailure, Result};
 use crate::machine::Until;
@@ -54,8 +55,9 @@ use writer::{Staged, Writer, refuse_reentrance};
 /// ```
 ///
 /// Changes are atomic: a process that is killed inside one, at whatever instruction, a panic or an error
-/// leaves the old values, and blocks nobody. Changes take turns, so they should be short; reads never
-/// wait for one, nor hold one up. Each change copies the list of names, so some hundreds are well, and
+/// leaves the old values, and blocks nobody. Changes take turns, so they should be short; reads do not
+/// wait for one, nor hold one up (but for one that was overtaken by changes a hundred times: it takes its
+/// turn among them). Each change copies the list of names, so some hundreds are well, and
 /// for more a map in one value is better; large numeric data belong into arrays.
 ///
 /// Values carry the name of their type, and are only given as that:

@@ -13,9 +13,9 @@ pub use duplex::Duplex;
 pub use receiver::Receiver;
 pub use sender::Sender;
 
-use super::anchor::Kind;
 use super::codec::{Codec, Serde};
 use super::commons::{Commons, Spec};
+use super::header::Kind;
 use crate::compute::Portable;
 use crate::error::{Error, Result};
 use crate::shared::ring::{CAPACITY_MIN, Ring};

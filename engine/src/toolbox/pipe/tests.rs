@@ -2,6 +2,7 @@
 //! processes do is in engine/tests/pipes.rs.
 
 use super::*;
+use crate::compute::{Alike, encode};
 use crate::memory::{Budget, Memory, Region};
 use crate::shared::crossing::{Luggage, Way, sending};
 use crate::shared::seat::Gone;
@@ -21,7 +22,7 @@ fn commons() -> Arc<Commons> {
 /// What it gives back, the coordinator keeps until the child's end.
 fn hand_over<T: Portable>(commons: &Arc<Commons>, value: T, to: Seat) -> Result<Luggage> {
     let home = address(commons.region());
-    let (bytes, luggage) = sending(Way::Process, home, || crate::compute::encode(&value));
+    let (bytes, luggage) = sending(Way::Process, home, || encode(&value, Alike::Length));
     bytes?;
     luggage.hand_over(to);
     drop(value);
@@ -250,21 +251,21 @@ fn ends_move_in_one_way() {
     let home = address(commons.region());
     let (mut sender, mut receiver) = pipe::<u8, Serde>(&commons, 4096).unwrap();
     for way in [Way::Task, Way::Kernel, Way::Message] {
-        let (sent, _) = sending(way, home, || crate::compute::encode(&sender));
+        let (sent, _) = sending(way, home, || encode(&sender, Alike::Length));
         let error = sent.unwrap_err().to_string();
         assert!(error.contains("Sender<u8>") && error.contains("queue"), "{way:?}: {error}");
     }
-    assert!(crate::compute::encode(&receiver).is_err(), "outside of a crossing");
-    let (sent, _) = sending(Way::Process, home + 1, || crate::compute::encode(&receiver));
+    assert!(encode(&receiver, Alike::Length).is_err(), "outside of a crossing");
+    let (sent, _) = sending(Way::Process, home + 1, || encode(&receiver, Alike::Length));
     assert!(sent.unwrap_err().to_string().contains("another engine"));
     sender.send(&1).unwrap();
     assert_eq!(receiver.recv().unwrap(), 1, "neither has moved");
     // One that has moved is of no more use here, and cannot move again.
-    let (sent, luggage) = sending(Way::Process, home, || crate::compute::encode(&sender));
+    let (sent, luggage) = sending(Way::Process, home, || encode(&sender, Alike::Length));
     sent.unwrap();
     luggage.hand_over(Seat::of_child(1));
     assert!(matches!(sender.send(&2), Err(Error::EndMoved)));
-    let (again, _) = sending(Way::Process, home, || crate::compute::encode(&sender));
+    let (again, _) = sending(Way::Process, home, || encode(&sender, Alike::Length));
     assert!(again.unwrap_err().to_string().contains("moved"));
     drop(sender);
     assert_eq!(receiver.try_recv().unwrap(), None, "the child has it open");

@@ -4,8 +4,9 @@ use crate::error::Result;
 use crate::memory::Region;
 use crate::shared::seat::Gone;
 use crate::shared::sync::{self, Reset};
-use crate::toolbox::anchor::{Anchor, Kind, travels};
+use crate::toolbox::anchor::{Anchor, travels};
 use crate::toolbox::commons::{Commons, Spec};
+use crate::toolbox::header::Kind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -5,8 +5,9 @@ use crate::memory::{Region, Shareable};
 use crate::shared::exchange::wait;
 use crate::shared::seat::{Gone, Seat};
 use crate::shared::sync::{Head, Permits, Place, Taken};
-use crate::toolbox::anchor::{Anchor, Kind, travels};
+use crate::toolbox::anchor::{Anchor, travels};
 use crate::toolbox::commons::{Commons, Spec};
+use crate::toolbox::header::Kind;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -135,7 +136,7 @@ impl Semaphore {
     pub fn add_permits(&self, count: usize) -> Result<()> {
         let added = self.permits().add(Seat::here(), count);
         added.map_err(|too_many| Error::Limit {
-            what: PERMITS,
+            what: "the number of permits to be added",
             asked: count as u64,
             limit: too_many.left as u64,
             remedy: "make the semaphore with a higher bound, or add what was forgotten alone",
