@@ -186,6 +186,9 @@ impl Builder {
     /// may still hit a neighbour on the same page. It costs a few system calls per chunk, and twice
     /// the address space in each worker. Off, which is the default, it costs nothing.
     ///
+    /// What a kernel changes of the things that processes share (values, queues, locks) is not its own
+    /// either: such kernels run without fences.
+    ///
     /// ```
     /// use gristmill::Engine;
     ///
