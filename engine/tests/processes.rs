@@ -3,7 +3,7 @@
 
 mod support;
 
-use gristmill::{Cause, Engine, Error, Namespace, ProcessFailure, Queue};
+use gristmill::{Cause, Engine, Error, Event, Namespace, ProcessFailure, Queue, Receiver, Shared};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -35,6 +35,51 @@ fn arguments_arrive_and_the_result_comes_back() {
     let pid = process.pid();
     assert_eq!(process.join().unwrap(), (args, pid as u32));
     assert_ne!(pid as u32, std::process::id());
+}
+
+extern "C" fn do_nothing(_: libc::c_int) {}
+
+/// TestIgnoreEINTR.test_ignore, _TestPollEintr.test_poll_eintr: signals that are handled end no wait.
+#[test]
+fn a_signal_ends_no_wait() {
+    let engine = engine(0);
+    let (mut sender, receiver) = engine.pipe::<u32>(4096).unwrap();
+    let (queue, event) = (engine.queue::<u32>(2).unwrap(), engine.event().unwrap());
+    let [begun, turn] = [(); 2].map(|()| engine.shared(0u32).unwrap());
+    type Waits = (Receiver<u32>, Queue<u32>, Event, Shared<u32>, Shared<u32>);
+    let wait = |(mut receiver, queue, event, begun, turn): Waits| {
+        let handler = nix::sys::signal::SigAction::new(
+            nix::sys::signal::SigHandler::Handler(do_nothing),
+            nix::sys::signal::SaFlags::empty(),
+            nix::sys::signal::SigSet::empty(),
+        );
+        // SAFETY: the handler does nothing.
+        unsafe { nix::sys::signal::sigaction(nix::sys::signal::Signal::SIGUSR1, &handler) }
+            .unwrap();
+        begun.set(1).unwrap();
+        let got = receiver.recv().unwrap() + queue.get().unwrap();
+        event.wait();
+        got + turn.wait_until(|turn| *turn > 0).unwrap()
+    };
+    let args = (receiver, queue.clone(), event.clone(), begun.clone(), turn.clone());
+    let process = engine.spawn(wait, args).unwrap();
+    begun.wait_until(|begun| *begun == 1).unwrap();
+    let pid = nix::unistd::Pid::from_raw(process.pid());
+    let interrupt = || {
+        for _ in 0..20 {
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGUSR1).unwrap();
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    };
+    interrupt();
+    sender.send(&1).unwrap();
+    interrupt();
+    queue.put(&10).unwrap();
+    interrupt();
+    event.set();
+    interrupt();
+    turn.set(100).unwrap();
+    assert_eq!(process.join().unwrap(), 111);
 }
 
 /// What has another order in each process can be sent: as an argument, a message, a value, a result.

@@ -127,3 +127,35 @@ fn a_pool_that_is_full_makes_the_submitter_wait() {
     });
     assert_eq!(first.join().unwrap(), 7);
 }
+
+/// `_TestPool.test_empty_iterable`, `test_map_handle_iterable_exception`,
+/// `test_imap_unordered_handle_iterable_exception`: parameters that end at once, or panic.
+#[test]
+fn parameters_that_end_at_once_or_panic() {
+    let engine = engine(2);
+    let square = |n: u64| n * n;
+    assert_eq!(engine.tasks().map(square, []).unwrap().count(), 0);
+    assert_eq!(engine.tasks().map(square, []).unwrap().unordered().count(), 0);
+    for unordered in [false, true] {
+        let params = (0..).inspect(|n| assert!(*n < 5, "no more parameters"));
+        let results = engine.tasks().map(square, params).unwrap();
+        let count = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            if unordered { results.unordered().count() } else { results.count() }
+        }));
+        let panic = count.unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"no more parameters"));
+        // It stays usable.
+        let results = engine.tasks().map(square, 0..10).unwrap();
+        assert!(results.map(|n| n.unwrap()).eq((0..10).map(square)));
+    }
+}
+
+/// `_TestPool.test_traceback`: an error says where.
+#[test]
+fn a_panic_of_a_task_has_its_place() {
+    let engine = engine(1);
+    let divide = |(a, b): (u64, u64)| a / b;
+    let error = engine.tasks().map(divide, [(1, 0)]).unwrap().next().unwrap().unwrap_err();
+    let told = error.to_string();
+    assert!(told.contains("divide by zero") && told.contains("executor.rs:"), "{told}");
+}
