@@ -71,7 +71,7 @@ impl All {
 
     /// After so many, numbered from 0, have used each.
     fn check(&self, users: u64) {
-        assert_eq!(self.value.get().unwrap(), (0..users).sum());
+        assert_eq!(self.value.get().unwrap(), (0..users).sum::<u64>());
         assert_eq!(self.array.lock().unwrap().iter().sum::<u64>(), users);
         assert_eq!((*self.rw_lock.read().unwrap(), self.permits.available()), (users, 2));
         assert!(self.once.is_done() && self.begun.is_set());

@@ -95,6 +95,7 @@ impl Tree {
     }
 
     fn read(&self, path: &str) -> std::io::Result<String> {
+        #[allow(clippy::infallible_destructuring_match, reason = "tests have another source")]
         let root = match &self.source {
             Source::Below(root) => root,
             #[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]

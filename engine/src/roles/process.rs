@@ -19,6 +19,18 @@ use std::time::Duration;
 const INLINE: usize = 1024;
 
 /// How a child process is to be: [`Engine::process`].
+///
+/// Several children can be started alike:
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(0).build()?;
+/// let alike = engine.process().nice(10).memory(64 << 20);
+/// let squares = [3, 4].map(|n: u64| alike.clone().spawn(|n: u64| n * n, n));
+/// let [nine, sixteen] = squares;
+/// assert_eq!((nine?.join()?, sixteen?.join()?), (9, 16));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing is started until `spawn`"]
 pub struct Spawn<'e> {

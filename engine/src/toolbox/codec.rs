@@ -44,10 +44,28 @@ pub trait Codec<T: ?Sized>: sealed::Sealed + fmt::Debug + 'static {
 }
 
 /// Messages are serialised: any type of serde's that postcard can carry.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(0).build()?;
+/// let (mut sender, mut receiver) = engine.pipe::<(String, Option<f64>)>(4096)?; // by serde
+/// sender.send(&("pi".into(), Some(3.14)))?;
+/// assert_eq!(receiver.recv()?.0, "pi");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub enum Serde {}
 
 /// Messages are plain data, and travel as their bytes: any [`Element`], or slices of them.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(0).build()?;
+/// let (mut sender, mut receiver) = engine.plain_pipe::<[f64]>(4096)?; // slices of any length
+/// sender.send(&[1.0, 2.0])?;
+/// assert_eq!(receiver.recv()?, [1.0, 2.0]);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub enum Plain {}
 

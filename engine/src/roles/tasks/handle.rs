@@ -25,6 +25,16 @@ use std::time::Duration;
 /// Python's `AsyncResult.get` waits for ever if the worker process with the task is killed, and a
 /// `Future` of its `ProcessPoolExecutor` gets `BrokenProcessPool`, as all others do; here the task is
 /// tried again, and fails alone.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(2).build()?;
+/// let pool = engine.tasks().pool()?;
+/// let sum = pool.submit(|(a, b): (u32, u32)| a + b, &(1, 2))?;
+/// let text = pool.submit(|n: u32| n.to_string(), &7)?;
+/// assert_eq!((sum.join()?, text.join()?), (3, "7".to_string()));
+/// # Ok(()) }
+/// ```
 #[must_use = "dropped, it throws the task's result away"]
 pub struct TaskHandle<R> {
     ring: Arc<OpenRing>,

@@ -27,6 +27,16 @@ pub use table::Branches;
 use table::Function;
 
 /// Where irregular work begins: [`Engine::tasks`].
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(2).build()?;
+/// // At most 8 at once, each of which may take a second.
+/// let tasks = engine.tasks().bound(8).deadline(Some(std::time::Duration::from_secs(1)));
+/// let lengths = tasks.map(|word: String| word.len(), ["one", "three"].map(String::from))?;
+/// assert!(lengths.map(|length| length.unwrap()).eq([3, 5]));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Tasks<'e> {
     engine: &'e Engine,

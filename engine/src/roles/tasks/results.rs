@@ -13,6 +13,15 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// Results of [`Tasks::map`](crate::Tasks::map), in order of the parameters.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(2).build()?;
+/// let quotients = engine.tasks().map(|n: u32| 12 / n, [3, 0, 4])?;
+/// let quotients: Vec<Option<u32>> = quotients.map(|quotient| quotient.ok()).collect();
+/// assert_eq!(quotients, [Some(4), None, Some(3)]); // the one that panics fails alone
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct TaskResults<'e, P, R, I> {
     ring: OpenRing,
@@ -172,6 +181,16 @@ impl<P: Portable, R: Portable, I: Iterator<Item = P>> Iterator for TaskResults<'
 }
 
 /// Results in the order in which tasks end, each with its task's number.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(2).build()?;
+/// let squares = engine.tasks().map(|n: u64| n * n, 0..100)?.unordered();
+/// let mut squares: Vec<(u64, u64)> = squares.map(|(n, square)| (n, square.unwrap())).collect();
+/// squares.sort();
+/// assert_eq!(squares[99], (99, 99 * 99));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Unordered<Q>(Q);
 

@@ -87,6 +87,22 @@ fn write<R: Portable>(result: &R) -> Result<Vec<u8>, String> {
 }
 
 /// With what a task of [`Tasks::branching`](crate::Tasks::branching) puts further tasks.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(2).build()?;
+/// // Halves until nothing is left, and counts.
+/// let halve = |n: u64, branches: &gristmill::Branches<u64>| {
+///     if n > 1 {
+///         branches.put(&(n / 2)).unwrap();
+///     }
+///     1u64
+/// };
+/// let mut queue = engine.tasks().branching(halve)?;
+/// queue.put(&1000)?;
+/// assert_eq!(queue.close().map(|(_, one)| one.unwrap()).sum::<u64>(), 10);
+/// # Ok(()) }
+/// ```
 pub struct Branches<P> {
     put: RefCell<Vec<Vec<u8>>>,
     types: PhantomData<fn(P)>,

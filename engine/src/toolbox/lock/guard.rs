@@ -26,6 +26,24 @@ pub(super) mod sealed {
 }
 
 /// Why a lock was not simply taken.
+///
+/// ```
+/// use gristmill::LockError;
+///
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(0).build()?;
+/// let value = engine.shared([1, 1])?;
+/// let halve = |value: gristmill::Shared<[i32; 2]>| {
+///     let mut value = value.lock().unwrap();
+///     value[0] = 0;
+///     std::process::abort()
+/// };
+/// let _: Result<(), _> = engine.spawn(halve, value.clone())?.join();
+/// let Err(LockError::OwnerDied(died)) = value.lock() else { panic!("it is told") };
+/// let mut value = died.accept(); // the lock is held, and what is half done is to be mended
+/// value[1] = value[0];
+/// # Ok(()) }
+/// ```
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError<G> {

@@ -21,6 +21,21 @@ use std::sync::Arc;
 /// somebody has accepted; a panic counts as a death. (In CPython everybody else waits for ever.) Unlike
 /// Python's `RLock` it is not taken twice by one thread, which would see what it guards half changed:
 /// that panics. Only the thread that has it can release it.
+///
+/// ```
+/// # use gristmill::Mutex;
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(0).build()?;
+/// let in_turn = engine.mutex()?;
+/// let print = |(in_turn, lines): (Mutex, Vec<String>)| {
+///     let _turn = in_turn.lock().unwrap();
+///     lines.iter().for_each(|line| println!("{line}")); // and nobody else's between them
+/// };
+/// let process = engine.spawn(print, (in_turn.clone(), vec!["a".into(), "b".into()]))?;
+/// drop(in_turn.lock()?);
+/// process.join()?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Mutex {
     latch: Latch,

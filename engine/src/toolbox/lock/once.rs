@@ -44,6 +44,15 @@ pub struct Once {
 }
 
 /// What became of the runs before this one of what a [`Once`] is for.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(0).build()?;
+/// let once = engine.once()?;
+/// let run = once.call_once(|before| assert_eq!(before, gristmill::RunBefore::None))?;
+/// assert!(run && !once.call_once(|_| ())?);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RunBefore {

@@ -11,6 +11,20 @@ use std::fmt::Display;
 /// [`Namespace::transaction`].
 ///
 /// It sees its own changes; nobody else does before it is over.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(0).build()?;
+/// let stock = engine.namespace(4096)?;
+/// stock.set("apples", &3u32)?;
+/// let sold = stock.transaction(|t| {
+///     t.update("apples", |apples: &mut u32| *apples -= 1)?;
+///     t.update_or_default("sold", |sold: &mut u32| *sold += 1)?;
+///     t.get::<u32>("sold")
+/// })?;
+/// assert_eq!((sold, stock.get("apples")?), (Some(1), Some(2u32)));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Transaction<'n> {
     namespace: &'n Namespace,

@@ -23,6 +23,21 @@ use std::time::Duration;
 /// Dropping it closes it, and what it has not received is lost: the sender's next message is
 /// [`Error::PeerClosed`](crate::Error::PeerClosed), or [`Error::PeerDied`](crate::Error::PeerDied)
 /// if the process died that had it.
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(0).build()?;
+/// let (mut sender, mut receiver) = engine.pipe::<u32>(4096)?;
+/// assert_eq!(receiver.try_recv()?, None);
+/// sender.send_all(&[1, 2, 3])?;
+/// assert_eq!(receiver.recv()?, 1);
+/// let mut rest = vec![];
+/// receiver.recv_many(&mut rest, 10)?;
+/// assert_eq!(rest, [2, 3]);
+/// drop(sender);
+/// assert!(matches!(receiver.recv(), Err(gristmill::Error::PeerClosed)));
+/// # Ok(()) }
+/// ```
 pub struct Receiver<T: ?Sized, C: Codec<T> = Serde> {
     consumer: Consumer,
     incoming: Incoming<C::Unit>,

@@ -41,6 +41,17 @@ pub struct Barrier {
 }
 
 /// That one has passed a [`Barrier`].
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(0).build()?;
+/// let barrier = engine.barrier(2)?;
+/// let meet = |barrier: gristmill::Barrier| barrier.wait().unwrap().is_leader();
+/// let process = engine.spawn(meet, barrier.clone())?;
+/// let leads_here = barrier.wait()?.is_leader();
+/// assert_ne!(leads_here, process.join()?); // one of them
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BarrierWait {
     index: usize,

@@ -47,6 +47,17 @@ pub struct Semaphore {
 }
 
 /// Lets its holder in, until it is dropped: of a [`Semaphore`].
+///
+/// ```
+/// # fn main() -> gristmill::Result<()> {
+/// # let engine = gristmill::Engine::builder().workers(0).build()?;
+/// let semaphore = engine.semaphore(2, 2)?;
+/// let permit = semaphore.acquire();
+/// assert_eq!(semaphore.available(), 1);
+/// drop(permit);
+/// assert_eq!(semaphore.available(), 2);
+/// # Ok(()) }
+/// ```
 #[must_use = "the permit is given back at once"]
 #[derive(Debug)]
 pub struct Permit {
