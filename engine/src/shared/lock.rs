@@ -3,9 +3,11 @@
 //!
 //! raw_sync's own mutex is not robust, so the pthread mutex is initialised here (ROBUST,
 //! PROCESS_SHARED, RECURSIVE) and raw_sync's `Mutex` handle is laid over it with `from_existing`.
-//! Locking goes through `pthread_mutex_lock` first, because raw_sync's `lock` returns an error
-//! *while holding the lock* when the owner died; then raw_sync's guard is taken on top, which the
-//! recursive kind allows, and the raw lock is given back.
+//! The lock is taken by pthread's own functions, because raw_sync's `lock` returns an error *while
+//! holding the lock* when the owner died, and never gives up waiting; and released by raw_sync's
+//! `release`, as the protocol's steps do not nest like the scope of a guard. (raw_sync's guard on top,
+//! which the recursive kind would allow, cost two more calls and half the speed, and was only
+//! forgotten.)
 //!
 //! Who waits looks for a few microseconds, as most locks are held for less, and sleeps then, on the
 //! monotonic clock, for half a second at most at a time: a wake that was meant for somebody who died
@@ -236,10 +238,7 @@ impl RobustLock {
             return Err(Damage::Lock);
         }
         match lock() {
-            0 => {
-                self.take_guard();
-                Ok(Some(Owner::Released))
-            }
+            0 => Ok(Some(Owner::Released)),
             libc::EOWNERDEAD => Ok(Some(Owner::Died)),
             libc::EBUSY | libc::ETIMEDOUT => Ok(None),
             _ => Err(Damage::Lock),
@@ -256,19 +255,10 @@ impl RobustLock {
         // SAFETY: an initialised mutex, which this thread holds after EOWNERDEAD.
         let code = unsafe { libc::pthread_mutex_consistent(self.raw()) };
         assert_eq!(code, 0, "the lock was not left by a dead owner");
-        self.take_guard();
     }
 
     pub(crate) fn unlock(&self) {
         self.handle.release().expect("the lock is held by this thread");
-    }
-
-    /// raw_sync's guard on top of the raw lock, which is then given back. The guard is released
-    /// by `unlock`, as the protocol's steps do not nest like a scope.
-    fn take_guard(&self) {
-        std::mem::forget(self.handle.lock().expect("a recursive lock that this thread holds"));
-        // SAFETY: held twice by this thread, as just taken.
-        unsafe { libc::pthread_mutex_unlock(self.raw()) };
     }
 
     fn raw(&self) -> *mut libc::pthread_mutex_t {
