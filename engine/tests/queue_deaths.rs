@@ -4,7 +4,7 @@
 
 mod support;
 
-use gristmill::{JoinableQueue, Plain, PriorityQueue, Process, Queue};
+use gristmill::{Error, JoinableQueue, Plain, PriorityQueue, Process, Queue};
 use std::time::Duration;
 use support::engine;
 
@@ -57,6 +57,69 @@ fn forgotten_leases_return() {
     let forget = |jobs: JoinableQueue<u64>| std::mem::forget(jobs.get().unwrap());
     engine.spawn(forget, jobs.clone()).unwrap().join().unwrap();
     assert_eq!(*jobs.get_timeout(WATCHDOG).unwrap().expect("it comes back"), 5);
+}
+
+/// A closed queue is over once nobody can give a message back to it any more: whoever gets waits for the
+/// leases that are out.
+#[test]
+fn a_lease_that_comes_back_to_a_closed_queue_is_got() {
+    let engine = engine(0);
+    let jobs = engine.joinable_queue::<u64>(10).unwrap();
+    let ready = engine.queue::<u64>(1).unwrap();
+    jobs.put(&5).unwrap();
+    let hold = |(jobs, ready): (JoinableQueue<u64>, Queue<u64>)| {
+        let _held = jobs.get().unwrap();
+        ready.put(&1).unwrap();
+        std::thread::sleep(WATCHDOG);
+    };
+    let holder = engine.spawn(hold, (jobs.clone(), ready.clone())).unwrap();
+    when_ready(&ready, &holder);
+    jobs.close().unwrap();
+    assert!(jobs.try_get().unwrap().is_none());
+    assert!(jobs.get_timeout(SOON).unwrap().is_none());
+    let work = |jobs: JoinableQueue<u64>| {
+        let mut sum = 0;
+        while let Ok(job) = jobs.get() {
+            sum += *job;
+        }
+        sum
+    };
+    let workers = [0, 1].map(|_| engine.spawn(work, jobs.clone()).unwrap());
+    holder.kill();
+    assert!(jobs.join_timeout(WATCHDOG).unwrap());
+    assert!(workers.iter().all(|worker| worker.wait_timeout(WATCHDOG)));
+    assert_eq!(workers.map(|worker| worker.join().unwrap()).iter().sum::<u64>(), 5);
+    assert!(matches!(jobs.get(), Err(Error::Closed { .. })));
+}
+
+/// Who panics over a job has not done it, as who is killed over it has not.
+#[test]
+fn a_lease_that_is_dropped_by_a_panic_returns() {
+    let engine = engine(0);
+    let jobs = engine.joinable_queue::<u64>(10).unwrap();
+    jobs.put_all(&[5, 6]).unwrap();
+    let fail = |jobs: JoinableQueue<u64>| {
+        let job = jobs.get().unwrap();
+        assert_eq!(*job, 0, "this fails");
+    };
+    assert!(engine.spawn(fail, jobs.clone()).unwrap().join().is_err());
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| fail(jobs.clone())));
+    assert!(panicked.is_err());
+    assert_eq!((jobs.len().unwrap(), jobs.unfinished().unwrap()), (2, 2));
+    // What is leased while a panic is under way is done when it is dropped, as ever.
+    struct Last<'a>(&'a JoinableQueue<u64>);
+    impl Drop for Last<'_> {
+        fn drop(&mut self) {
+            self.0.get().unwrap().done();
+        }
+    }
+    let unwinding = std::panic::AssertUnwindSafe(|| {
+        let _last = Last(&jobs);
+        panic!("on purpose");
+    });
+    assert!(std::panic::catch_unwind(unwinding).is_err());
+    assert_eq!(jobs.get().unwrap().into_inner(), 6);
+    assert!(jobs.join_timeout(WATCHDOG).unwrap());
 }
 
 /// Runs an operation in processes that die before one instruction of it after another; after each,

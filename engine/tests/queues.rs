@@ -266,6 +266,36 @@ fn many_to_many() {
     }
 }
 
+/// Batches stop where there is no room, or nothing left, in time.
+#[test]
+fn batches_have_an_end() {
+    let engine = engine(0);
+    let queue = engine.queue::<u64>(3).unwrap();
+    assert!(queue.get_many_timeout(5, SOON).unwrap().is_empty());
+    assert_eq!(queue.put_all_timeout(&[1, 2, 3, 4, 5], SOON).unwrap(), 3);
+    assert_eq!(queue.put_all_timeout(&[6], Duration::ZERO).unwrap(), 0);
+    assert_eq!(queue.get_many_timeout(2, SOON).unwrap(), [1, 2]);
+    assert!(queue.get_many_timeout(0, WATCHDOG).unwrap().is_empty());
+    let child = engine.spawn(
+        |queue: Queue<u64>| queue.put_all_timeout(&[7, 8], WATCHDOG).unwrap(),
+        queue.clone(),
+    );
+    assert_eq!(child.unwrap().join().unwrap(), 2);
+    queue.close().unwrap();
+    assert!(matches!(queue.put_all_timeout(&[9], WATCHDOG), Err(Error::Closed { .. })));
+    assert_eq!(queue.get_many_timeout(9, WATCHDOG).unwrap(), [3, 7, 8]);
+    assert!(matches!(queue.get_many_timeout(9, WATCHDOG), Err(Error::Closed { .. })));
+    let jobs = engine.joinable_queue::<u64>(3).unwrap();
+    assert!(jobs.get_many_timeout(5, SOON).unwrap().is_empty());
+    jobs.put_all(&[1, 2]).unwrap();
+    let leases = jobs.get_many_timeout(5, WATCHDOG).unwrap();
+    assert_eq!(leases.iter().map(|lease| **lease).collect::<Vec<_>>(), [1, 2]);
+    let ranked = engine.priority_queue::<u64>(3).unwrap();
+    ranked.put_all([(3, &30), (1, &10), (2, &20)]).unwrap();
+    assert_eq!(ranked.get_many(2).unwrap(), [(1, 10), (2, 20)]);
+    assert_eq!(ranked.get_many(2).unwrap(), [(3, 30)]);
+}
+
 /// A handle of one queue travels through another.
 #[test]
 fn handles_travel_in_messages() {

@@ -91,7 +91,17 @@ impl Commons {
         spec: Spec,
         initialise: impl FnOnce(&Region, usize) -> Result<()>,
     ) -> Result<Anchor> {
-        self.make_with(spec, None, initialise)
+        self.make_of((spec, spec.bytes), None, initialise)
+    }
+
+    /// The same of a thing of which the first bytes alone, so many, need to be zeroed.
+    pub(crate) fn make_partly_zeroed(
+        self: &Arc<Commons>,
+        spec: Spec,
+        zeroed: usize,
+        initialise: impl FnOnce(&Region, usize) -> Result<()>,
+    ) -> Result<Anchor> {
+        self.make_of((spec, zeroed), None, initialise)
     }
 
     /// The same, to which an array belongs that all may read, and nobody writes.
@@ -101,11 +111,20 @@ impl Commons {
         array: Option<Arc<Block>>,
         initialise: impl FnOnce(&Region, usize) -> Result<()>,
     ) -> Result<Anchor> {
+        self.make_of((spec, spec.bytes), array, initialise)
+    }
+
+    fn make_of(
+        self: &Arc<Commons>,
+        (spec, zeroed): (Spec, usize),
+        array: Option<Arc<Block>>,
+        initialise: impl FnOnce(&Region, usize) -> Result<()>,
+    ) -> Result<Anchor> {
         self.free_what_nobody_has();
         let block = self.memory.allocate(spec.purpose, HEADER + spec.bytes)?;
         let (region, offset) = (self.region(), block.offset());
         if !block.is_fresh() {
-            region.zero(offset, HEADER + spec.bytes);
+            region.zero(offset, HEADER + zeroed);
         }
         initialise(region, offset + HEADER)?;
         let mut things = self.lock();

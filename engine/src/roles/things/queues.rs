@@ -8,6 +8,11 @@ use crate::toolbox::{Codec, JoinableQueue, Plain, PriorityQueue, Queue};
 impl Engine {
     /// A queue for at most `bound` messages at once, of any type of serde's: see [`Queue`].
     ///
+    /// So many always fit if none is longer, as bytes, than 256, or 4 KiB up to a bound of 1024. Longer
+    /// ones, up to 4 MiB, have 4 MiB together at least: a queue that has no room for any beyond 48 bytes
+    /// counts as full, though it may take shorter ones. What is set aside for a message (64 bytes, and
+    /// 272 for what does not fit there) is taken from the system as it is first used.
+    ///
     /// ```
     /// use gristmill::{Engine, Queue};
     ///

@@ -99,6 +99,11 @@ impl<'c, A: Atomics, P: Places<A>> Cells<'c, A, P> {
         Ok(open == 0 && ring.tail() == before)
     }
 
+    /// Whether no message is left, nor can be given back, of an exchange into which nothing is put any more.
+    pub(crate) fn is_over(&self, ring: &Ring<'_, A, P>) -> Result<bool, Broken> {
+        Ok(!ring.has_any()? && self.count(&[Phase::Taken, Phase::Filled]) == 0)
+    }
+
     fn open(&self, ring: &Ring<'_, A, P>, in_ring: &[Phase]) -> Result<usize, Broken> {
         let waiting = ring.count(in_ring)?;
         Ok(waiting + self.count(&[Phase::Taken, Phase::Filled]))

@@ -3,7 +3,7 @@
 use crate::machine::{futex, looks_awake};
 use crate::memory::Shareable;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU32, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 use std::time::{Duration, Instant};
 
 /// A sleep ends after this time at the latest: what a dying waker forgot is seen then.
@@ -17,19 +17,33 @@ const TURNS: u32 = 100;
 
 /// A futex, and how many sleep on it at most.
 ///
-/// Each sleeper adds one before it sleeps, wakers alone subtract: one for each that they wake. So the
-/// count is never too small, and what is too large (a waiter found what it wanted after all, timed out
-/// or died) costs one wake of nobody and is gone. Nothing is to be set right after a death but that
-/// everybody is woken: the dead may have been woken in another's stead.
+/// Each sleeper adds one before it sleeps, wakers subtract: one for each that they wake. The bell and the
+/// count are of one word, so who gives up (a waiter that found what it wanted after all, or whose time is
+/// up) knows whether a waker has subtracted anything since it added its own: if nobody has, it takes that
+/// back. So the count is never too small, and what is too large (a waiter gave up after somebody was
+/// woken, or died) costs one wake of nobody and is gone. Nothing is to be set right after a death but
+/// that everybody is woken: the dead may have been woken in another's stead.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Gate {
-    bell: AtomicU32,
-    sleepers: AtomicU32,
+    /// The bell, which changes with every wake, and above its 32 bits the count of sleepers.
+    word: AtomicU64,
 }
 
-// SAFETY: nothing but atomics and padding.
+// SAFETY: nothing but an atomic and padding.
 unsafe impl Shareable for Gate {}
+
+/// Where the count is in the word of a gate.
+const COUNT: u32 = 32;
+const SLEEPER: u64 = 1 << COUNT;
+
+/// Which half of the word the bell is in memory.
+const BELL: usize = if cfg!(target_endian = "little") { 0 } else { 1 };
+
+/// The word with another bell, and so many sleepers.
+fn rung(word: u64, sleepers: u64) -> u64 {
+    sleepers << COUNT | u64::from((word as u32).wrapping_add(1))
+}
 
 impl Gate {
     /// Wakes one sleeper, if there is one. The caller has changed what it waits for before.
@@ -42,51 +56,73 @@ impl Gate {
     /// The same by who has had a SeqCst fence since the change.
     #[inline]
     pub(crate) fn wake_one_fenced(&self) {
-        if self.sleepers.load(Relaxed) != 0 {
-            self.wake(|sleepers| sleepers.checked_sub(1), 1);
+        if self.has_sleepers() {
+            self.wake(|sleepers| sleepers - 1, 1);
         }
     }
 
     /// Wakes all sleepers, if there are any.
     pub(crate) fn wake_all(&self) {
         fence(SeqCst);
-        if self.sleepers.load(Relaxed) != 0 {
-            self.wake(|sleepers| (sleepers != 0).then_some(0), u32::MAX);
+        if self.has_sleepers() {
+            self.wake(|_| 0, u32::MAX);
         }
     }
 
     #[cold]
-    fn wake(&self, left: impl Fn(u32) -> Option<u32>, count: u32) {
-        if self.sleepers.fetch_update(SeqCst, Relaxed, left).is_ok() {
-            self.bell.fetch_add(1, SeqCst);
-            futex::wake(&self.bell, count);
+    fn wake(&self, left: impl Fn(u64) -> u64, count: u32) {
+        let less = |word: u64| {
+            let sleepers = word >> COUNT;
+            (sleepers != 0).then(|| rung(word, left(sleepers)))
+        };
+        if self.word.fetch_update(SeqCst, Relaxed, less).is_ok() {
+            futex::wake(self.bell(), count);
         }
     }
 
     /// Wakes whoever sleeps, counted or not: after a death, as the dead may have counted sleepers as
     /// woken and not woken them.
     pub(crate) fn ring(&self) {
-        self.bell.fetch_add(1, SeqCst);
-        futex::wake_all(&self.bell);
+        let _ = self.word.fetch_update(SeqCst, Relaxed, |word| Some(rung(word, 0)));
+        futex::wake_all(self.bell());
+    }
+
+    /// What the kernel lets sleepers sleep on.
+    fn bell(&self) -> &AtomicU32 {
+        // SAFETY: half of the word, aligned and alive as it is. It is given to the kernel alone, which
+        // compares it; this code reads and writes the whole word.
+        unsafe { AtomicU32::from_ptr(self.word.as_ptr().cast::<u32>().add(BELL)) }
+    }
+
+    fn has_rung(&self, registered: u32) -> bool {
+        self.word.load(Acquire) as u32 != registered
     }
 
     /// Counts the caller as a sleeper; gives what `sleep` is to be told. Who wakes sleepers from here on
     /// wakes this one.
     pub(crate) fn register(&self) -> u32 {
-        let bell = self.bell.load(Acquire);
-        self.sleepers.fetch_add(1, SeqCst);
+        let before = self.word.fetch_add(SLEEPER, SeqCst);
         fence(SeqCst);
-        bell
+        before as u32
+    }
+
+    /// The caller, who registered, will not sleep; false if somebody has been woken since.
+    fn leave(&self, registered: u32) -> bool {
+        let without = |word: u64| {
+            if word as u32 == registered { word.checked_sub(SLEEPER) } else { None }
+        };
+        let left = self.word.fetch_update(SeqCst, Relaxed, without);
+        left.map_or_else(|word| word as u32 == registered, |_| true)
     }
 
     /// Sleeps until somebody has been woken since `register`; false if the time is up before.
     pub(crate) fn sleep(&self, registered: u32, until: Option<Instant>) -> bool {
-        while self.bell.load(Acquire) == registered {
-            let left = until.map_or(SLEEP_MAX, |end| end.saturating_duration_since(Instant::now()));
+        while !self.has_rung(registered) {
+            let left = time_left(until);
             if left.is_zero() {
-                return false;
+                return !self.leave(registered);
             }
-            futex::wait(&self.bell, registered, Some(left.min(SLEEP_MAX)));
+            futex::wait(self.bell(), registered, Some(left));
         }
         true
     }
@@ -94,8 +130,26 @@ impl Gate {
     /// Whether anybody may sleep here, for who has had a SeqCst fence since the change.
     #[inline]
     pub(crate) fn has_sleepers(&self) -> bool {
-        self.sleepers.load(Relaxed) != 0
+        self.sleepers() != 0
     }
+
+    /// How many sleep here at most.
+    #[inline]
+    pub(crate) fn sleepers(&self) -> u32 {
+        (self.word.load(Relaxed) >> COUNT) as u32
+    }
+
+    /// What is left where a waker dies between counting sleepers as woken and waking them.
+    #[cfg(test)]
+    pub(crate) fn leave_half_woken(&self) {
+        self.word.fetch_and(SLEEPER - 1, SeqCst);
+    }
+}
+
+/// For how long to sleep at most.
+fn time_left(until: Option<Instant>) -> Duration {
+    let left = until.map(|end| end.saturating_duration_since(Instant::now()));
+    left.map_or(SLEEP_MAX, |left| left.min(SLEEP_MAX))
 }
 
 /// Tries until something comes of it, or the time is up: then none. Without an end, `until` is none.
@@ -108,15 +162,18 @@ pub(crate) fn wait<T, E>(
         return Ok(Some(done));
     }
     loop {
-        let bell = gate.register();
-        if let Some(done) = attempt()? {
-            return Ok(Some(done));
-        }
-        let left = until.map_or(SLEEP_MAX, |end| end.saturating_duration_since(Instant::now()));
-        if left.is_zero() {
+        if time_left(until).is_zero() {
             return Ok(None);
         }
-        futex::wait(&gate.bell, bell, Some(left.min(SLEEP_MAX)));
+        let bell = gate.register();
+        let tried = attempt();
+        if matches!(tried, Ok(None)) {
+            futex::wait(gate.bell(), bell, Some(time_left(until)));
+        }
+        gate.leave(bell);
+        if !matches!(tried, Ok(None)) {
+            return tried;
+        }
         if let Some(done) = attempt()? {
             return Ok(Some(done));
         }
@@ -142,7 +199,11 @@ mod tests {
     use crate::memory::{ARRAYS, Region};
 
     fn gate() -> Gate {
-        Gate { bell: AtomicU32::new(0), sleepers: AtomicU32::new(0) }
+        Gate { word: AtomicU64::new(u64::from(u32::MAX)) }
+    }
+
+    fn bell_and_sleepers(gate: &Gate) -> (u32, u32) {
+        (gate.word.load(Relaxed) as u32, gate.sleepers())
     }
 
     #[test]
@@ -150,17 +211,40 @@ mod tests {
         let gate = gate();
         gate.wake_one();
         gate.wake_all();
-        assert_eq!(gate.bell.load(Relaxed), 0);
+        assert_eq!(bell_and_sleepers(&gate), (u32::MAX, 0));
     }
 
     #[test]
     fn each_wake_answers_one_who_registered() {
         let gate = gate();
-        gate.sleepers.store(3, Relaxed);
+        let registered = [gate.register(), gate.register(), gate.register()];
+        assert_eq!(registered, [u32::MAX; 3]);
         gate.wake_one();
-        assert_eq!((gate.bell.load(Relaxed), gate.sleepers.load(Relaxed)), (1, 2));
+        assert_eq!(bell_and_sleepers(&gate), (0, 2));
         gate.wake_all();
-        assert_eq!((gate.bell.load(Relaxed), gate.sleepers.load(Relaxed)), (2, 0));
+        assert_eq!(bell_and_sleepers(&gate), (1, 0));
+    }
+
+    /// Else each wait that came to nothing would cost a later waker a system call.
+    #[test]
+    fn who_waits_no_more_is_not_counted() {
+        let gate = gate();
+        let soon = || Some(Instant::now() + Duration::from_millis(1));
+        assert_eq!(wait::<(), ()>(&gate, Some(Instant::now()), || Ok(None)), Ok(None));
+        assert_eq!(wait::<(), ()>(&gate, soon(), || Ok(None)), Ok(None));
+        assert!(!gate.sleep(gate.register(), soon()));
+        // What comes once it has registered, as an error or not.
+        for result in [Ok(Some(())), Err(())] {
+            let attempt = || if gate.has_sleepers() { result } else { Ok(None) };
+            assert_eq!(wait(&gate, None, attempt), result);
+        }
+        assert_eq!(bell_and_sleepers(&gate), (u32::MAX, 0));
+        // Whom a waker has counted is not taken back twice: another may sleep.
+        let registered = gate.register();
+        gate.register();
+        gate.wake_one();
+        assert!(gate.sleep(registered, Some(Instant::now())) && !gate.leave(registered));
+        assert_eq!(gate.sleepers(), 1);
     }
 
     #[test]
@@ -198,7 +282,7 @@ mod tests {
         let region = Region::create(8 << 20).unwrap();
         let gate = region.at::<Gate>(ARRAYS);
         let registered = gate.register();
-        gate.sleepers.store(0, SeqCst);
+        gate.leave_half_woken();
         gate.wake_all();
         assert!(!gate.sleep(registered, Some(Instant::now())));
         std::thread::scope(|scope| {
@@ -206,5 +290,6 @@ mod tests {
             gate.ring();
             assert!(sleeper.join().unwrap());
         });
+        assert_eq!(gate.sleepers(), 0);
     }
 }

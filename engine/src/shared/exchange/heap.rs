@@ -2,27 +2,43 @@
 
 use super::Broken;
 use crate::memory::{Region, Shareable};
-use crate::shared::protocol::Line;
 use crate::shared::seat::Seat;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-/// Bytes of a page.
-pub(crate) const PAGE_BYTES: usize = 4096;
-
 /// What a page's word says that belongs to no message.
 const FREE: u64 = 0;
 
-/// Who takes pages: its seat's index + 1, or 0.
-pub(crate) type Holder = Line<AtomicU64>;
+/// Above the holder's name: how many pages it waits for.
+const AWAITED: u32 = 32;
+
+/// Who takes pages, and where they are.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct HeapWords {
+    /// 0, or the seat's index + 1 of the one who alone takes pages. While that one waits for some, their
+    /// number is above it: then others may take its place.
+    holder: AtomicU64,
+    /// Behind what the last holder took: where to look first, and nothing more. In the holder's line, as
+    /// nobody else writes it.
+    hint: AtomicU64,
+}
+
+// SAFETY: nothing but atomics and padding.
+unsafe impl Shareable for HeapWords {}
 
 /// The heap of an exchange: a word for each page, and the pages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Heap<'r> {
     region: &'r Region,
-    holder: &'r Holder,
+    all: &'r HeapWords,
     offset: usize,
     pages: usize,
+    page_bytes: usize,
+}
+
+fn name(seat: Seat) -> u64 {
+    seat.index() as u64 + 1
 }
 
 /// The word of a page and the number of the one that follows it in its message.
@@ -37,24 +53,34 @@ struct Page {
 unsafe impl Shareable for Page {}
 
 impl<'r> Heap<'r> {
-    /// The heap of so many pages at an offset.
+    /// The heap of so many pages of this size at an offset.
     pub(crate) fn over(
         region: &'r Region,
-        holder: &'r Holder,
+        all: &'r HeapWords,
         offset: usize,
-        pages: usize,
+        (pages, page_bytes): (usize, usize),
     ) -> Heap<'r> {
-        Heap { region, holder, offset, pages }
+        Heap { region, all, offset, pages, page_bytes }
     }
 
     /// Bytes of a heap, its pages' words included.
-    pub(crate) fn bytes(pages: usize) -> usize {
-        pages * (size_of::<Page>() + PAGE_BYTES)
+    pub(crate) fn bytes(pages: usize, page_bytes: usize) -> usize {
+        Heap::words_bytes(pages) + pages * page_bytes
     }
 
-    /// The longest message.
-    pub(crate) fn capacity(&self) -> usize {
-        self.pages * PAGE_BYTES
+    /// Bytes of the pages' words, which lie before the pages. They alone have to be zeroed.
+    pub(crate) fn words_bytes(pages: usize) -> usize {
+        pages * size_of::<Page>()
+    }
+
+    /// How many pages there are.
+    pub(crate) fn pages(&self) -> usize {
+        self.pages
+    }
+
+    /// How many pages a message takes.
+    pub(crate) fn pages_of(&self, bytes: usize) -> usize {
+        bytes.div_ceil(self.page_bytes)
     }
 
     fn words(&self) -> &'r [Page] {
@@ -62,38 +88,74 @@ impl<'r> Heap<'r> {
     }
 
     fn data(&self, page: usize) -> usize {
-        self.offset + self.pages * size_of::<Page>() + page * PAGE_BYTES
+        self.offset + Heap::words_bytes(self.pages) + page * self.page_bytes
+    }
+
+    fn change_holder(&self, from: u64, to: u64) -> bool {
+        self.all.holder.compare_exchange(from, to, AcqRel, Relaxed).is_ok()
     }
 
     /// Becomes the holder, if nobody is.
     pub(crate) fn hold(&self, seat: Seat) -> bool {
-        self.holder.0.compare_exchange(0, seat.index() as u64 + 1, AcqRel, Relaxed).is_ok()
+        self.change_holder(0, name(seat))
     }
 
-    /// Whether so many bytes fit. For the holder that stays so, as nobody else takes pages.
-    pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        let pages = bytes.div_ceil(PAGE_BYTES);
-        let free = self.words().iter().filter(|page| page.of.load(Acquire) == FREE);
-        free.take(pages).count() == pages
+    /// The holder waits for so many pages.
+    pub(crate) fn wait_for(&self, seat: Seat, pages: usize) {
+        self.all.holder.store(name(seat) | (pages as u64) << AWAITED, Release);
+    }
+
+    /// The holder that waited goes on, unless another has taken its place.
+    pub(crate) fn go_on(&self, seat: Seat, pages: usize) -> bool {
+        self.change_holder(name(seat) | (pages as u64) << AWAITED, name(seat))
+    }
+
+    /// Whether there is a holder, and it waits for pages.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.all.holder.load(Acquire) >> AWAITED != 0
+    }
+
+    /// Takes the place of a holder that waits.
+    pub(crate) fn overtake(&self, seat: Seat) -> bool {
+        let waiting = self.all.holder.load(Acquire);
+        waiting >> AWAITED != 0 && self.change_holder(waiting, name(seat))
+    }
+
+    /// Whether so many pages are free. For the holder that stays so, as nobody else takes any.
+    pub(crate) fn has_room(&self, pages: usize) -> bool {
+        self.free_pages().take(pages).count() == pages
+    }
+
+    /// The pages that are free: from the first on if that is free, so that those are used again which are
+    /// in the caches, else from where the last holder has left off.
+    fn free_pages(&self) -> impl Iterator<Item = usize> {
+        let words = self.words();
+        let is_free = |page: &usize| words[*page].of.load(Acquire) == FREE;
+        let left_off = (self.all.hint.load(Relaxed) as usize).min(words.len());
+        let first = if words.is_empty() || is_free(&0) { 0 } else { left_off };
+        (first..words.len()).chain(0..first).filter(is_free)
     }
 
     /// The holder is none any more.
     pub(crate) fn give_up(&self) {
-        self.holder.0.store(0, Release);
+        self.all.holder.store(0, Release);
     }
 
     /// A reaped seat is none any more.
     pub(crate) fn disown(&self, seat: Seat) {
-        let _ = self.holder.0.compare_exchange(seat.index() as u64 + 1, 0, AcqRel, Relaxed);
+        let holder = self.all.holder.load(Acquire);
+        if holder & ((1 << AWAITED) - 1) == name(seat) {
+            self.change_holder(holder, 0);
+        }
     }
 
     /// Takes pages for the message of a position, and writes it. Gives the first page's number. Only
     /// the holder does this, who has found room for it.
     pub(crate) fn store(&self, position: u64, bytes: &[u8]) -> Result<u64, Broken> {
         let words = self.words();
-        let mut free = (0..words.len()).filter(|&page| words[page].of.load(Acquire) == FREE);
+        let mut free = self.free_pages();
         let mut chain: Option<(usize, usize)> = None;
-        for piece in bytes.chunks(PAGE_BYTES) {
+        for piece in bytes.chunks(self.page_bytes) {
             let page = free.next().ok_or(Broken)?;
             words[page].of.store(position + 1, Release);
             self.region.store_bytes(self.data(page), piece);
@@ -102,7 +164,9 @@ impl<'r> Heap<'r> {
             }
             chain = Some((chain.map_or(page, |(first, _)| first), page));
         }
-        Ok(chain.map_or(0, |(first, _)| first) as u64)
+        let (first, last) = chain.ok_or(Broken)?;
+        self.all.hint.store(last as u64 + 1, Relaxed);
+        Ok(first as u64)
     }
 
     /// Reads the message of a position.
@@ -114,12 +178,12 @@ impl<'r> Heap<'r> {
     ) -> Result<(), Broken> {
         let words = self.words();
         let mut page = first;
-        for done in (0..len).step_by(PAGE_BYTES) {
+        for done in (0..len).step_by(self.page_bytes) {
             let word = words.get(page as usize).ok_or(Broken)?;
             if word.of.load(Acquire) != position + 1 {
                 return Err(Broken);
             }
-            let piece = (len - done).min(PAGE_BYTES);
+            let piece = (len - done).min(self.page_bytes);
             self.region.load_bytes_into(self.data(page as usize), piece, into);
             page = word.next.load(Relaxed);
         }

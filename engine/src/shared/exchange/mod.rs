@@ -36,7 +36,8 @@
 //! **Pages.** What does not fit its place lies in pages of a heap; each page's word names the position
 //! of the message that it belongs to, so whoever ends that message (or buries who was to) finds them.
 //! Only the heap's holder takes pages, so what it has counted as free stays free; the holder's word names
-//! its seat, and is cleared by its burial.
+//! its seat, and is cleared by its burial. A holder that waits for pages says so there: nobody else who
+//! waits gets any before it, but who has pages leased, for which it may be waiting, takes its place.
 //!
 //! **Waking.** A waiter registers, looks once more and sleeps; a waker changes the state, then looks for
 //! registrations, with a SeqCst fence on both sides. See [`Gate`].
@@ -51,7 +52,7 @@ use crate::error::Error;
 
 pub(crate) use cells::Cells;
 pub(crate) use gate::{Gate, wait};
-pub(crate) use heap::{Heap, Holder, PAGE_BYTES};
+pub(crate) use heap::{Heap, HeapWords};
 pub(crate) use ring::{Ends, Ring};
 pub(crate) use state::{Phase, Places, State, bury};
 

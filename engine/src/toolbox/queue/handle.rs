@@ -31,7 +31,7 @@ pub(super) fn make<T: ?Sized, C: Codec<T>>(
         type_name,
         bury: bury_queue,
     };
-    commons.make(spec, |region, offset| {
+    commons.make_partly_zeroed(spec, layout.zeroed_bytes(), |region, offset| {
         begin(&Parts::at(region, offset, layout));
         Ok(())
     })
@@ -102,23 +102,43 @@ pub(super) fn receiving<T: ?Sized, C: Codec<T>, L>(
     })
 }
 
+/// At most so many messages: the first as `first` gives it, and with it what there is as `next` does. What
+/// stops the later ones is met by the next get.
+pub(super) fn many<M>(
+    max: usize,
+    first: impl FnOnce() -> Result<Option<M>>,
+    mut next: impl FnMut() -> Result<Option<M>>,
+) -> Result<Vec<M>> {
+    let mut messages = vec![];
+    if max > 0 {
+        messages.extend(first()?);
+    }
+    while !messages.is_empty() && messages.len() < max {
+        let Ok(Some(message)) = next() else { break };
+        messages.push(message);
+    }
+    Ok(messages)
+}
+
 /// `put` and what else the handles of all queues but those by priority can do.
 macro_rules! sending_side {
     ($queue:ident) => {
         impl<T: ?Sized, C: Codec<T>> $queue<T, C> {
-            /// Puts a message; waits as long as the queue is full.
+            /// Puts a message; waits as long as the queue is full, or has no room for one as long.
             ///
             /// # Errors
             ///
             /// [`Error::Closed`](crate::Error::Closed); [`Error::NotPortable`](crate::Error::NotPortable),
             /// here and now, if the message cannot be sent (CPython tells that by a traceback of a
             /// thread of its own, and loses the message); [`Error::Limit`](crate::Error::Limit) if it
-            /// is longer than 4 MiB; [`Error::Broken`](crate::Error::Broken).
+            /// is longer than 4 MiB, or waits for the room of leases of this process (see
+            /// [`JoinableQueue`](crate::JoinableQueue)); [`Error::Broken`](crate::Error::Broken).
             pub fn put(&self, message: &T) -> Result<()> {
                 self.put_until(message, true, None).map(drop)
             }
 
-            /// Puts a message if there is room now; false if there is none.
+            /// Puts a message if there is room now; false if there is none, or if another that does
+            /// not fit its place is being put or waits for room.
             ///
             /// # Errors
             ///
@@ -148,23 +168,60 @@ macro_rules! sending_side {
             where
                 T: 'm,
             {
+                self.put_all_until(messages, None).map(drop)
+            }
+
+            /// Puts several messages, as [`put_all`](Self::put_all), and stops where there is no room for
+            /// the next before the time is up. Gives how many are put.
+            ///
+            /// # Errors
+            ///
+            /// As for [`put_all`](Self::put_all).
+            pub fn put_all_timeout<'m>(
+                &self,
+                messages: impl IntoIterator<Item = &'m T>,
+                timeout: Duration,
+            ) -> Result<usize>
+            where
+                T: 'm,
+            {
+                self.put_all_until(messages, until(timeout))
+            }
+
+            fn put_all_until<'m>(
+                &self,
+                messages: impl IntoIterator<Item = &'m T>,
+                until: Option<Instant>,
+            ) -> Result<usize>
+            where
+                T: 'm,
+            {
                 let parts = self.parts()?;
-                let mut quiet = 0;
-                let mut put = |message| {
-                    let is_put = sending::<T, C, _>(&self.anchor, message, |bytes| {
+                let (mut put, mut quiet) = (0, 0);
+                let mut put_next = |message| -> Result<bool> {
+                    let mut is_put = sending::<T, C, _>(&self.anchor, message, |bytes| {
                         parts.try_put(Seat::here(), bytes, false)
                     })?;
                     quiet += usize::from(is_put);
-                    if is_put {
-                        return Ok(());
+                    if !is_put {
+                        // Whoever is to make room must know of what is there.
+                        parts.wake_receivers(std::mem::take(&mut quiet));
+                        is_put = self.put_until(message, true, until)?;
                     }
-                    // Whoever is to make room must know of what is there.
-                    parts.wake_receivers(std::mem::take(&mut quiet));
-                    self.put_until(message, true, None).map(drop)
+                    put += usize::from(is_put);
+                    Ok(is_put)
                 };
-                let all = messages.into_iter().try_for_each(&mut put);
+                let mut messages = messages.into_iter();
+                let all = loop {
+                    let Some(message) = messages.next() else { break Ok(()) };
+                    match put_next(message) {
+                        Ok(true) => {}
+                        Ok(false) => break Ok(()),
+                        Err(error) => break Err(error),
+                    }
+                };
                 parts.wake_receivers(quiet);
-                all
+                all.map(|()| put)
             }
 
             fn put_until(&self, message: &T, wake: bool, until: Option<Instant>) -> Result<bool> {
@@ -212,7 +269,7 @@ macro_rules! sending_side {
                 Ok(self.parts()?.is_empty()?)
             }
 
-            /// Whether there is no room for another message.
+            /// Whether there is no room for another message, or only for one that fits its place.
             ///
             /// # Errors
             ///

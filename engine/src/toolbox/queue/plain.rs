@@ -1,6 +1,6 @@
 //! The queue whose messages are taken out as they are got.
 
-use super::handle::{Types, layout, make, parts, receiving, sending, sending_side, until};
+use super::handle::{Types, layout, make, many, parts, receiving, sending, sending_side, until};
 use super::layout::{Layout, Parts};
 use crate::error::Result;
 use crate::shared::exchange::wait;
@@ -22,6 +22,13 @@ use std::time::{Duration, Instant};
 /// thread. What one thread puts, any other gets in that order; it holds at most as many messages as it
 /// was made for, and who puts more waits.
 ///
+/// **Fairness.** Whatever becomes free, a place or a message, wakes the one that has slept longest for it.
+/// Who comes at that moment may be quicker, and the other sleeps again. So how many messages each puts or
+/// gets may differ, and there are no turns: one that is stopped would hold up all others in its own. But who
+/// sleeps is woken again and again as the others get on, who was quicker has to sleep as well once it finds
+/// nothing, and that one is always the slower does not last. Who waits for more room than a place gives
+/// (messages beyond 48 bytes) does have its turn: what becomes free is kept for it, and later ones wait.
+///
 /// **Deaths.** A process may be killed at any instruction of any of this: nobody else is blocked (in
 /// CPython a process killed inside `get` keeps the queue's lock, and all others wait for ever), and
 /// what is lost is at most the message that it was just putting or had just got. A message that a
@@ -31,7 +38,7 @@ use std::time::{Duration, Instant};
 ///
 /// **Stopped processes.** One that is stopped (SIGSTOP) within `put` or `get` holds a place, and is
 /// passed by; once the others have filled all places behind it, who puts waits until it goes on or
-/// dies.
+/// dies. So does who puts a message beyond 48 bytes, if the stopped one is putting such a message.
 ///
 /// **Handles in messages** arrive. What they stand for lives as long as the engine from then on.
 pub struct Queue<T: ?Sized, C = Serde> {
@@ -88,17 +95,21 @@ impl<T: ?Sized, C: Codec<T>> Queue<T, C> {
     /// As for [`get`](Self::get), if that comes instead of the first message; what stops the later
     /// ones is met by the next `get`.
     pub fn get_many(&self, max: usize) -> Result<Vec<C::Received>> {
-        if max == 0 {
-            return Ok(vec![]);
-        }
-        let mut messages = vec![self.get()?];
-        while messages.len() < max {
-            match self.try_get() {
-                Ok(Some(message)) => messages.push(message),
-                _ => break,
-            }
-        }
-        Ok(messages)
+        self.get_many_until(max, None)
+    }
+
+    /// Gets at most so many messages, as [`get_many`](Self::get_many); an empty vector if there was none
+    /// for so long.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get_many`](Self::get_many).
+    pub fn get_many_timeout(&self, max: usize, timeout: Duration) -> Result<Vec<C::Received>> {
+        self.get_many_until(max, until(timeout))
+    }
+
+    fn get_many_until(&self, max: usize, until: Option<Instant>) -> Result<Vec<C::Received>> {
+        many(max, || self.get_until(until), || self.try_get())
     }
 
     fn get_until(&self, until: Option<Instant>) -> Result<Option<C::Received>> {

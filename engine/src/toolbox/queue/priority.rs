@@ -1,6 +1,6 @@
 //! The queue whose messages come by their priority.
 
-use super::handle::{Types, layout, receiving, sending, until};
+use super::handle::{Types, layout, many, receiving, sending, until};
 use super::layout::Layout;
 use super::ranking::{Ranking, bury_ranking, bytes};
 use crate::error::Result;
@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 ///
 /// Everybody may put and get, as with [`Queue`](crate::Queue), and a process may be killed at any
 /// instruction. It works under a lock, so one that is stopped (SIGSTOP) with it holds up all others until
-/// it goes on or dies; and it is slower. (CPython has no priority queue between processes.)
+/// it goes on or dies; and it is slower. Nobody who waits has a turn of its own, so long messages may wait
+/// as long as shorter ones keep taking the room. (CPython has no priority queue between processes.)
 pub struct PriorityQueue<T: ?Sized, C = Serde> {
     anchor: Anchor,
     layout: Option<Layout>,
@@ -37,7 +38,7 @@ impl<T: ?Sized + 'static, C: Codec<T>> PriorityQueue<T, C> {
             bury: bury_ranking,
         };
         let begin = |region: &_, offset| Ranking::at(region, offset, layout).begin();
-        Ok(PriorityQueue::over(commons.make(spec, begin)?))
+        Ok(PriorityQueue::over(commons.make_partly_zeroed(spec, layout.zeroed_bytes(), begin)?))
     }
 }
 
@@ -68,6 +69,18 @@ impl<T: ?Sized, C: Codec<T>> PriorityQueue<T, C> {
     /// As for [`put`](Self::put).
     pub fn put_timeout(&self, priority: i64, message: &T, timeout: Duration) -> Result<bool> {
         self.put_until(priority, message, until(timeout))
+    }
+
+    /// Puts several messages, each with its priority.
+    ///
+    /// # Errors
+    ///
+    /// As for [`put`](Self::put). The messages before the one that failed are put.
+    pub fn put_all<'m>(&self, messages: impl IntoIterator<Item = (i64, &'m T)>) -> Result<()>
+    where
+        T: 'm,
+    {
+        messages.into_iter().try_for_each(|(priority, message)| self.put(priority, message))
     }
 
     fn put_until(&self, priority: i64, message: &T, until: Option<Instant>) -> Result<bool> {
@@ -106,6 +119,17 @@ impl<T: ?Sized, C: Codec<T>> PriorityQueue<T, C> {
     /// As for [`get`](Self::get).
     pub fn get_timeout(&self, timeout: Duration) -> Result<Option<(i64, C::Received)>> {
         self.get_until(until(timeout))
+    }
+
+    /// Gets at most so many messages, the lowest priority first: waits for the first, and takes with it
+    /// what is there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Self::get), if that comes instead of the first message; what stops the later
+    /// ones is met by the next `get`.
+    pub fn get_many(&self, max: usize) -> Result<Vec<(i64, C::Received)>> {
+        many(max, || self.get_until(None), || self.try_get())
     }
 
     fn get_until(&self, until: Option<Instant>) -> Result<Option<(i64, C::Received)>> {
@@ -152,13 +176,13 @@ impl<T: ?Sized, C: Codec<T>> PriorityQueue<T, C> {
         Ok(self.len()? == 0)
     }
 
-    /// Whether there is no room for another message.
+    /// Whether there is no room for another message, or only for one that fits its place.
     ///
     /// # Errors
     ///
     /// [`Error::Broken`](crate::Error::Broken).
     pub fn is_full(&self) -> Result<bool> {
-        Ok(self.len()? == self.bound()?)
+        self.ranking()?.is_full()
     }
 
     /// How many messages it was made for.

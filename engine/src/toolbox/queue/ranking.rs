@@ -46,8 +46,11 @@ fn words_at(layout: &Layout) -> usize {
 /// After a participant's end: its lock is told by the system; whoever waits looks again.
 pub(super) fn bury_ranking(region: &Region, offset: usize, _: Gone) {
     let words = region.at::<Words>(offset);
-    words.receivers.wake_all();
-    words.senders.wake_all();
+    if let Ok(layout) = Layout::load(words) {
+        Ranking::at(region, offset, layout).words.lock.pass_on();
+    }
+    words.receivers.ring();
+    words.senders.ring();
 }
 
 /// The queue's parts and its ranking, in this process's mapping.
@@ -70,8 +73,9 @@ impl<'r> Ranking<'r> {
         Ranking { parts, words: region.at(words_at), slots: parts.slots(), priorities, order }
     }
 
-    /// Makes zeroed words an empty ranking.
+    /// Makes the zeroed words of a queue, and those behind them, an empty ranking.
     pub(super) fn begin(&self) -> Result<()> {
+        self.parts.zero(words_at(&self.parts.layout), size_of::<RankingWords>());
         self.parts.layout.store(self.parts.words);
         self.order.iter().zip(0..).for_each(|(place, slot)| place.store(slot, Relaxed));
         self.words.lock.initialise()
@@ -176,7 +180,8 @@ impl<'r> Ranking<'r> {
             return Err(closed());
         }
         let count = self.count()?;
-        let has_pages = !self.parts.is_large(bytes) || self.parts.heap().has_room(bytes.len());
+        let heap = self.parts.heap();
+        let has_pages = !self.parts.is_large(bytes) || heap.has_room(heap.pages_of(bytes.len()));
         if count == self.order.len() || !has_pages {
             return Ok(false);
         }
@@ -225,6 +230,11 @@ impl<'r> Ranking<'r> {
         self.locked(|| self.count().map_err(Error::from))
     }
 
+    /// Whether there is no place for a message, or no page for one that does not fit its place.
+    pub(super) fn is_full(&self) -> Result<bool> {
+        self.locked(|| Ok(self.count()? == self.order.len() || !self.parts.has_page()))
+    }
+
     pub(super) fn close(&self) -> Result<()> {
         self.locked(|| {
             self.parts.close();
@@ -241,6 +251,8 @@ impl<'r> Ranking<'r> {
 mod tests {
     use super::*;
     use crate::memory::ARRAYS;
+    use crate::shared::seat::Seat;
+    use std::time::Instant;
 
     fn with_ranking(bound: usize, work: impl FnOnce(&Ranking<'_>)) {
         let region = Region::create(16 << 20).unwrap();
@@ -293,8 +305,26 @@ mod tests {
             std::thread::scope(|scope| scope.spawn(die).join().unwrap());
             let next = || ranking.try_get(&mut vec![]).unwrap();
             assert_eq!([next(), next(), next(), next()], [Some(1), Some(2), Some(3), None]);
-            assert!(ranking.parts.heap().has_room(4 << 20), "its pages are free");
+            assert!(ranking.parts.heap().has_room(1024), "its pages are free");
             assert!((0..5).all(|priority| ranking.try_put(priority, &[]).unwrap()));
+        });
+    }
+
+    /// Whom a dead waker has counted as woken, nobody else wakes.
+    #[test]
+    fn a_burial_wakes_all_who_sleep_counted_or_not() {
+        let gone = Gone { seat: Seat::of_worker(3), cleanly: false };
+        with_ranking(5, |ranking| {
+            let words = ranking.parts.words;
+            let registered = [&words.receivers, &words.senders].map(|gate| {
+                let registered = gate.register();
+                gate.leave_half_woken();
+                (gate, registered)
+            });
+            bury_ranking(ranking.parts.region, ARRAYS, gone);
+            for (gate, registered) in registered {
+                assert!(gate.sleep(registered, Some(Instant::now())));
+            }
         });
     }
 

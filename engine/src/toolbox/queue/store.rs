@@ -1,23 +1,16 @@
-//! Messages as bytes: how they are put into a queue and come out again. Handles give them types.
+//! What a queue holds, as bytes: how messages are written into their places and read, and what is told of
+//! them. How they are put and got is in `putting` and `getting`; handles give them types.
 
 use super::layout::{Layout, Parts, Strided};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::memory::Region;
-use crate::shared::exchange::{Broken, Cells, Gate, Phase, Ring, bury, wait};
+use crate::shared::exchange::{Broken, Cells, Gate, Phase, Places, Ring, State, bury};
 use crate::shared::protocol::Hardware;
 use crate::shared::seat::{Gone, Seat};
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicU64, fence};
-use std::time::Instant;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-type Slots<'s, 'r> = Ring<'s, Hardware, Strided<'r>>;
-
-/// A message that is leased: where it is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Leased {
-    pub(super) cell: usize,
-    pub(super) position: u64,
-}
+pub(super) type Slots<'s, 'r> = Ring<'s, Hardware, Strided<'r>>;
 
 /// An error of a queue that is closed.
 pub(super) fn closed() -> Error {
@@ -40,26 +33,20 @@ pub(super) fn bury_queue(region: &Region, offset: usize, gone: Gone) {
     bury((&slots, &cells), gone.seat, after, |over| heap.sweep(|position| position != over));
     heap.disown(gone.seat);
     Cells::over(&cells, &parts.words.returned.0).announce();
-    parts.wake_everybody();
-}
-
-/// Who takes pages of the heap, until it is dropped.
-struct Holding<'p, 'r>(&'p Parts<'r>);
-
-impl Drop for Holding<'_, '_> {
-    fn drop(&mut self) {
-        self.0.heap().give_up();
-        self.0.words.heap.wake_all();
-    }
+    parts.gates().into_iter().for_each(Gate::ring);
 }
 
 impl Parts<'_> {
-    fn wake_everybody(&self) {
+    fn gates(&self) -> [&Gate; 4] {
         let words = self.words;
-        let gates = [&words.receivers, &words.senders, &words.heap, &words.joiners];
-        gates.into_iter().for_each(Gate::wake_all);
+        [&words.receivers, &words.senders, &words.heap, &words.joiners]
     }
 
+    pub(super) fn wake_everybody(&self) {
+        self.gates().into_iter().for_each(Gate::wake_all);
+    }
+
+    #[inline]
     pub(super) fn is_closed(&self) -> bool {
         self.words.closed.0.load(Acquire) != 0
     }
@@ -69,123 +56,47 @@ impl Parts<'_> {
         self.wake_everybody();
     }
 
+    #[inline]
     pub(super) fn is_large(&self, bytes: &[u8]) -> bool {
         bytes.len() > self.layout.inline_bytes()
     }
 
-    /// Refuses a message that can never be put.
-    pub(super) fn check(&self, bytes: &[u8]) -> Result<()> {
-        let capacity = self.heap().capacity().max(self.layout.inline_bytes());
-        if bytes.len() > capacity {
-            return Err(Error::Limit {
-                what: "the size of a message in bytes",
-                asked: bytes.len() as u64,
-                limit: capacity as u64,
-                remedy: "send it in pieces, or write it into an array",
-            });
-        }
-        Ok(())
-    }
-
-    /// Puts a message if there is room now. Whoever puts several wakes receivers after the last.
-    pub(super) fn try_put(&self, seat: Seat, bytes: &[u8], wake: bool) -> Result<bool> {
-        self.check(bytes)?;
-        if !self.is_large(bytes) {
-            return self.try_put_held(seat, bytes, wake);
-        }
-        let heap = self.heap();
-        if self.is_closed() {
-            return Err(closed());
-        }
-        if !heap.hold(seat) {
-            return Ok(false);
-        }
-        let _holding = Holding(self);
-        if heap.has_room(bytes.len()) { self.try_put_held(seat, bytes, wake) } else { Ok(false) }
-    }
-
-    /// Waits for room; false if there was none in time.
-    pub(super) fn put(
-        &self,
-        seat: Seat,
-        bytes: &[u8],
-        wake: bool,
-        until: Option<Instant>,
-    ) -> Result<bool> {
-        self.check(bytes)?;
-        let is_true = |done: bool| done.then_some(());
-        let mut holding = None;
-        if self.is_large(bytes) {
-            let heap = self.heap();
-            let held = wait(&self.words.heap, until, || {
-                if self.is_closed() { Err(closed()) } else { Ok(is_true(heap.hold(seat))) }
-            })?;
-            let Some(()) = held else { return Ok(false) };
-            holding = Some(Holding(self));
-            let room = wait(&self.words.heap, until, || {
-                if self.is_closed() {
-                    return Err(closed());
-                }
-                Ok(is_true(heap.has_room(bytes.len())))
-            })?;
-            let Some(()) = room else { return Ok(false) };
-        }
-        let put =
-            wait(&self.words.senders, until, || self.try_put_held(seat, bytes, wake).map(is_true));
-        drop(holding);
-        Ok(put?.is_some())
-    }
-
-    /// Puts a message; a large one by the heap's holder, who has found room for it.
-    fn try_put_held(&self, seat: Seat, bytes: &[u8], wake: bool) -> Result<bool> {
-        if self.is_closed() {
-            return Err(closed());
-        }
-        let slots = self.slots();
-        let ring = Ring::over(&self.words.ends, &slots);
-        let Some(position) = ring.claim(seat)? else { return Ok(false) };
-        if let Err(damaged) = self.write(&slots, ring.index(position), position, bytes) {
-            self.heap().sweep(|other| other != position);
-            ring.release(position);
-            return Err(damaged.into());
-        }
-        ring.fill(position);
-        fence(SeqCst);
-        // Receivers of a closed queue leave it once they have seen it empty. Who does not see it closed
-        // here was seen by them; who does takes the message back, unless one of them has it.
-        if self.is_closed() && ring.withdraw(seat, position) {
-            self.end(&ring, &slots, seat, position);
-            self.wake_everybody();
-            return Err(closed());
-        }
-        if wake {
-            self.words.receivers.wake_one_fenced();
-        }
-        Ok(true)
-    }
-
-    /// Wakes as many receivers as messages were put.
-    pub(super) fn wake_receivers(&self, messages: usize) {
-        fence(SeqCst);
-        for _ in 0..messages {
-            if !self.words.receivers.has_sleepers() {
-                return;
-            }
-            self.words.receivers.wake_one_fenced();
-        }
-    }
-
     /// The first page of a place's message, if it lies in pages.
+    #[inline]
     pub(super) fn first_page(&self, places: &Strided<'_>, index: usize) -> Option<u64> {
+        self.in_pages(places, index).map(|(first, _)| first)
+    }
+
+    /// The first page of a place's message and its length, if it lies in pages.
+    #[inline]
+    fn in_pages(&self, places: &Strided<'_>, index: usize) -> Option<(u64, usize)> {
         if self.layout.fixed.is_some() {
             return None;
         }
         let header = self.region.at::<AtomicU64>(places.body(index)).load(Relaxed);
-        (header as u32 as usize > self.layout.inline_bytes()).then_some(header >> 32)
+        let len = header as u32 as usize;
+        (len > self.layout.inline_bytes()).then_some((header >> 32, len))
+    }
+
+    /// The leases whose messages lie in pages, and how many each.
+    pub(super) fn leases_in_pages(&self) -> Vec<(State, usize)> {
+        let (cells, heap) = (self.cells(), self.heap());
+        let taken = cells.all().filter(|(_, state)| state.phase == Phase::Taken);
+        let in_pages = taken.filter_map(|(cell, state)| {
+            self.in_pages(&cells, cell).map(|(_, len)| (state, heap.pages_of(len)))
+        });
+        in_pages.collect()
     }
 
     /// The message of a position that this seat has taken is over; whether pages are free for it.
-    fn end(&self, ring: &Slots<'_, '_>, slots: &Strided<'_>, seat: Seat, position: u64) -> bool {
+    #[inline]
+    pub(super) fn end(
+        &self,
+        ring: &Slots<'_, '_>,
+        slots: &Strided<'_>,
+        seat: Seat,
+        position: u64,
+    ) -> bool {
         let first = self.first_page(slots, ring.index(position));
         if let Some(first) = first {
             ring.empty(seat, position);
@@ -196,6 +107,7 @@ impl Parts<'_> {
     }
 
     /// Writes a message into a place, or into pages for which there is room.
+    #[inline]
     pub(super) fn write(
         &self,
         places: &Strided<'_>,
@@ -220,6 +132,7 @@ impl Parts<'_> {
     }
 
     /// Reads the message of a place.
+    #[inline]
     pub(super) fn read(
         &self,
         places: &Strided<'_>,
@@ -241,107 +154,6 @@ impl Parts<'_> {
         self.heap().load((position, header >> 32), len, into)
     }
 
-    /// Takes the first message out, if there is one now.
-    pub(super) fn try_get(&self, seat: Seat, into: &mut Vec<u8>) -> Result<Option<()>> {
-        let slots = self.slots();
-        let ring = Ring::over(&self.words.ends, &slots);
-        let Some(position) = ring.take(seat)? else { return self.nothing(&ring) };
-        let read = self.read(&slots, ring.index(position), position, into);
-        let freed_pages = self.end(&ring, &slots, seat, position);
-        self.after_get(freed_pages);
-        read?;
-        Ok(Some(()))
-    }
-
-    /// There is no message now: nor will there be, of a closed queue that nobody is about to fill.
-    fn nothing<T>(&self, ring: &Slots<'_, '_>) -> Result<Option<T>> {
-        if !self.is_closed() {
-            return Ok(None);
-        }
-        fence(SeqCst);
-        let is_over = !ring.has_any()? && self.cells_returned() == 0;
-        if is_over { Err(closed()) } else { Ok(None) }
-    }
-
-    /// Wakes who waits for room.
-    fn after_get(&self, freed_pages: bool) {
-        self.words.senders.wake_one();
-        if freed_pages {
-            self.words.heap.wake_all();
-        }
-        // They may have waited for this message to be over.
-        if self.is_closed() {
-            self.words.receivers.wake_all();
-        }
-    }
-
-    /// Leases the first message, if there is one now.
-    pub(super) fn try_lease(&self, seat: Seat, into: &mut Vec<u8>) -> Result<Option<Leased>> {
-        let (slots, places) = (self.slots(), self.cells());
-        let cells = Cells::over(&places, &self.words.returned.0);
-        let ring = Ring::over(&self.words.ends, &slots);
-        let leased = if let Some((cell, position)) = cells.take(seat) {
-            Leased { cell, position }
-        } else {
-            let Some(position) = ring.take(seat)? else { return self.nothing(&ring) };
-            let Some(cell) = cells.claim(seat, position, self.first_cell()) else {
-                ring.fill(position);
-                self.words.receivers.wake_one();
-                return Err(self.too_many_leases());
-            };
-            places.copy(cell, &slots, ring.index(position));
-            cells.lease(seat, cell, position);
-            ring.release(position);
-            self.after_get(false);
-            Leased { cell, position }
-        };
-        if let Err(damaged) = self.read(&places, leased.cell, leased.position, into) {
-            self.settle(seat, leased);
-            return Err(damaged.into());
-        }
-        Ok(Some(leased))
-    }
-
-    fn too_many_leases(&self) -> Error {
-        Error::Limit {
-            what: "the number of leases at once",
-            asked: self.layout.cells as u64 + 1,
-            limit: self.layout.cells as u64,
-            remedy: "settle some first",
-        }
-    }
-
-    /// Where this thread looks for a free cell first: where it last gave one up, which is in its cache.
-    fn first_cell(&self) -> usize {
-        LAST_CELL.get().unwrap_or(Seat::here().index() * CELLS_APART) % self.layout.cells.max(1)
-    }
-
-    /// A lease is done.
-    pub(super) fn settle(&self, seat: Seat, leased: Leased) {
-        let Leased { cell, position } = leased;
-        let places = self.cells();
-        let cells = Cells::over(&places, &self.words.returned.0);
-        if let Some(first) = self.first_page(&places, cell) {
-            cells.empty(seat, cell, position);
-            self.heap().free(position, first);
-            self.words.heap.wake_all();
-        }
-        cells.release(cell);
-        LAST_CELL.set(Some(cell));
-        fence(SeqCst);
-        // Only who settles the last one wakes; while messages wait, somebody will settle after this.
-        if self.words.joiners.has_sleepers() && self.is_empty().unwrap_or(true) {
-            self.words.joiners.wake_all();
-        }
-    }
-
-    /// A lease goes back.
-    pub(super) fn give_back(&self, leased: Leased) {
-        let places = self.cells();
-        Cells::over(&places, &self.words.returned.0).give_back(leased.cell, leased.position);
-        self.words.receivers.wake_one();
-    }
-
     fn cells_returned(&self) -> usize {
         if self.words.returned.0.load(Acquire) & 1 == 0 {
             return 0;
@@ -360,8 +172,15 @@ impl Parts<'_> {
         Ok(ring_empty && self.cells_returned() == 0)
     }
 
+    /// Whether there is no place for a message, or no page for one that does not fit its place.
     pub(super) fn is_full(&self) -> Result<bool, Broken> {
-        Ring::over(&self.words.ends, &self.slots()).is_full()
+        let ring_full = Ring::over(&self.words.ends, &self.slots()).is_full()?;
+        Ok(ring_full || !self.has_page())
+    }
+
+    /// Whether a page is free, if messages can lie in pages.
+    pub(super) fn has_page(&self) -> bool {
+        self.layout.fixed.is_some() || self.heap().has_room(1)
     }
 
     /// Messages that were put and are not done.
@@ -379,9 +198,27 @@ impl Parts<'_> {
     }
 }
 
-/// Cells that the first leases of two seats are apart: a few cache lines.
-const CELLS_APART: usize = 8;
+#[cfg(test)]
+mod tests {
+    use super::super::layout::with_parts;
+    use super::*;
+    use crate::memory::ARRAYS;
+    use std::time::Instant;
 
-thread_local! {
-    static LAST_CELL: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+    /// Whom a dead waker has counted as woken, nobody else wakes.
+    #[test]
+    fn a_burial_wakes_all_who_sleep_counted_or_not() {
+        let gone = Gone { seat: Seat::of_worker(3), cleanly: false };
+        with_parts(Layout::new(4, Some(8), 4).unwrap(), |parts| {
+            let registered = parts.gates().map(|gate| {
+                let registered = gate.register();
+                gate.leave_half_woken();
+                registered
+            });
+            bury_queue(parts.region, ARRAYS, gone);
+            for (gate, registered) in parts.gates().into_iter().zip(registered) {
+                assert!(gate.sleep(registered, Some(Instant::now())));
+            }
+        });
+    }
 }

@@ -20,20 +20,20 @@ const LOOKS: u32 = 4;
 
 /// What an exchange is put through.
 #[derive(Debug, Clone, Copy)]
-struct Use {
-    senders: u64,
+pub(super) struct Use {
+    pub(super) senders: u64,
     /// Of each sender.
-    messages: u64,
-    receivers: u64,
-    leases: bool,
+    pub(super) messages: u64,
+    pub(super) receivers: u64,
+    pub(super) leases: bool,
     /// Receivers give the first message back that they lease.
-    hesitant: bool,
+    pub(super) hesitant: bool,
     /// Who leases message 0 puts message 1 before it is done with it.
-    fruitful: bool,
+    pub(super) fruitful: bool,
 }
 
 #[derive(Debug)]
-struct Words<C: Checker>(Vec<C::U64>);
+pub(super) struct Words<C: Checker>(Vec<C::U64>);
 
 impl<C: Checker> Places<C> for Words<C> {
     fn len(&self) -> usize {
@@ -46,8 +46,8 @@ impl<C: Checker> Places<C> for Words<C> {
 }
 
 #[derive(Debug)]
-struct World<C: Checker> {
-    how: Use,
+pub(super) struct World<C: Checker> {
+    pub(super) how: Use,
     ends: Ends<C>,
     slots: Words<C>,
     cells: Words<C>,
@@ -56,18 +56,18 @@ struct World<C: Checker> {
     in_slots: Vec<C::Cell>,
     in_cells: Vec<C::Cell>,
     /// How many messages each sender is told to have put.
-    put: Vec<C::U64>,
+    pub(super) put: Vec<C::U64>,
     /// How often each message is done with, by each process, the coordinator last.
     done: Vec<Vec<C::U64>>,
     /// Whether a process came to its end.
-    ended: Vec<C::U64>,
+    pub(super) ended: Vec<C::U64>,
     /// Whether anybody got messages of one sender in another order.
     disorder: C::U64,
-    news: Arc<C::Bell>,
+    pub(super) news: Arc<C::Bell>,
 }
 
 impl<C: Checker> World<C> {
-    fn new(how: Use) -> World<C> {
+    pub(super) fn new(how: Use) -> World<C> {
         let zero = || C::atomic(0);
         let words = |count: u64| (0..count).map(|_| zero()).collect::<Vec<_>>();
         let processes = how.senders + how.receivers;
@@ -90,15 +90,15 @@ impl<C: Checker> World<C> {
         world
     }
 
-    fn ring(&self) -> Ring<'_, C, Words<C>> {
+    pub(super) fn ring(&self) -> Ring<'_, C, Words<C>> {
         Ring::over(&self.ends, &self.slots)
     }
 
-    fn lent(&self) -> Cells<'_, C, Words<C>> {
+    pub(super) fn lent(&self) -> Cells<'_, C, Words<C>> {
         Cells::over(&self.cells, &self.returned)
     }
 
-    fn send(&self, sender: u64) {
+    pub(super) fn send(&self, sender: u64) {
         for n in 0..self.how.messages {
             self.put(seat(sender), sender * self.how.messages + n);
             self.put[sender as usize].store(n + 1, Release);
@@ -106,7 +106,7 @@ impl<C: Checker> World<C> {
         self.ended[sender as usize].store(1, Release);
     }
 
-    fn put(&self, me: Seat, message: u64) {
+    pub(super) fn put(&self, me: Seat, message: u64) {
         let ring = self.ring();
         let mut turn = 0;
         let position = loop {
@@ -121,7 +121,7 @@ impl<C: Checker> World<C> {
         C::ring(&self.news);
     }
 
-    fn receive(&self, receiver: u64) {
+    pub(super) fn receive(&self, receiver: u64) {
         let me = seat(self.how.senders + receiver);
         let mut last = vec![None; self.how.senders as usize];
         if self.how.hesitant {
@@ -145,7 +145,7 @@ impl<C: Checker> World<C> {
         *last = Some(message);
     }
 
-    fn get(&self, me: Seat, process: u64) -> Option<u64> {
+    pub(super) fn get(&self, me: Seat, process: u64) -> Option<u64> {
         let message =
             if self.how.leases { self.lease(me, process) } else { self.take(me, process) };
         message.inspect(|_| C::ring(&self.news))
@@ -199,7 +199,7 @@ impl<C: Checker> World<C> {
         done.store(done.load(Acquire) + 1, Release);
     }
 
-    fn times_done(&self, message: u64) -> u64 {
+    pub(super) fn times_done(&self, message: u64) -> u64 {
         self.done.iter().map(|done| done[message as usize].load(Acquire)).sum()
     }
 
@@ -210,7 +210,7 @@ impl<C: Checker> World<C> {
         alive.map(|(done, _)| done[message as usize].load(Acquire)).sum()
     }
 
-    fn bury(&self, process: usize) {
+    pub(super) fn bury(&self, process: usize) {
         let after = |position| self.ring().after(position);
         bury((&self.slots, &self.cells), seat(process as u64), after, |_| ());
         // Not for who ended well, which would make up for what others forget.
@@ -221,7 +221,7 @@ impl<C: Checker> World<C> {
 }
 
 /// Each process's; the coordinator has a seat of its own.
-fn seat(process: u64) -> Seat {
+pub(super) fn seat(process: u64) -> Seat {
     Seat::of_worker(process as usize)
 }
 
@@ -266,7 +266,7 @@ fn run<C: Checker>(how: Use) {
 
 /// None is lost but for one in the hand of each dead receiver; none is doubled, but for what the dead had
 /// leased and done.
-fn check_messages<C: Checker>(world: &World<C>) {
+pub(super) fn check_messages<C: Checker>(world: &World<C>) {
     let Use { senders, messages, .. } = world.how;
     let is_dead = |ended: &&C::U64| ended.load(Acquire) == 0;
     let dead = world.ended[senders as usize..].iter().filter(is_dead).count() as u64;
@@ -287,59 +287,9 @@ fn check_messages<C: Checker>(world: &World<C>) {
     assert!(doubled <= doubled_max, "{doubled} doubled, {dead} died");
 }
 
-/// Whoever joins sees all that was done, and not before it is.
-fn join<C: Checker>(how: Use) {
-    let world = Arc::new(World::<C>::new(how));
-    let sender = Arc::clone(&world);
-    let sender = C::spawn(None, move || sender.send(0));
-    let receivers: Vec<_> = (0..how.receivers)
-        .map(|receiver| {
-            let world = Arc::clone(&world);
-            C::spawn(None, move || world.receive(receiver))
-        })
-        .collect();
-    let before = world.put[0].load(Acquire);
-    if world.lent().is_finished(&world.ring()).unwrap() {
-        assert!((0..before).all(|message| world.times_done(message) == 1), "done too early");
-    }
-    while world.put[0].load(Acquire) < how.messages {
-        world.get(Seat::COORDINATOR, how.receivers);
-        C::pause(0);
-    }
-    while !world.lent().is_finished(&world.ring()).unwrap() {
-        world.get(Seat::COORDINATOR, how.receivers);
-        C::pause(0);
-    }
-    assert!((0..how.messages).all(|message| world.times_done(message) == 1));
-    C::join(sender);
-    receivers.into_iter().for_each(C::join);
-}
-
-/// Messages that are put by who has a lease are waited for as well.
-fn join_fruitful<C: Checker>(how: Use) {
-    let world = Arc::new(World::<C>::new(how));
-    world.put(Seat::COORDINATOR, 0);
-    let receivers: Vec<_> = (0..how.receivers)
-        .map(|receiver| {
-            let world = Arc::clone(&world);
-            C::spawn(None, move || world.receive(receiver))
-        })
-        .collect();
-    let is_finished = || world.lent().is_finished(&world.ring()).unwrap();
-    while !is_finished() {
-        C::pause(0);
-        // They look so often only.
-        if receivers.iter().all(C::reap) {
-            world.get(Seat::COORDINATOR, how.receivers);
-        }
-    }
-    assert!((0..2).all(|message| world.times_done(message) == 1), "done too early");
-    receivers.into_iter().for_each(C::join);
-}
-
-const TAKEN: Use =
+pub(super) const TAKEN: Use =
     Use { senders: 2, messages: 2, receivers: 1, leases: false, hesitant: false, fruitful: false };
-const LEASED: Use = Use { leases: true, ..TAKEN };
+pub(super) const LEASED: Use = Use { leases: true, ..TAKEN };
 
 #[test]
 fn seeds_an_exchange_whose_users_die() {
@@ -361,18 +311,6 @@ fn seeds_leases_that_are_given_back() {
     explore(6000, 1, || {
         run::<Seeded>(Use { senders: 1, receivers: 2, hesitant: true, ..LEASED });
     });
-}
-
-#[test]
-fn seeds_a_join_of_work_that_makes_work() {
-    explore(6000, 0, || {
-        join_fruitful::<Seeded>(Use { senders: 1, receivers: 2, fruitful: true, ..LEASED });
-    });
-}
-
-#[test]
-fn seeds_a_join() {
-    explore(6000, 0, || join::<Seeded>(Use { senders: 1, receivers: 2, ..LEASED }));
 }
 
 #[test]

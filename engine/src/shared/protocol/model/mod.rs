@@ -10,6 +10,7 @@
 
 mod coordinate;
 mod exchange;
+mod exchange_ends;
 mod exhaustive;
 mod host;
 mod queue;
