@@ -9,9 +9,9 @@
 //! which the recursive kind would allow, cost two more calls and half the speed, and was only
 //! forgotten.)
 //!
-//! Who waits looks for a few microseconds, as most locks are held for less, and sleeps then, on the
-//! monotonic clock, for half a second at most at a time: a wake that was meant for somebody who died
-//! is passed on by the burial, and seen without one all the same.
+//! Who waits looks for some tens of microseconds, as most locks are held for less, and sleeps then, on
+//! the monotonic clock, for half a second at most at a time: a wake that was meant for somebody who
+//! died is passed on by the burial, and seen without one all the same.
 
 use super::cell::Owner;
 use super::damage::Damage;
@@ -43,9 +43,12 @@ const KIND: usize = 4;
 /// The longest sleep before a waiter looks again.
 const SLEEP_MAX: Duration = Duration::from_millis(500);
 
-/// Looks of a waiter before it sleeps, the pauses between them growing to so many turns.
-const LOOKS: u32 = 32;
-const TURNS_MAX: u32 = 64;
+/// Looks of a waiter before it sleeps, each after twice as many turns as the one before, up to so many.
+/// So it waits for no more than about twice the time that it would have had to, and the holder's cache
+/// line is left alone: two processes that take a lock in turn are twice as fast as with looks at every
+/// microsecond.
+const LOOKS: u32 = 14;
+const TURNS_MAX: u32 = 2048;
 
 /// The bytes of the lock in the region.
 #[derive(Debug)]
