@@ -3,14 +3,14 @@
 mod support;
 
 use gristmill::{
-    Array, Cause, Chunk, Engine, Error, Frozen, In, Kernel, Out, Portable, Process, ProcessFailure,
-    Value, Views,
+    Array, Cause, Chunk, Engine, Error, Frozen, In, Kernel, Out, Process, ProcessFailure, Value,
+    Views,
 };
 use ndarray::{Ix1, Ix2, IxDyn};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::{Arc, Mutex};
-use support::engine;
+use support::{engine, run_task};
 
 type Vector = Array<f64, Ix1>;
 
@@ -243,14 +243,6 @@ fn stashed(forget: bool) -> f64 {
     sum
 }
 
-fn run<A: Portable, R: Portable>(
-    engine: &Engine,
-    task: impl Fn(A) -> R + Copy + Send + Sync + 'static,
-    args: A,
-) -> R {
-    engine.tasks().map(task, [args]).unwrap().next().unwrap().unwrap()
-}
-
 /// A worker that keeps a handle can read as long as it has it.
 #[test]
 fn what_a_worker_has_kept_is_neither_written_nor_given_away() {
@@ -260,14 +252,14 @@ fn what_a_worker_has_kept_is_neither_written_nor_given_away() {
     array.as_mut_slice().fill(0.0);
     array[17] = 1.0;
     let frozen = engine.freeze(array).unwrap();
-    run(&engine, stash, frozen.clone());
+    run_task(&engine, stash, frozen.clone());
     let frozen = frozen.thaw().expect_err("the worker has it");
-    run(&engine, stash, frozen.clone());
+    run_task(&engine, stash, frozen.clone());
     drop(frozen);
     engine.event().unwrap();
     assert!(large().is_err(), "its memory is in use");
-    assert_eq!(run(&engine, stashed, false), 2.0);
-    assert_eq!(run(&engine, stashed, true), 2.0);
+    assert_eq!(run_task(&engine, stashed, false), 2.0);
+    assert_eq!(run_task(&engine, stashed, true), 2.0);
     engine.event().unwrap();
     large().expect("nobody reads it any more");
 }
@@ -276,11 +268,11 @@ fn what_a_worker_has_kept_is_neither_written_nor_given_away() {
 fn a_dead_worker_reads_no_more() {
     let engine = engine(1);
     let frozen = engine.freeze(engine.filled(10, 1.0).unwrap()).unwrap();
-    run(&engine, stash, frozen.clone());
+    run_task(&engine, stash, frozen.clone());
     let mut frozen = frozen.thaw().expect_err("the worker has it");
-    let pid = run(&engine, |()| std::process::id(), ());
+    let pid = run_task(&engine, |()| std::process::id(), ());
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), Signal::SIGKILL).unwrap();
-    while run(&engine, stashed, false) != 0.0 {}
+    while run_task(&engine, stashed, false) != 0.0 {}
     loop {
         match frozen.thaw() {
             Ok(_) => break,

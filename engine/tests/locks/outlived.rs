@@ -1,8 +1,9 @@
 //! Handles where nobody expects them any more: after the engine's end, before a child has its own, and
 //! in a worker that has kept one.
 
+use crate::support::run_task;
 use crate::{IN_TIME, engine, support};
-use gristmill::{Barrier, Engine, Event, LockError, RwLock, Semaphore};
+use gristmill::{Barrier, Event, LockError, RwLock, Semaphore};
 use std::sync::Mutex;
 
 /// Killed as it starts, it has unpacked nothing; but the others wait for it.
@@ -39,7 +40,7 @@ fn nobody_waits_for_a_worker_of_an_engine_that_has_ended() {
     let hold_on = |args: (RwLock<u64>, Semaphore, Event)| {
         std::thread::spawn(|| hold(args));
     };
-    run(&engine, hold_on, (lock.clone(), sem.clone(), seen.clone()));
+    run_task(&engine, hold_on, (lock.clone(), sem.clone(), seen.clone()));
     seen.wait();
     drop(engine);
     match lock.read_timeout(IN_TIME) {
@@ -51,24 +52,16 @@ fn nobody_waits_for_a_worker_of_an_engine_that_has_ended() {
 
 static KEPT: Mutex<Vec<Event>> = Mutex::new(vec![]);
 
-fn run<A: gristmill::Portable, R: gristmill::Portable>(
-    engine: &Engine,
-    task: impl Fn(A) -> R + Copy + Send + Sync + 'static,
-    args: A,
-) -> R {
-    engine.tasks().map(task, [args]).unwrap().next().unwrap().unwrap()
-}
-
 /// What a worker has kept a handle of is not made into something else.
 #[test]
 fn a_handle_that_a_worker_has_kept_is_of_the_same_thing() {
     let engine = support::engine(1);
     for _ in 0..3 {
         let event = engine.event().unwrap();
-        run(&engine, |event: Event| KEPT.lock().unwrap().push(event), event.clone());
+        run_task(&engine, |event: Event| KEPT.lock().unwrap().push(event), event.clone());
         drop(event);
         let others = [(); 8].map(|()| engine.event().unwrap());
-        run(&engine, |()| KEPT.lock().unwrap().iter().for_each(Event::set), ());
+        run_task(&engine, |()| KEPT.lock().unwrap().iter().for_each(Event::set), ());
         assert!(others.iter().all(|other| !other.is_set()));
     }
 }

@@ -4,7 +4,7 @@
 pub mod processes;
 pub mod stepping;
 
-use gristmill::{Chunk, Engine, In, InOut, Kernel, MergeOp, Out, Sum};
+use gristmill::{Chunk, Engine, In, InOut, Kernel, MergeOp, Out, Portable, Sum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -62,6 +62,15 @@ pub struct Skipping {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maybe: Option<u8>,
     pub other: u8,
+}
+
+/// The result of one task.
+pub fn run_task<A: Portable, R: Portable>(
+    engine: &Engine,
+    task: impl Fn(A) -> R + Copy + Send + Sync + 'static,
+    args: A,
+) -> R {
+    engine.tasks().map(task, [args]).unwrap().next().unwrap().unwrap()
 }
 
 pub fn engine(workers: usize) -> Engine {
