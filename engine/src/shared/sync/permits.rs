@@ -10,13 +10,15 @@
 //!
 //! Every change is one exchange by whom the word names, or one that makes it name the changer. So the
 //! burial of a seat finds all that it had: what was HELD is RETURNED, what it was ADDING stays ABSENT
-//! (some of them may be FREE by then: the process died while it added).
+//! (some of them may be FREE by then: the process died while it added). Adders take turns, lest one that
+//! wants too many takes for a moment what another could have had.
 
 use crate::memory::Shareable;
 use crate::shared::exchange::Gate;
 use crate::shared::seat::{Gone, Seat};
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::time::Duration;
 
 const ABSENT: u32 = 0;
 const FREE: u32 = 1;
@@ -37,6 +39,8 @@ pub(crate) struct Head {
     pub(crate) gate: Gate,
     /// Where one was given back last: where to look first, and nothing more.
     hint: AtomicU32,
+    /// The seat that adds some, plus 1; 0 if none does.
+    adder: AtomicU32,
 }
 
 // SAFETY: nothing but atomics, a gate and padding.
@@ -103,9 +107,19 @@ impl Permits<'_> {
 
     /// Adds so many, or none.
     pub(crate) fn add(self, seat: Seat, count: usize) -> Result<(), TooMany> {
+        let adder = &self.head.adder;
+        while adder.compare_exchange(0, seat.index() as u32 + 1, Acquire, Relaxed).is_err() {
+            // It is soon done, or dead and soon buried.
+            std::thread::sleep(Duration::from_micros(20));
+        }
+        let added = self.add_in_turn(seat, count);
+        adder.store(0, Release);
+        added
+    }
+
+    fn add_in_turn(self, seat: Seat, count: usize) -> Result<(), TooMany> {
         let adding = word(ADDING, seat);
         let absent = self.words.iter().filter(|place| exchange(place, ABSENT, adding));
-        // These, and not those of another thread of this seat that is adding as well.
         let places: Vec<&Place> = absent.take(count).collect();
         let left = places.len();
         let state = if left == count { FREE } else { ABSENT };
@@ -138,6 +152,8 @@ impl Permits<'_> {
                 exchange(place, seen, ABSENT);
             }
         }
+        let adder = gone.seat.index() as u32 + 1;
+        let _ = self.head.adder.compare_exchange(adder, 0, AcqRel, Relaxed);
         self.head.gate.ring();
     }
 }
@@ -169,6 +185,28 @@ mod tests {
     unsafe impl<const N: usize> Shareable for Words<N> {}
 
     const ONE: Seat = Seat::COORDINATOR;
+
+    #[test]
+    fn who_adds_too_many_takes_nothing_from_others() {
+        let region = Region::create(8 << 20).unwrap();
+        let permits = permits(&region, 8);
+        permits.add(ONE, 6).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    assert!(permits.add(ONE, 4).is_err());
+                }
+            });
+            for _ in 0..2000 {
+                permits.add(ONE, 2).unwrap();
+                for _ in 0..2 {
+                    let taken = permits.try_take(ONE).unwrap();
+                    permits.forget(ONE, taken.index);
+                }
+            }
+        });
+        assert_eq!(permits.available(), 6);
+    }
 
     #[test]
     fn no_more_are_taken_than_there_are() {
