@@ -6,6 +6,7 @@
 
 use super::header::Header;
 use crate::memory::Region;
+use crate::process::forks;
 use crate::shared::seat::Seat;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,6 +16,8 @@ pub(super) struct Loan {
     pub(super) region: &'static Region,
     offset: usize,
     id: u64,
+    /// Of this process, when it was made: a forked child has neither the handles nor the region.
+    forks: u32,
 }
 
 /// Those of this process, by the numbers of the things.
@@ -31,7 +34,7 @@ impl Loan {
         if let Some(loan) = loans.get(&id).and_then(Weak::upgrade) {
             return loan;
         }
-        let loan = Arc::new(Loan { region, offset, id });
+        let loan = Arc::new(Loan { region, offset, id, forks: forks::count() });
         loan.header().hold(Seat::here());
         loans.insert(id, Arc::downgrade(&loan));
         loan
@@ -44,6 +47,9 @@ impl Loan {
 
 impl Drop for Loan {
     fn drop(&mut self) {
+        if forks::count() != self.forks {
+            return;
+        }
         let mut loans = loans();
         // Another may have come meanwhile.
         if loans.get(&self.id).is_some_and(|loan| loan.strong_count() == 0) {

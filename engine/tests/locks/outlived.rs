@@ -65,3 +65,23 @@ fn a_handle_that_a_worker_has_kept_is_of_the_same_thing() {
         assert!(others.iter().all(|other| !other.is_set()));
     }
 }
+
+/// A forked child has no region: what it drops of its parent's handles is not its own.
+#[test]
+fn a_forked_child_can_drop_handles() {
+    let engine = support::engine(1);
+    let event = engine.event().unwrap();
+    let fork = |event: Event| {
+        // SAFETY: the child frees memory and ends, and no other thread of a worker holds the allocator.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            drop(event);
+            // SAFETY: ends at once.
+            unsafe { libc::_exit(7) };
+        }
+        event.set();
+        nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(child), None).unwrap()
+    };
+    let fork = move |event| matches!(fork(event), nix::sys::wait::WaitStatus::Exited(_, 7));
+    assert!(run_task(&engine, fork, event.clone()) && event.is_set());
+}
