@@ -240,7 +240,7 @@ fn at_a_barrier() {
     let start = || Some(engine.spawn(wait, barrier.clone()).unwrap());
     let mut waiter = start();
     let mut passed = [0, 0];
-    sweep(&engine, meet, barrier.clone(), || {
+    sweep_what_varies(&engine, meet, barrier.clone(), || {
         let has_passed = waiter.take().unwrap().join().unwrap().expect("it waited in vain");
         passed[usize::from(has_passed)] += 1;
         barrier.reset();
