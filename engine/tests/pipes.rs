@@ -194,8 +194,11 @@ fn killed_while_sending() {
         assert!(got == 1 && matches!(end, Error::PeerClosed));
         let steps = process.join().unwrap();
         for deadly in deadly_steps(steps.min(20_000)) {
-            let (process, _, end) = sweep(deadly);
-            assert!(died(process) && matches!(end, Error::PeerDied), "at {deadly}: {end}");
+            let (process, got, end) = sweep(deadly);
+            // It may have waited less this time, with fewer instructions, and ended well.
+            let is_dead = matches!(end, Error::PeerDied);
+            assert_eq!(died(process), is_dead, "at {deadly}: {end}");
+            assert!(is_dead || got == 1, "what was sent in good order is there");
         }
     }
 }
