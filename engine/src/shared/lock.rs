@@ -47,8 +47,8 @@ const SLEEP_MAX: Duration = Duration::from_millis(500);
 /// So it waits for no more than about twice the time that it would have had to, and the holder's cache
 /// line is left alone: two processes that take a lock in turn are twice as fast as with looks at every
 /// microsecond.
-const LOOKS: u32 = 14;
-const TURNS_MAX: u32 = 2048;
+const LOOKS: u32 = 13;
+const TURNS_MAX: u32 = 4096;
 
 /// The bytes of the lock in the region.
 #[derive(Debug)]
