@@ -249,7 +249,8 @@ fn write_checked<T: Serialize + DeserializeOwned>(
     bytes: &mut Vec<u8>,
     start: usize,
 ) -> Result<(), String> {
-    const UNLIKE: &str = "it is written but not read back; postcard knows no skipped fields, `flatten` or untagged enums";
+    const UNLIKE: &str = "it is written but not read back; postcard knows no skipped fields, \
+                          `flatten` or untagged enums";
     serialize_with_flavor(value, Append(bytes)).map_err(|e| e.to_string())?;
     let written = &bytes[start..];
     let again: T = match postcard::take_from_bytes(written) {

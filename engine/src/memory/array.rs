@@ -23,6 +23,15 @@ impl<T: Pod + Send + Sync> Element for T {}
 /// The greatest alignment of an element: that of a block of the region.
 const ALIGN_MAX: usize = 128;
 
+/// Bytes of an array of this shape; none if that fits no memory. Zeros must not hide an overflow of the
+/// others: strides are computed from all of them.
+pub(crate) fn bytes_of_shape(shape: &[usize], element_bytes: usize) -> Option<usize> {
+    let axes = shape.iter().filter(|&&len| len > 0);
+    let full = axes.copied().try_fold(element_bytes, usize::checked_mul)?;
+    let is_empty = shape.contains(&0);
+    (full <= isize::MAX as usize).then_some(if is_empty { 0 } else { full })
+}
+
 /// An array in shared memory, C order, made by an engine.
 ///
 /// It is read and written through [`view`](Array::view) and [`view_mut`](Array::view_mut), which

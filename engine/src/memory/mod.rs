@@ -21,6 +21,7 @@ mod region;
 #[cfg(feature = "cli")]
 pub(crate) use allocator::taken_by;
 pub(crate) use allocator::{Block, Budget, Growth, Memory, Use};
+pub(crate) use array::bytes_of_shape;
 pub use array::{Array, Element, Elements};
 pub(crate) use bytes::words_of;
 #[cfg(feature = "cli")]

@@ -46,9 +46,12 @@ pub(crate) fn prepare(handover: &Handover) {
     // coordinator decides.
     let is_child = handover.seat.child().is_some();
     let term = if is_child { SigHandler::SigDfl } else { SigHandler::SigIgn };
-    let ignored = [Signal::SIGINT, Signal::SIGPIPE, Signal::SIGXFSZ];
-    let ignored = ignored.map(|ignored| (ignored, SigHandler::SigIgn));
-    for (of, handler) in ignored.into_iter().chain([(Signal::SIGTERM, term)]) {
+    for (of, handler) in [
+        (Signal::SIGINT, SigHandler::SigIgn),
+        (Signal::SIGPIPE, SigHandler::SigIgn),
+        (Signal::SIGXFSZ, SigHandler::SigIgn),
+        (Signal::SIGTERM, term),
+    ] {
         // SAFETY: ignoring a signal, or leaving it to the kernel, runs no code of ours. The coordinator
         // decides about ending, and a file that grows beyond its limit is an error of the write.
         let _ = unsafe { signal(of, handler) };

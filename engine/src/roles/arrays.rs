@@ -4,7 +4,7 @@ use super::engine::Engine;
 use super::launch::Terms;
 use crate::compute::{Args, Filled, Kernel, Value, single};
 use crate::error::{Error, Result};
-use crate::memory::{Array, Block, Element};
+use crate::memory::{Array, Block, Element, bytes_of_shape};
 use ndarray::{ArrayBase, Data, Dimension, IntoDimension, Ix1};
 use std::time::Duration;
 
@@ -14,17 +14,12 @@ pub(super) const LAUNCH_MIN: usize = 256 << 10;
 /// The least that a chunk of the engine's own work may take under any deadline: disks are slow.
 pub(crate) const OWN_WORK_MIN: Duration = Duration::from_secs(30);
 
-/// Bytes of an array of this shape. Zeros must not hide an overflow of the others: strides are
-/// computed from all of them.
+/// Bytes of an array of this shape.
 pub(super) fn bytes_of(shape: &[usize], element_bytes: usize) -> Result<usize> {
-    let axes = shape.iter().filter(|&&len| len > 0);
-    let full = axes.copied().try_fold(element_bytes, usize::checked_mul);
-    let full =
-        full.filter(|&bytes| bytes <= isize::MAX as usize).ok_or_else(|| Error::Refused {
-            kernel: "an array".into(),
-            reason: format!("shape {shape:?} of elements of {element_bytes} bytes fits no memory"),
-        })?;
-    Ok(if shape.contains(&0) { 0 } else { full })
+    bytes_of_shape(shape, element_bytes).ok_or_else(|| Error::Refused {
+        kernel: "an array".into(),
+        reason: format!("shape {shape:?} of elements of {element_bytes} bytes fits no memory"),
+    })
 }
 
 impl Engine {

@@ -27,13 +27,7 @@ impl Errand {
         F: Fn(A) -> R + Copy + 'static,
     {
         let table = ErrandTable::<A, R, F>::TABLE.offset()?;
-        let (bytes, luggage) =
-            crossing::sending(Way::Process, address(region), || encode(&args, Alike::Length));
-        let bytes = bytes?;
-        // What moves is the child's from here on, and nobody else's.
-        drop(args);
-        refuse_kept::<A>(&luggage)
-            .map_err(|reason| Error::NotPortable { what: type_name::<A>().into(), reason })?;
+        let (bytes, luggage) = send(region, args)?;
         let mut parcel = postcard::to_stdvec(&luggage.moved()).expect("numbers are written");
         parcel.extend(bytes);
         Ok(Errand { table, parcel, luggage })
@@ -57,19 +51,20 @@ fn run<A: Portable, R: Portable, F: Fn(A) -> R + Copy>(
     let args: A =
         crossing::receiving_moved(luggage, || postcard::from_bytes(args)).map_err(unreadable)?;
     let result = conjure::<F>()(args);
-    let (bytes, luggage) =
-        crossing::sending(Way::Process, address(region), || encode(&result, Alike::Length));
-    let bytes = bytes.map_err(|e| e.to_string())?;
-    drop(result);
-    refuse_kept::<R>(&luggage)?;
-    Ok((bytes, luggage))
+    send(region, result).map_err(|e| e.to_string())
 }
 
-/// What moves has one owner: a value that was sent must not have kept its arrays elsewhere.
-fn refuse_kept<T>(luggage: &Luggage) -> std::result::Result<(), String> {
-    if luggage.has_alone_what_moves() {
-        return Ok(());
+/// A value as bytes, and what goes with them. What moves has one owner: from here on that is the
+/// receiver, so the value must not have kept its arrays elsewhere.
+fn send<T: Portable>(region: &Region, value: T) -> Result<(Vec<u8>, Luggage)> {
+    let (bytes, luggage) =
+        crossing::sending(Way::Process, address(region), || encode(&value, Alike::Length));
+    let bytes = bytes?;
+    drop(value);
+    if !luggage.has_alone_what_moves() {
+        let what = type_name::<T>().into();
+        let reason = "it has kept an array that it sent, so that two processes would have it";
+        return Err(Error::NotPortable { what, reason: reason.into() });
     }
-    let name = type_name::<T>();
-    Err(format!("{name} has kept an array that it sent, so that two processes would have it"))
+    Ok((bytes, luggage))
 }

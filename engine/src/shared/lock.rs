@@ -16,7 +16,7 @@
 use super::cell::Owner;
 use super::damage::Damage;
 use crate::error::{Error, Result};
-use crate::machine::looks_awake;
+use crate::machine::{Until, looks_awake};
 use crate::memory::Shareable;
 use nix::time::ClockId;
 use raw_sync::locks::{LockImpl, LockInit, Mutex};
@@ -205,6 +205,19 @@ impl RobustLock {
                 None if left.is_some_and(|left| left == sleep) => return Ok(None),
                 None => {}
             }
+        }
+    }
+
+    /// Takes the lock; none if others hold it for as long as that.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    #[inline]
+    pub(crate) fn lock_within(&self, until: Until) -> Result<Option<Owner>, Damage> {
+        match until {
+            Until::Now => self.try_lock(),
+            until => self.lock_until(until.end()),
         }
     }
 

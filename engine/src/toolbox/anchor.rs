@@ -210,7 +210,7 @@ impl Anchor {
     }
 }
 
-const FOREIGN: &str = "it belongs to another engine";
+pub(super) const FOREIGN: &str = "it belongs to another engine";
 
 /// What has moved.
 pub(crate) enum Moved<C> {

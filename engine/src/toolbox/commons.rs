@@ -104,14 +104,14 @@ impl Commons {
         self.make_of((spec, zeroed), None, initialise)
     }
 
-    /// The same, to which an array belongs that all may read, and nobody writes.
+    /// A thing to which an array belongs that all may read, and nobody writes.
     pub(crate) fn make_with(
         self: &Arc<Commons>,
         spec: Spec,
-        array: Option<Arc<Block>>,
+        array: Arc<Block>,
         initialise: impl FnOnce(&Region, usize) -> Result<()>,
     ) -> Result<Anchor> {
-        self.make_of((spec, spec.bytes), array, initialise)
+        self.make_of((spec, spec.bytes), Some(array), initialise)
     }
 
     fn make_of(

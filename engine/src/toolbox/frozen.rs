@@ -82,7 +82,7 @@ impl<T: Element, D: Dimension> Frozen<T, D> {
             bury: |_, _, _| (),
         };
         let place = [block.offset(), block.len()];
-        let anchor = commons.make_with(spec, Some(block), |region, offset| {
+        let anchor = commons.make_with(spec, block, |region, offset| {
             let words = region.slice::<AtomicU64>(offset, WORDS);
             words.iter().zip(place).for_each(|(word, value)| word.store(value as u64, Relaxed));
             Ok(())

@@ -4,8 +4,8 @@
 //! may take is told it beside its arguments, and each array can be taken once: so an array has one
 //! owner, whatever a type's own serialisation does.
 
-use super::anchor::address;
-use crate::memory::{Array, Block, Element, Region};
+use super::anchor::{FOREIGN, address};
+use crate::memory::{Array, Block, Element, Region, bytes_of_shape};
 use crate::shared::crossing::{self, Cargo, Departure, Luggage, Way};
 use ndarray::Dimension;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -48,7 +48,7 @@ impl<T: Element, D: Dimension> Serialize for Array<T, D> {
                      it as a file",
                 ));
             }
-            Departure::Foreign => return Err(crossing::refuse("it belongs to another engine")),
+            Departure::Foreign => return Err(crossing::refuse(FOREIGN)),
         }
         Bill { place, shape: self.shape().to_vec() }.serialize(to)
     }
@@ -68,7 +68,7 @@ pub(super) fn over<T: Element, D: Dimension>(
     block: Arc<Block>,
     shape: &[usize],
 ) -> Option<Array<T, D>> {
-    let bytes = shape.iter().try_fold(size_of::<T>(), |bytes, len| bytes.checked_mul(*len))?;
+    let bytes = bytes_of_shape(shape, size_of::<T>())?;
     if bytes > block.len() || D::NDIM.is_some_and(|axes| axes != shape.len()) {
         return None;
     }

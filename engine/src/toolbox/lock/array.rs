@@ -4,7 +4,7 @@ use super::guard::{LockError, LockResult, TryLockResult, guarded};
 use super::latch::{self, Latch, Open};
 use crate::error::{Error, Result};
 use crate::machine::Until;
-use crate::memory::{Element, Region};
+use crate::memory::{Element, Region, bytes_of_shape};
 use crate::shared::damage::seal;
 use crate::toolbox::anchor::{Anchor, travels};
 use crate::toolbox::commons::{Commons, Spec};
@@ -93,10 +93,7 @@ impl<T: Element, D: Dimension> LockedArray<T, D> {
                 remedy: "join some of them",
             });
         }
-        // Without those of length 0, as strides are computed from all.
-        let axes = dim.slice().iter().filter(|len| **len > 0);
-        let len = axes.copied().try_fold(size_of::<T>(), usize::checked_mul);
-        let len = len.map(|len| if dim.size() == 0 { 0 } else { len });
+        let len = bytes_of_shape(dim.slice(), size_of::<T>());
         let bytes =
             len.unwrap_or(usize::MAX).saturating_add(WORDS * 8).min(isize::MAX as usize / 2);
         let type_name = std::any::type_name::<Self>();

@@ -107,12 +107,8 @@ impl Latch {
     pub(super) fn hold(&self, until: Until) -> Result<Option<Hold<'_>>> {
         self.refuse_holder();
         let lock = self.lock.as_ref().ok_or_else(|| self.broken())?;
-        let taken = match until {
-            Until::Forever => lock.lock().map(Some),
-            Until::At(end) => lock.lock_until(Some(end)),
-            Until::Now => lock.try_lock(),
-        };
-        let Some(owner) = taken.map_err(|_: Damage| self.broken())? else { return Ok(None) };
+        let taken = lock.lock_within(until).map_err(|_: Damage| self.broken())?;
+        let Some(owner) = taken else { return Ok(None) };
         if owner == Owner::Died {
             lock.consistent();
         }

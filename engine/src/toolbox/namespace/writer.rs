@@ -48,11 +48,7 @@ impl<'a> Writer<'a> {
     pub(super) fn begin(store: Store<'a>, until: Until) -> Result<Option<Writer<'a>>> {
         refuse_reentrance(store)?;
         let lock = RobustLock::over(&store.words().lock)?;
-        let taken = match until {
-            Until::Now => lock.try_lock(),
-            until => lock.lock_until(until.end()),
-        };
-        match taken.map_err(|_| NamespaceFailure::Damaged)? {
+        match lock.lock_within(until).map_err(|_| NamespaceFailure::Damaged)? {
             None => return Ok(None),
             Some(Owner::Released) => {}
             // It left the old generation or the new one: see the module `store`.
