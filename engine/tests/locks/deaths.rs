@@ -240,11 +240,12 @@ fn at_a_barrier() {
     let start = || Some(engine.spawn(wait, barrier.clone()).unwrap());
     let mut waiter = start();
     let mut passed = [0, 0];
-    sweep_what_varies(&engine, meet, barrier.clone(), || {
+    let (killed, tried) = sweep_what_varies(&engine, meet, barrier.clone(), || {
         let has_passed = waiter.take().unwrap().join().unwrap().expect("it waited in vain");
         passed[usize::from(has_passed)] += 1;
         barrier.reset();
         waiter = start();
     });
     assert!(passed[0] > 1 && passed[1] > 1, "{passed:?}");
+    assert!(2 * killed > tried, "{killed} of {tried}");
 }
