@@ -50,8 +50,13 @@ impl Loaded {
     ) -> Result<Loaded, Failure> {
         let program: Program = postcard::from_bytes(bytemuck::cast_slice(image))
             .map_err(|e| Failure::Refused(format!("the plan's image cannot be read: {e}")))?;
+        Ok(Loaded { fence, ..Loaded::of(plan, program) })
+    }
+
+    /// A plan that needs not be read, without fences.
+    pub(crate) fn of(plan: u64, program: Program) -> Loaded {
         let steps = program.steps.iter().map(Bound::nowhere).collect();
-        Ok(Loaded { plan, program, fence, steps })
+        Loaded { plan, program, fence: None, steps }
     }
 
     /// The mapping that views are of.

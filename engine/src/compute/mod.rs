@@ -12,9 +12,13 @@ mod fill;
 mod frame;
 mod fuse;
 mod groups;
+#[cfg(feature = "cli")]
+mod hand;
 mod hold;
 mod kernel;
 mod lanes;
+#[cfg(feature = "cli")]
+pub(crate) mod peak;
 mod plan;
 mod private;
 mod program;
@@ -26,6 +30,8 @@ mod stock;
 mod stream;
 mod sum;
 mod table;
+#[cfg(feature = "cli")]
+mod threads;
 
 #[cfg(feature = "cli")]
 pub(crate) use access::Place;
@@ -46,6 +52,8 @@ pub(crate) use fill::Filled;
 #[cfg(all(feature = "cli", any(test, feature = "fuzzing")))]
 pub(crate) use frame::FrameWords;
 pub(crate) use frame::{Ending, FRAME_WORDS, Frame, Issued, State};
+#[cfg(feature = "cli")]
+pub(crate) use hand::Job;
 pub(crate) use hold::Part;
 pub use kernel::{Kernel, Portable, Shapes, Value, Views};
 pub use lanes::{LANES, fold_lanes, in_lanes, pairs_in_lanes};
@@ -66,3 +74,5 @@ pub use sum::Summand;
 pub(crate) use table::{
     Alike, Named, Run, RunFn, Serve, ServeFn, conjure, encode, encode_into, slot_stride,
 };
+#[cfg(feature = "cli")]
+pub(crate) use threads::Threads;

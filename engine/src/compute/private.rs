@@ -76,6 +76,12 @@ impl Private {
         self.merging_takes = started.elapsed();
     }
 
+    /// Whether something was accumulated that is not merged yet.
+    #[cfg(feature = "cli")]
+    pub(super) fn holds(&self) -> bool {
+        self.state != Accumulated::Stale
+    }
+
     /// Throws away what was accumulated.
     pub(crate) fn discard(&mut self) {
         self.state = Accumulated::Stale;

@@ -61,7 +61,7 @@ fn last_cache_bytes(tree: &Tree) -> usize {
 
 impl Cache {
     /// What the CPUs that share it can count on.
-    fn own_bytes(&self) -> u64 {
+    pub(crate) fn own_bytes(&self) -> u64 {
         /// No CPU has a larger share of its last cache when all are at work: 2 to 4 MiB are usual,
         /// 12 are stacked.
         const SHARE_MAX: u64 = 16 << 20;

@@ -200,6 +200,23 @@ fn half_a_core_is_one_worker() {
 }
 
 #[test]
+#[cfg(feature = "cli")]
+fn the_narrowest_quota_is_a_number_of_cpus() {
+    assert_eq!(read(NESTED_QUOTA, 0..8).quota_cpus(), Some(2.5));
+    assert_eq!(read(V1_CONTAINER, 0..8).quota_cpus(), Some(3.5));
+    assert_eq!(read(CAPTURED_V1_AND_V2, 0..2).quota_cpus(), None);
+}
+
+#[test]
+#[cfg(feature = "cli")]
+fn last_caches_are_each_counted_once() {
+    assert_eq!(read(ONE_SOCKET, 0..4).last_cache_bytes(), 6 << 20);
+    assert_eq!(read(TWO_SOCKETS_SMT, 0..32).last_cache_bytes(), 2 * (24 << 20));
+    assert_eq!(read(TWO_SOCKETS_SMT, 8..16).last_cache_bytes(), 24 << 20);
+    assert_eq!(read(BARE, [0, 3]).last_cache_bytes(), 0);
+}
+
+#[test]
 fn hybrid_cores() {
     let machine = read(HYBRID, 0..12);
     assert_eq!(machine.notes, [""; 0]);

@@ -8,8 +8,12 @@ mod caches;
 mod cgroup;
 #[cfg(feature = "cli")]
 mod counters;
+#[cfg(feature = "cli")]
+mod cpu_time;
 mod cpulist;
 mod cpus;
+#[cfg(feature = "cli")]
+mod disturbance;
 mod linux;
 mod memory;
 mod nodes;
@@ -23,6 +27,8 @@ mod workers;
 pub(crate) mod clock;
 pub(crate) mod futex;
 pub(crate) mod pin;
+#[cfg(feature = "cli")]
+pub(crate) mod processor;
 
 #[cfg(test)]
 mod captured;
@@ -37,9 +43,13 @@ pub(crate) use caches::CacheKind;
 pub(crate) use caches::exceeds_caches;
 #[cfg(feature = "cli")]
 pub use counters::{Counters, Counts};
+#[cfg(feature = "cli")]
+pub(crate) use cpu_time::cpu_time_ns;
 pub(crate) use cpulist::{CpuList, in_order as cpus_in_order};
 #[cfg(test)]
 pub(crate) use cpus::CoreKind;
+#[cfg(feature = "cli")]
+pub(crate) use disturbance::{Disturbance, Gauges, Readings, TICK_S};
 #[cfg(any(test, feature = "cli"))]
 pub(crate) use linux::KERNEL_MIN;
 #[cfg(test)]

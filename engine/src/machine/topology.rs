@@ -139,6 +139,18 @@ impl Machine {
         })
     }
 
+    /// How many CPUs' time the narrowest quota of a cgroup allows; `None` where there is none.
+    #[cfg(feature = "cli")]
+    pub(crate) fn quota_cpus(&self) -> Option<f64> {
+        let quotas = self.worker_bounds.iter().filter_map(|bound| match bound.reason {
+            WorkerReason::Quota { quota_us, period_us, .. } => {
+                Some(quota_us as f64 / period_us as f64)
+            }
+            _ => None,
+        });
+        quotas.reduce(f64::min)
+    }
+
     /// How much memory arrays can ever have, and what decided it; `None` where nothing is known.
     pub(crate) fn memory_capacity(&self) -> Option<&MemoryBound> {
         self.memory.capacity()
@@ -155,6 +167,17 @@ impl Machine {
         self.caches.iter().find(|cache| {
             cache.level == level && cache.kind != CacheKind::Instruction && cache.cpus.contains(cpu)
         })
+    }
+
+    /// Bytes of the last caches of all these CPUs together, each as large as it says it is; 0 where
+    /// nothing is known.
+    #[cfg(feature = "cli")]
+    pub(crate) fn last_cache_bytes(&self) -> u64 {
+        let of_cpu = |cpu: &Cpu| (1..=4).rev().find_map(|level| self.data_cache(cpu.number, level));
+        let mut caches: Vec<&Cache> = self.cpus.iter().filter_map(of_cpu).collect();
+        caches.sort_by_key(|cache| cache.cpus.iter().next());
+        caches.dedup();
+        caches.iter().map(|cache| cache.size_bytes).sum()
     }
 
     /// The kernel's features that the engine uses, and what it does without them.

@@ -58,6 +58,32 @@ impl Tree {
         }
     }
 
+    /// The same without a note of what goes wrong: for files that may vanish or refuse at any time.
+    #[cfg(feature = "cli")]
+    pub(crate) fn text_if_there(&self, path: &str) -> Option<String> {
+        self.read(path).ok()
+    }
+
+    /// The names in a directory, in any order; none if there is no such directory.
+    #[cfg(feature = "cli")]
+    pub(crate) fn entries(&self, path: &str) -> Vec<String> {
+        match &self.source {
+            Source::Below(root) => {
+                let entries = std::fs::read_dir(root.join(path.trim_start_matches('/')));
+                let names = entries.into_iter().flatten().flatten();
+                names.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+            }
+            #[cfg(any(test, feature = "fuzzing"))]
+            Source::Given(files) => {
+                let start = format!("{path}/");
+                let inside = files.keys().filter_map(|file| file.strip_prefix(&start));
+                let names = inside.filter_map(|rest| rest.split('/').next());
+                let names: std::collections::BTreeSet<&str> = names.collect();
+                names.into_iter().map(str::to_owned).collect()
+            }
+        }
+    }
+
     /// The file's content as a `T`; `None` if it is missing, and with a note if it is malformed.
     pub(crate) fn parsed<T>(&self, path: &str) -> Option<T>
     where

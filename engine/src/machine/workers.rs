@@ -136,7 +136,7 @@ pub(crate) fn bounds(
 }
 
 /// The quota and period of one cgroup, in microseconds; `None` if it has no limit.
-fn quota(tree: &Tree, group: &Group) -> Option<(u64, u64)> {
+pub(super) fn quota(tree: &Tree, group: &Group) -> Option<(u64, u64)> {
     let (path, text) = match group.version {
         CgroupVersion::V2 => {
             let path = group.file("cpu.max");

@@ -8,13 +8,21 @@ use std::ops::Range;
 
 /// Proof that the step protocol gives its holder sole use of what it is about: a claimed chunk, the
 /// cell under its lock, the slots of a step that has ended, the remains of a reaped worker. Only
-/// the protocol makes one, so that safe code cannot touch shared bytes out of turn.
+/// the protocol makes one, so that safe code cannot touch shared bytes out of turn; and, of a launch
+/// on threads, what iterates over its chunks.
 #[derive(Debug)]
 pub(crate) struct Permit(());
 
 impl Permit {
     /// To be called by the protocol (`shared`) alone.
     pub(crate) fn granted_by_protocol() -> Permit {
+        Permit(())
+    }
+
+    /// To be called by `compute::threads` alone: for the chunk that a parallel iterator has given to
+    /// this call and no other, or once that iterator has ended.
+    #[cfg(feature = "cli")]
+    pub(crate) fn granted_by_iterator() -> Permit {
         Permit(())
     }
 }

@@ -22,6 +22,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+#[cfg(feature = "cli")]
+mod on_threads;
+
 /// How workers and the coordinator wait for each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Wait {
@@ -62,6 +65,8 @@ pub struct Builder {
     wait: Wait,
     crashes: Option<CrashPlan>,
     fence: bool,
+    #[cfg(feature = "cli")]
+    on_threads: bool,
 }
 
 impl Builder {
@@ -217,23 +222,17 @@ impl Builder {
     /// worker; [`Error::Start`] with the reason, if a worker cannot be started, if a CPU to pin to
     /// is not allowed, or if the program has privileges from its file (setuid and the like).
     pub fn build(self) -> Result<Engine> {
-        if process::is_worker() {
-            return Err(Error::InsideWorker);
-        }
-        process::refuse_privileges_of_the_file()?;
-        process::refuse_inherited_handover()?;
-        process::refuse_namespace_for_children()?;
-        super::worker::check_entry()?;
+        refuse_processes_without_engines()?;
         let machine = Machine::for_start(self.workers.is_some());
-        let workers = self.workers.unwrap_or_else(|| machine.worker_count().workers);
-        self.check_numbers(workers)?;
+        let computing = self.workers.unwrap_or_else(|| machine.worker_count().workers);
+        self.check_numbers(computing)?;
+        let workers = computing;
+        #[cfg(feature = "cli")]
+        let workers = self.processes(workers)?;
         self.pin.check(&machine)?;
         process::make_room_for_descriptors(workers);
-        let spins = self.wait.spins(workers > machine.cpus.len());
+        let spins = self.wait.spins(computing > machine.cpus.len());
         let region = self.create_region(&machine)?;
-        if self.limits.core_dumps {
-            region.leave_in_dumps();
-        }
         let start = Start { nonce: draw_nonce(), workers, spins, fences: self.fence };
         let control = Control::of(&region, start);
         control.initialise()?;
@@ -241,13 +240,15 @@ impl Builder {
         if self.crashes.is_some() {
             control.crash.turn_on();
         }
-        let (claims, cpus) = self.pin.assign(&machine, workers);
+        let (claims, cpus) = self.pin.assign(&machine, computing);
         let memory = Memory::new(region, budget());
         let core = Arc::new(Core {
             commons: Commons::new(Arc::clone(&memory)),
             memory,
             handle: Handle::new()?,
             workers,
+            #[cfg(feature = "cli")]
+            threads: self.start_threads(&cpus)?,
             start,
             lock_kind,
             found_damaged: AtomicU64::new(0),
@@ -264,12 +265,17 @@ impl Builder {
             counters: Counters::default(),
             buried: Mutex::default(),
             recoveries: Recoveries::new(workers),
-            spins: if workers < machine.cpus.len() { spins } else { spins.min(SPINS_SHARED) },
+            spins: if computing < machine.cpus.len() { spins } else { spins.min(SPINS_SHARED) },
             cpus,
         });
         core.set_deadline(self.deadline);
         if workers == 0 {
-            let reason = "the engine was built without any: `Builder::workers`";
+            let reason = match computing {
+                0 => "the engine was built without any: `Builder::workers`",
+                _ => {
+                    "the engine runs its launches on threads, and has no workers for anything else"
+                }
+            };
             core.lock_running().end = Some(End::NoWorkers(reason.into()));
         }
         let supervisor = Supervisor::of(Arc::clone(&core), self.limits);
@@ -314,8 +320,23 @@ impl Builder {
         const UNKNOWN: u64 = 1 << 30;
         let bound = memory::region_capacity(&machine.memory, self.fence);
         let bytes = bound.map_or(UNKNOWN, |bound| bound.bytes);
-        Region::create(self.capacity.unwrap_or(bytes).min(1 << 46) as usize)
+        let region = Region::create(self.capacity.unwrap_or(bytes).min(1 << 46) as usize)?;
+        if self.limits.core_dumps {
+            region.leave_in_dumps();
+        }
+        Ok(region)
     }
+}
+
+/// An error in a process that can start no workers.
+fn refuse_processes_without_engines() -> Result<()> {
+    if process::is_worker() {
+        return Err(Error::InsideWorker);
+    }
+    process::refuse_privileges_of_the_file()?;
+    process::refuse_inherited_handover()?;
+    process::refuse_namespace_for_children()?;
+    super::worker::check_entry()
 }
 
 /// An error where a process could not even start with so much memory of its own.

@@ -6,6 +6,8 @@ use super::notifier::Notifier;
 use super::open_queue::OpenQueue;
 use super::pace::Paces;
 use super::recovery_times::Recoveries;
+#[cfg(feature = "cli")]
+use crate::compute::Threads;
 use crate::compute::{AccessSpec, Areas, Control, FailedAt, Frame, Issued, Program, QUEUES, Start};
 use crate::error::{ChunkPlace, DeathRecord, Error, Result};
 use crate::machine::futex;
@@ -31,6 +33,9 @@ pub(crate) struct Core {
     /// How to reach the supervisor and its workers.
     pub(super) handle: Handle,
     pub(crate) workers: usize,
+    /// What runs its launches instead of workers, where it is to.
+    #[cfg(feature = "cli")]
+    pub(crate) threads: Option<Threads>,
     pub(crate) start: Start,
     /// What kind of lock the cell's is, as it was made.
     pub(crate) lock_kind: u32,
@@ -59,7 +64,7 @@ pub(crate) struct Core {
     pub(super) recoveries: Recoveries,
     /// Turns that a waiting thread spins before it sleeps.
     pub(crate) spins: u32,
-    /// The CPU of each worker, if they are pinned.
+    /// The CPU of each worker, or thread instead, if they are pinned.
     pub(crate) cpus: Vec<Option<usize>>,
 }
 
@@ -180,10 +185,28 @@ impl Core {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many compute: its workers, or the threads instead of them.
+    pub(crate) fn computing(&self) -> usize {
+        #[cfg(feature = "cli")]
+        if let Some(threads) = &self.threads {
+            return threads.count();
+        }
+        self.workers
+    }
+
+    /// Whether the calling thread runs kernels.
+    fn is_inside_launch(&self) -> bool {
+        #[cfg(feature = "cli")]
+        if self.threads.as_ref().is_some_and(Threads::is_inside) {
+            return true;
+        }
+        crate::process::is_worker()
+    }
+
     /// An error in a process that cannot launch: a worker, or a child that was forked.
     pub(crate) fn refuse_other_processes(&self) -> Result<()> {
         match crate::process::forks::count() {
-            _ if crate::process::is_worker() => Err(Error::InsideWorker),
+            _ if self.is_inside_launch() => Err(Error::InsideWorker),
             forks if forks != self.forks => Err(Error::Forked),
             _ => Ok(()),
         }

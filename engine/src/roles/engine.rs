@@ -74,7 +74,7 @@ impl Engine {
 
     /// How many workers it has.
     pub fn workers(&self) -> usize {
-        self.core.workers
+        self.core.computing()
     }
 
     /// Whether its kernels run behind fences.
@@ -190,6 +190,8 @@ impl Engine {
                 reason: "it was described for another engine".into(),
             });
         }
+        // Before it waits for its turn, which would not come in the midst of a launch on threads.
+        self.core.refuse_other_processes()?;
         let mut launchpad = self.launchpad.lock().unwrap_or_else(PoisonError::into_inner);
         let state = launchpad.run(&self.core, plan, terms)?;
         drop(launchpad);

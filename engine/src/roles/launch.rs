@@ -2,8 +2,8 @@
 
 use super::coordinator::{Core, Publisher, Running, named};
 use crate::compute::{
-    Areas, Ending, FailedAt, Failure, Frame, IMAGE_WORDS, Issued, Kind, Next, Plan, Program, State,
-    slot_stride,
+    Areas, Ending, FailedAt, Failure, Frame, IMAGE_WORDS, Issued, Kind, Next, Op, Plan, Program,
+    State, slot_stride,
 };
 use crate::error::{Error, Panic, Poisoned, PoisonedChunk, Result};
 use crate::memory::{Block, Memory, Region, kept_bytes};
@@ -11,6 +11,9 @@ use crate::shared::damage::{Damage, seal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+#[cfg(feature = "cli")]
+mod on_threads;
 
 /// What launches keep between them; its lock makes them take turns.
 #[derive(Debug, Default)]
@@ -56,14 +59,7 @@ impl Launchpad {
         plan: &mut Plan<'_>,
         Terms { deadline, is_own }: Terms,
     ) -> Result<State> {
-        core.refuse_other_processes()?;
-        // Whoever buries the dead reads marks and undo copies under this lock.
-        let running = core.lock_running();
-        plan.program.areas = self.areas(core, &plan.program)?;
-        drop(running);
-        let scratch = plan.program.scratch_bytes;
-        let (scratch, _) = grow(&mut self.scratch, &core.memory, "accumulators", scratch)?;
-        plan.program.place_scratch(scratch);
+        self.make_room(core, plan)?;
         let program = Arc::new(plan.program.clone());
         let mut state = program.begin(&plan.constants);
         let (issued, chunks) = match program.advance(&mut state) {
@@ -72,6 +68,11 @@ impl Launchpad {
             Next::UserCode | Next::Later => (Issued::Start, 1),
             Next::End => return Ok(state),
         };
+        #[cfg(feature = "cli")]
+        if let Some(threads) = &core.threads {
+            let first = on_threads::First { program, issued, state, is_own };
+            return self.run_on_threads(core, threads, plan, first);
+        }
         let image = encode_image(&program)?;
         self.plans += 1;
         let control = core.control();
@@ -146,6 +147,18 @@ impl Launchpad {
         }
     }
 
+    /// Makes ready the memory that a plan works in.
+    fn make_room(&mut self, core: &Core, plan: &mut Plan<'_>) -> Result<()> {
+        // Whoever buries the dead reads marks and undo copies under this lock.
+        let running = core.lock_running();
+        plan.program.areas = self.areas(core, &plan.program)?;
+        drop(running);
+        let scratch = plan.program.scratch_bytes;
+        let (scratch, _) = grow(&mut self.scratch, &core.memory, "accumulators", scratch)?;
+        plan.program.place_scratch(scratch);
+        Ok(())
+    }
+
     /// Blocks that the plan works in; they grow and are kept.
     fn areas(&mut self, core: &Core, program: &Program) -> Result<Areas> {
         let memory = &core.memory;
@@ -167,7 +180,7 @@ impl Launchpad {
             kept_bytes(merged.map(|arg| program.arrays[arg.array].len * arg.element_bytes))
         });
         let (undo, pre_image) = (undo.max().unwrap_or(0), pre_image.max().unwrap_or(0));
-        let accumulators = pre_image as u64 * core.workers as u64;
+        let accumulators = pre_image as u64 * core.computing() as u64;
         if accumulators > self.accumulators {
             let more = accumulators - self.accumulators;
             memory.refuse_beyond_budget("the workers' private accumulators", more)?;
@@ -247,10 +260,7 @@ impl Running {
     /// Why the plan ended as `frame` says.
     fn explain(&self, core: &Core, frame: &Frame, ending: Ending) -> Error {
         let serial = frame.serial - 1;
-        let step = match self.program.ops.get(frame.state.position) {
-            Some(crate::compute::Op::Step(step)) => Some(*step),
-            _ => None,
-        };
+        let step = self.step_at(&frame.state);
         if ending == Ending::GivenUp {
             let (deaths, last) = self.unblamed.get(&serial).cloned().unwrap_or_default();
             let kernel = self.kernel(step, None);
@@ -270,6 +280,11 @@ impl Running {
             .filter(|(at, _)| at.is_none_or(|at| at.chunk < chunks))
             .min_by_key(|(at, _)| (at.is_none(), *at));
         let Some((at, failure)) = first else { return self.explain_poison(step, serial) };
+        self.tell(step, at, failure)
+    }
+
+    /// The error for a failure at a chunk of a step, or in what follows that.
+    fn tell(&self, step: Option<usize>, at: Option<FailedAt>, failure: Failure) -> Error {
         // In a fold the state tells which.
         let kernel = self.kernel(step, Some(at.map_or(0, |at| at.stage)));
         match failure {
@@ -279,6 +294,14 @@ impl Running {
             }
             Failure::Refused(reason) => Error::Refused { kernel, reason },
             Failure::Cancelled => Error::Cancelled,
+        }
+    }
+
+    /// The step that a state has come to, if it has come to one.
+    fn step_at(&self, state: &State) -> Option<usize> {
+        match self.program.ops.get(state.position) {
+            Some(Op::Step(step)) => Some(*step),
+            _ => None,
         }
     }
 

@@ -32,6 +32,10 @@ mod replay;
 mod supervisor;
 mod tasks;
 mod things;
+#[cfg(test)]
+mod threads_alone;
+#[cfg(test)]
+mod threads_and_workers;
 mod watch;
 #[cfg(test)]
 mod wild_writes;

@@ -49,6 +49,12 @@ impl Engine {
         Ok(self.run_own(&Filled::with(&[0], true), &mut Array::<u8, Ix1>::over(block))? == 0)
     }
 
+    /// Chunks of the step with the most, of what was launched last.
+    pub(crate) fn chunks_of_last_launch(&self) -> usize {
+        let steps = &self.core.lock_running().program.steps;
+        steps.iter().map(|step| step.partition.chunks()).max().unwrap_or(0)
+    }
+
     /// The deaths since the last call, the oldest first.
     pub(crate) fn take_deaths(&self) -> Vec<Buried> {
         let mut latest = self.core.buried.lock().unwrap_or_else(PoisonError::into_inner);
