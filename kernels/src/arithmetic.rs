@@ -8,6 +8,11 @@ use num_complex::Complex;
 ///
 /// Integers wrap on overflow.
 pub trait Arithmetic: Element + Portable {
+    /// Floating-point operations of a sum: none of integers.
+    const SUM_FLOPS: usize = 0;
+    /// Floating-point operations of a product.
+    const PRODUCT_FLOPS: usize = 0;
+
     /// The sum.
     fn plus(self, other: Self) -> Self;
     /// The product.
@@ -39,8 +44,11 @@ macro_rules! integer {
 integer!(i8 i16 i32 i64 u8 u16 u32 u64);
 
 macro_rules! real {
-    ($($number:ty)*) => {
+    ($flops:literal: $($number:ty)*) => {
         $(impl Arithmetic for $number {
+            const SUM_FLOPS: usize = $flops;
+            const PRODUCT_FLOPS: usize = $flops;
+
             #[inline]
             fn plus(self, other: Self) -> Self {
                 Number::plus(self, other)
@@ -58,11 +66,16 @@ macro_rules! real {
         })*
     };
 }
-real!(i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
+real!(0: i8 i16 i32 i64 u8 u16 u32 u64);
+real!(1: f32 f64);
 
 macro_rules! complex {
     ($($float:ty)*) => {
         $(impl Arithmetic for Complex<$float> {
+            const SUM_FLOPS: usize = 2;
+            // Four products, and two sums of them.
+            const PRODUCT_FLOPS: usize = 6;
+
             #[inline]
             fn plus(self, other: Self) -> Self {
                 self + other

@@ -1,6 +1,6 @@
 //! Prices of European options.
 
-use crate::elementary::{exp, ln, normal_cdf_pair};
+use crate::elementary::{EXP_FLOPS, LN_FLOPS, NORMAL_CDF_PAIR_FLOPS, exp, ln, normal_cdf_pair};
 use gristmill::{Chunk, In, Kernel, Out, Shapes};
 use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,10 @@ fn prices(market: &BlackScholes, inputs: [&[f64]; 3], [call, put]: [&mut [f64]; 
 }
 
 impl BlackScholes {
+    /// Floating-point operations of an option, those of its functions included.
+    pub(crate) const FLOPS_PER_OPTION: usize =
+        LN_FLOPS + EXP_FLOPS + 2 * NORMAL_CDF_PAIR_FLOPS + 15;
+
     #[inline(always)]
     fn price_block(
         &self,

@@ -17,6 +17,8 @@
 //! assert!((rsqrt(4.0) - 0.5).abs() < 1e-15);
 //! ```
 
+use crate::flops::of_polynomial;
+
 /// The logarithm of 2, as a double and what that lacks.
 const LN_2: [f64; 2] = [std::f64::consts::LN_2, 2.319_046_813_846_299_6e-17];
 
@@ -67,6 +69,9 @@ pub fn exp(x: f64) -> f64 {
     power * f64::from_bits(half << 52) * f64::from_bits(twice.wrapping_sub(half) << 52)
 }
 
+/// Floating-point operations of [`exp`].
+pub(crate) const EXP_FLOPS: usize = of_polynomial(EXP.len()) + 15;
+
 /// (ln(1 + f) - f + f^2 / 2) / f^3 for 1 + f from the square root of 1/2 to that of 2.
 const LN: [f64; 19] = [
     0.333_333_333_333_333_3,
@@ -115,6 +120,9 @@ pub fn ln(x: f64) -> f64 {
     let value = if x > 0.0 { value } else { f64::NAN };
     if x == 0.0 { f64::NEG_INFINITY } else { value }
 }
+
+/// Floating-point operations of [`ln`], but for what subnormal numbers take.
+pub(crate) const LN_FLOPS: usize = of_polynomial(LN.len()) + 12;
 
 /// P(t) = (a + 5) e^(a^2 / 2) Q(a) for t = (a - 5) / (a + 5), where Q(a) is the upper tail of the
 /// normal distribution; a from 0 to infinity becomes t from -1 to 1.
@@ -175,6 +183,9 @@ pub fn normal_cdf_pair(x: f64) -> [f64; 2] {
     if x > 0.0 { [1.0 - tail, tail] } else { [tail, 1.0 - tail] }
 }
 
+/// Floating-point operations of [`normal_cdf_pair`].
+pub(crate) const NORMAL_CDF_PAIR_FLOPS: usize = of_polynomial(TAIL.len()) + EXP_FLOPS + 14;
+
 /// The cumulative distribution function of the standard normal distribution,
 /// `erfc(-x / sqrt 2) / 2`, within 8 ulp where the result is normal; far out in the lower tail too,
 /// where it is within 5.
@@ -201,3 +212,6 @@ pub fn rsqrt(x: f64) -> f64 {
     }
     y
 }
+
+/// Floating-point operations of [`rsqrt`].
+pub(crate) const RSQRT_FLOPS: usize = 2 * 10;

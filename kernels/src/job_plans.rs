@@ -1,7 +1,9 @@
 //! Stock computations of several steps as job files name them: prefix sums, sorting and the heat
 //! equation.
 
-use crate::heat::{heat_block, heat_launches_max};
+use crate::arithmetic::Arithmetic;
+use crate::flops::for_each;
+use crate::heat::{FLOPS_PER_CELL, heat_block, heat_launches_max};
 use crate::scan::BLOCK;
 use crate::sort::{self, IsSorted};
 use crate::{CopyTo, Scan, Sortable, heat, scan};
@@ -19,7 +21,7 @@ pub(crate) struct PrefixSum<T> {
     element: PhantomData<fn() -> T>,
 }
 
-impl<T: Number> JobPlan for PrefixSum<T> {
+impl<T: Number + Arithmetic> JobPlan for PrefixSum<T> {
     type Element = T;
     type Dim = IxDyn;
     const SUMMARY: &'static str = "prefix sums in C order; integers wrap";
@@ -38,6 +40,12 @@ impl<T: Number> JobPlan for PrefixSum<T> {
 
     fn steps_max(&self) -> u64 {
         4
+    }
+
+    /// As a loop does it. What is added twice so that blocks need not wait for each other does not
+    /// count.
+    fn flops(&self, shape: &[usize]) -> Option<f64> {
+        for_each(&[shape], T::SUM_FLOPS)
     }
 
     fn run(&self, engine: &Engine, y: &mut Array<T, IxDyn>) -> Result<Vec<JobScalar>> {
@@ -64,6 +72,7 @@ impl<T: Sortable> JobPlan for Sorting<T> {
     const ARRAY: &'static str = "x";
     /// The pieces; and, as they are in whole blocks and their ends are kept too, a little more.
     const SPARE_ARRAYS: usize = 2;
+    const STUDY_SIZE: u64 = 2 << 20;
 
     fn chunks(&self, shape: &[usize]) -> u64 {
         let blocks = shape.iter().product::<usize>().div_ceil(sort::BLOCK) as u64;
@@ -97,6 +106,8 @@ impl JobPlan for Cooling {
     const NUMBERS: &'static [&'static str] = &["sweeps", "change"];
     /// The grid of the sweep before.
     const SPARE_ARRAYS: usize = 1;
+    const STUDY_SIZE: u64 = 2 << 20;
+    const STUDY_PARAMS: &'static str = "sweeps = 16";
 
     fn params() -> Vec<Param> {
         vec![
@@ -118,8 +129,32 @@ impl JobPlan for Cooling {
         heat_launches_max(self.sweeps)
     }
 
+    /// Of all steps, of which a tolerance may spare some. What neighbouring chunks both compute
+    /// counts once.
+    fn flops(&self, shape: &[usize]) -> Option<f64> {
+        let inner: usize = shape.iter().map(|side| side.saturating_sub(2)).product();
+        Some(self.sweeps as f64 * (FLOPS_PER_CELL * inner) as f64)
+    }
+
     fn run(&self, engine: &Engine, grid: &mut Array<f64, Ix2>) -> Result<Vec<JobScalar>> {
         let end = heat(engine, grid, self.r, self.tolerance, self.sweeps)?;
         Ok(vec![JobScalar::Count(end.sweeps), JobScalar::Real(end.change)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_those_of_loops() {
+        let cooling = Cooling { r: 0.25, sweeps: 10, tolerance: 0.0 };
+        // Of 4 x 5 cells 2 x 3 are inner ones.
+        assert_eq!(cooling.flops(&[4, 5]), Some(10.0 * 6.0 * 7.0));
+        assert_eq!(cooling.flops(&[1, 5]), Some(0.0));
+        let sums = |exclusive| PrefixSum::<f64> { exclusive, element: PhantomData };
+        assert_eq!(sums(false).flops(&[3, 4]), Some(12.0));
+        let whole = PrefixSum::<i32> { exclusive: false, element: PhantomData };
+        assert_eq!(whole.flops(&[3, 4]), None);
     }
 }

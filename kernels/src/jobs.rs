@@ -1,17 +1,17 @@
-//! The stock kernels as job files name them: inputs, parameters with their defaults, and the
-//! numbers that they yield.
+//! The stock kernels by name: maps and arrays as job files make them, with their parameters and
+//! defaults. Those that yield numbers, and plans, have files of their own.
 
-use crate::arithmetic::{Arithmetic, Real};
+use crate::arithmetic::Arithmetic;
+use crate::flops::for_each;
 use crate::job_plans::{Cooling, PrefixSum, Sorting};
 use crate::npb;
+use crate::terrain::GRADIENT_FLOPS;
+use crate::workloads::workloads;
 use crate::{
-    ArgMax, ArgMin, Axpy, CopyTo, Dot, Found, Hillshade, Histogram, Max, Mean, Min, Norm2, Outside,
-    Prod, SkyView, Slope, Statistics, Sum, SumExact, Summary, Triad, Variance,
+    ArgMax, ArgMin, Axpy, CopyTo, Dot, Hillshade, Histogram, Max, Mean, Min, Norm2, Prod, SkyView,
+    Slope, Sum, SumExact, Summary, Triad, Variance,
 };
-use gristmill::{
-    Chunk, Element, Error, In, InOut, JobKernel, JobScalar, Kernel, Param, Portable, Registry,
-    Result, Shapes, Summand, Value,
-};
+use gristmill::{Chunk, Element, In, InOut, JobKernel, Kernel, Param, Portable, Registry, Shapes};
 use num_complex::Complex;
 use serde::{Deserialize, Serialize};
 use std::marker::PhantomData;
@@ -22,6 +22,10 @@ use std::marker::PhantomData;
 /// [`Fill`](crate::Fill) and the random numbers, as they have no input to take a shape from.
 /// [`Transpose`](crate::Transpose), [`BinCount`](crate::BinCount), [`Gather`](crate::Gather),
 /// products of matrices, k-means, gravity, the Mandelbrot set and options are not among them yet.
+///
+/// Scaling studies measure these as well, each as work of its own name: `gemm`, `spmv`,
+/// `transpose`, `gather`, `bin_count`, `kmeans`, `nbody`, `mandelbrot`, `black_scholes`, `uniform`
+/// and `pi`; and the benchmarks as `npb_ep`, `npb_cg` and `npb_is`.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
@@ -65,7 +69,8 @@ pub fn registry() -> Registry {
     let registry = registry.add::<AxpyByReal<f64>>(name::Axpy).add::<AxpyByReal<f32>>(name::Axpy);
     let registry = add_plans!(registry, PrefixSum, "scan"; f64 f32 i8 i16 i32 i64 u8 u16 u32 u64);
     let registry = add_plans!(registry, Sorting, "sort"; f64 f32 i8 i16 i32 i64 u8 u16 u32 u64);
-    registry.add_plan::<Cooling>("heat2d").add_suite(npb::suite())
+    let registry = registry.add_plan::<Cooling>("heat2d").add_suite(npb::suite());
+    workloads().into_iter().fold(registry, Registry::add_workload)
 }
 
 /// The names of kernels that are registered for several element types.
@@ -86,37 +91,32 @@ mod name {
     pub(super) const ArgMax: &str = "argmax";
 }
 
-/// What a step yields, by name.
-type Numbers = Vec<(&'static str, JobScalar)>;
-
-/// Numbers as reports hold them.
-trait Shown: Copy {
-    fn shown(self) -> JobScalar;
-}
-
-macro_rules! shown {
-    ($variant:ident as $wide:ty: $($number:ty)*) => {
-        $(impl Shown for $number {
-            fn shown(self) -> JobScalar {
-                JobScalar::$variant(<$wide>::from(self))
-            }
-        })*
-    };
-}
-shown!(Count as u64: u8 u16 u32 u64);
-shown!(Integer as i64: i8 i16 i32 i64);
-shown!(Real as f64: f32 f64);
-
 impl JobKernel for Slope {
     const SUMMARY: &'static str = "steepness in degrees, by Horn's formula over 3 x 3 cells";
     const ARRAYS: &'static [&'static str] = &["elevation"];
     const CELL: bool = true;
+    const STUDY_SIZE: u64 = 2 << 20;
+
+    /// What is done with the gradient: it is divided by the cell's sides (2), squared and added up
+    /// (3), then root, division and degrees (3). The arctangent is left out: how many it takes is
+    /// up to the C library.
+    fn flops(&self, inputs: &[&[usize]]) -> Option<f64> {
+        for_each(inputs, GRADIENT_FLOPS + 8)
+    }
 }
 
 impl JobKernel for Hillshade {
     const SUMMARY: &'static str = "relief lit from one side, 1 (in shade) to 255";
     const ARRAYS: &'static [&'static str] = &["elevation"];
     const CELL: bool = true;
+    const STUDY_SIZE: u64 = 4 << 20;
+
+    /// What is done with the gradient, at most: it is divided by the cell's sides (2); the light on
+    /// it (4) by the length of the normal (3 for the squares, 2 to scale and to add 1, root and
+    /// division), times 254 and 1 more (2), which is spared in the shade.
+    fn flops(&self, inputs: &[&[usize]]) -> Option<f64> {
+        for_each(inputs, GRADIENT_FLOPS + 15)
+    }
 
     fn params() -> Vec<Param> {
         vec![
@@ -135,6 +135,15 @@ impl JobKernel for SkyView {
     const SUMMARY: &'static str = "part of the sky that is seen from each cell, 0 to 1";
     const ARRAYS: &'static [&'static str] = &["elevation"];
     const CELL: bool = true;
+    const STUDY_SIZE: u64 = 64 << 10;
+
+    /// A difference and a product for each look at another cell; for each azimuth the sine (4) and
+    /// its sum; a division and a difference for each cell.
+    fn flops(&self, inputs: &[&[usize]]) -> Option<f64> {
+        let shape = <[usize; 2]>::try_from(inputs[0]).ok()?;
+        let cells = shape.iter().product::<usize>() as f64;
+        Some(2.0 * self.looks(shape) + cells * (5.0 * f64::from(self.azimuths) + 2.0))
+    }
 
     fn params() -> Vec<Param> {
         vec![
@@ -148,53 +157,13 @@ impl JobKernel for SkyView {
     }
 }
 
-impl<T: Real + 'static> JobKernel for Histogram<T> {
-    const SUMMARY: &'static str = "counts in equal bins; what lies outside is counted apart";
-    const ARRAYS: &'static [&'static str] = &["values"];
-
-    fn params() -> Vec<Param> {
-        vec![
-            Param::integer("bins", "how many bins").at_least(1.0).or(256),
-            Param::numbers(
-                "range",
-                2,
-                "lower and upper end; the upper one belongs to the last bin",
-            ),
-        ]
-    }
-
-    fn result_shape(&self, _: &[&[usize]]) -> Vec<usize> {
-        vec![self.bins]
-    }
-
-    fn numbers(outside: &Outside) -> Result<Numbers> {
-        Ok(vec![
-            ("below", outside.below.shown()),
-            ("above", outside.above.shown()),
-            ("nan", outside.nan.shown()),
-        ])
-    }
-}
-
-impl<T: Real + 'static> JobKernel for Summary<T> {
-    const SUMMARY: &'static str = "count, NaN count, min, max, mean, standard deviation";
-    const ARRAYS: &'static [&'static str] = &["values"];
-
-    fn numbers(of: &Statistics) -> Result<Numbers> {
-        Ok(vec![
-            ("count", of.count().shown()),
-            ("nan", of.nan_count().shown()),
-            ("min", of.min().shown()),
-            ("max", of.max().shown()),
-            ("mean", of.mean().shown()),
-            ("sd", of.standard_deviation().shown()),
-        ])
-    }
-}
-
 impl<T: Arithmetic + Portable> JobKernel for Axpy<T> {
     const SUMMARY: &'static str = "a x + y, element by element";
     const ARRAYS: &'static [&'static str] = &["x", "y"];
+
+    fn flops(&self, inputs: &[&[usize]]) -> Option<f64> {
+        for_each(inputs, T::PRODUCT_FLOPS + T::SUM_FLOPS)
+    }
 
     fn params() -> Vec<Param> {
         vec![Param::number("a", "the factor of x").or(1.0)]
@@ -243,6 +212,10 @@ macro_rules! axpy_by_real {
             fn params() -> Vec<Param> {
                 <Axpy<$float> as JobKernel>::params()
             }
+
+            fn flops(&self, inputs: &[&[usize]]) -> Option<f64> {
+                JobKernel::flops(&self.axpy(), inputs)
+            }
         })*
     };
 }
@@ -252,6 +225,10 @@ impl<T: Arithmetic + Portable> JobKernel for Triad<T> {
     const SUMMARY: &'static str = "b + a c, element by element";
     const ARRAYS: &'static [&'static str] = &["b", "c"];
 
+    fn flops(&self, inputs: &[&[usize]]) -> Option<f64> {
+        for_each(inputs, T::PRODUCT_FLOPS + T::SUM_FLOPS)
+    }
+
     fn params() -> Vec<Param> {
         vec![Param::number("a", "the factor of c").or(1.0)]
     }
@@ -260,106 +237,4 @@ impl<T: Arithmetic + Portable> JobKernel for Triad<T> {
 impl<T: Element + 'static> JobKernel for CopyTo<T> {
     const SUMMARY: &'static str = "a copy";
     const ARRAYS: &'static [&'static str] = &["x"];
-}
-
-/// A kernel that reduces an array, or two, to numbers, for each of these element types.
-macro_rules! reduction {
-    (
-        $kernel:ident, $elements:ident, $summary:literal, $arrays:expr,
-        $value:pat => $numbers:expr
-    ) => {
-        $elements!(reduction $kernel, $summary, $arrays, $value => $numbers);
-    };
-    (
-        $kernel:ident, $summary:literal, $arrays:expr,
-        $value:pat => $numbers:expr; $($element:ty)*
-    ) => {
-        $(impl JobKernel for $kernel<$element> {
-            const SUMMARY: &'static str = $summary;
-            const ARRAYS: &'static [&'static str] = $arrays;
-
-            fn numbers($value: &Value<Self>) -> Result<Numbers> {
-                Ok($numbers)
-            }
-        })*
-    };
-}
-
-macro_rules! of_floats {
-    (reduction $($rest:tt)*) => {
-        reduction!($($rest)*; f32 f64);
-    };
-}
-
-macro_rules! of_numbers {
-    (reduction $($rest:tt)*) => {
-        reduction!($($rest)*; f32 f64 i8 i16 i32 i64 u8 u16 u32 u64);
-    };
-}
-
-/// Where the extreme is; an array without elements has none.
-fn found<T: Shown>(found: &Option<Found<T>>, which: &str) -> Result<Numbers> {
-    let Some(found) = found else {
-        return Err(Error::Refused {
-            kernel: format!("the search for the {which} element"),
-            reason: format!("the array has no elements, so none is the {which}"),
-        });
-    };
-    Ok(vec![("index", (found.index as u64).shown()), ("value", found.value.shown())])
-}
-
-reduction!(Dot, of_floats, "inner product of x and y", &["x", "y"],
-    value => vec![("dot", value.shown())]);
-reduction!(SumExact, of_floats, "sum, correctly rounded", &["x"],
-    value => vec![("sum", value.to_f64().shown())]);
-reduction!(Norm2, of_floats, "Euclidean norm, without overflow on the way", &["x"],
-    value => vec![("norm", value.norm().shown())]);
-reduction!(Mean, of_floats, "mean", &["x"],
-    value => vec![("mean", value.mean().shown())]);
-reduction!(Variance, of_floats, "mean, and variance of population and sample", &["x"],
-value => vec![
-    ("mean", value.mean().shown()),
-    ("variance", value.variance().shown()),
-    ("sample_variance", value.sample_variance().shown()),
-]);
-reduction!(Prod, of_numbers, "product; integers wrap", &["x"],
-    value => vec![("product", value.shown())]);
-reduction!(Min, of_numbers, "least element; NaN if there is one", &["x"],
-    value => vec![("min", value.shown())]);
-reduction!(Max, of_numbers, "greatest element; NaN if there is one", &["x"],
-    value => vec![("max", value.shown())]);
-reduction!(ArgMin, of_numbers, "least element and its index in C order", &["x"],
-    value => found(value, "least")?);
-reduction!(ArgMax, of_numbers, "greatest element and its index in C order", &["x"],
-    value => found(value, "greatest")?);
-
-/// Totals as reports hold them.
-trait Totalled {
-    fn numbers(self) -> Numbers;
-}
-
-impl<T: Shown> Totalled for T {
-    fn numbers(self) -> Numbers {
-        vec![("sum", self.shown())]
-    }
-}
-
-macro_rules! complex_total {
-    ($($float:ty)*) => {
-        $(impl Totalled for Complex<$float> {
-            fn numbers(self) -> Numbers {
-                vec![("real", self.re.shown()), ("imaginary", self.im.shown())]
-            }
-        })*
-    };
-}
-complex_total!(f32 f64);
-
-impl<T: Summand<Total: Totalled> + 'static> JobKernel for Sum<T> {
-    const SUMMARY: &'static str = "sum, with the same bits for any number of workers";
-    const ARRAYS: &'static [&'static str] = &["x"];
-
-    fn numbers(value: &Value<Self>) -> Result<Numbers> {
-        Ok(T::total(*value)?.numbers())
-    }
 }

@@ -43,6 +43,8 @@
 //! | [`Uniform`], [`PiHits`] | written | random numbers, counts of hits |
 //! | [`npb`] | the NAS Parallel Benchmarks EP, CG and IS | verified figures |
 //!
+//! By their names in [`registry`] they are steps of job files, and scaling studies measure them.
+//!
 //! # The same bits
 //!
 //! Every result has the same bits for any number of workers, any schedule, and whatever crashes
@@ -59,12 +61,14 @@ mod bin_count;
 mod black_scholes;
 pub mod elementary;
 mod elementwise;
+mod flops;
 mod gather;
 mod gemm;
 mod grain;
 mod heat;
 mod histogram;
 mod job_plans;
+mod job_reductions;
 mod jobs;
 mod kmeans;
 mod lanes;
@@ -79,6 +83,7 @@ mod spmv;
 mod stateless;
 mod terrain;
 mod transpose;
+mod workloads;
 
 pub use arithmetic::{Arithmetic, Integer, Real};
 pub use bin_count::{BinCount, bin_count};

@@ -1,7 +1,7 @@
 //! Bodies that attract each other: all pairs, and leapfrog steps.
 
 use crate::Axpy;
-use crate::elementary::rsqrt;
+use crate::elementary::{RSQRT_FLOPS, rsqrt};
 use bytemuck::{Pod, Zeroable};
 use gristmill::{
     Array, Chunk, Engine, Error, Kernel, Reduce, Result, Shapes, Tile, TileOut, Whole,
@@ -53,6 +53,10 @@ pub struct Gravity {
 }
 
 impl Gravity {
+    /// Floating-point operations of a pair, as [`pull`] does them. With the root and the division
+    /// counted as one each they would be 20.
+    pub(crate) const FLOPS_PER_PAIR: usize = 18 + RSQRT_FLOPS;
+
     /// Of masses, positions and what is named here.
     fn check_bodies(&self, shapes: &Shapes, third: &str) -> Result<(), String> {
         let bodies = shapes.of(0)[0];

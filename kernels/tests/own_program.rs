@@ -6,8 +6,9 @@
 use std::process::{Command, ExitCode};
 
 use gristmill::{
-    Benchmark, Check, Chunk, Engine, In, JobKernel, Kernel, Out, Outcome, Param, Suite,
+    Array, Benchmark, Check, Chunk, Engine, In, JobKernel, Kernel, Out, Outcome, Param, Suite,
 };
+use ndarray::Ix1;
 use serde::{Deserialize, Serialize};
 
 const AS_COMMAND: &str = "OWN_PROGRAM_IS_THE_COMMAND";
@@ -70,6 +71,7 @@ struct Ones {
 }
 
 impl Benchmark for Ones {
+    type Ready = Array<f64, Ix1>;
     const SUMMARY: &'static str = "a sum of ones";
     const CLASSES: &'static [Ones] = &[
         Ones { class: "right", published: 1000.0 },
@@ -85,13 +87,14 @@ impl Benchmark for Ones {
         "1000 ones".into()
     }
 
-    fn run(&self, engine: &Engine) -> gristmill::Result<Outcome> {
-        let mut ones = engine.filled(1000, 1.0)?;
-        if self.class == "refused" {
-            ones = engine.zeros(usize::MAX / 16)?;
-        }
+    fn prepare(&self, engine: &Engine) -> gristmill::Result<Array<f64, Ix1>> {
+        let refused = self.class == "refused";
+        engine.filled(if refused { usize::MAX / 16 } else { 1000 }, 1.0)
+    }
+
+    fn run(&self, engine: &Engine, ones: &mut Array<f64, Ix1>) -> gristmill::Result<Outcome> {
         let start = std::time::Instant::now();
-        let sum = engine.sum(&ones)?;
+        let sum = engine.sum(ones)?;
         let time = start.elapsed();
         let checks = vec![Check::exact("sum", sum, self.published)];
         Ok(Outcome { iterations: 1, time, operations: 1000.0, checks })
@@ -115,7 +118,8 @@ fn main() -> ExitCode {
     a_fence_stops_a_stray_write_and_the_report_names_its_place();
     own_kernels_are_listed_among_the_others();
     own_benchmarks_are_a_command_and_fail_where_they_are_wrong();
-    println!("own_program: 10 scenarios passed");
+    own_kernels_and_benchmarks_are_measured_and_fail_where_they_fail();
+    println!("own_program: 11 scenarios passed");
     ExitCode::SUCCESS
 }
 
@@ -350,11 +354,35 @@ fn own_benchmarks_are_a_command_and_fail_where_they_are_wrong() {
     let (status, out, err) = sums("wrong");
     assert_eq!(status, Some(1));
     assert!(out.ends_with("\nNOT verified\n"), "{out}");
-    let said = "ones, class wrong, is not verified: sum is 1e3, not 9.99e2: off by 1.0e-3";
+    let said =
+        "ones, class wrong, is not verified: sum is 1e3, 9.99e2 was published: off by 1.0e-3";
     assert!(err.contains(said), "{err}");
     let (status, out, err) = sums("refused");
     assert_eq!((status, &out[..]), (Some(1), ""));
     assert!(err.starts_with("gristmill: "), "{err}");
     let (_, out, _) = command(folder.path(), &["--help"]);
     assert!(out.contains("sums") && out.contains("npb"), "{out}");
+}
+
+fn own_kernels_and_benchmarks_are_measured_and_fail_where_they_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let measured = |what: &[&str]| {
+        let words = ["scale", "--workers", "1", "--time", "0.1", "--out", "study"];
+        command(folder.path(), &[&words[..], what].concat())
+    };
+    let (status, out, err) =
+        measured(&["eventful:900", "sums_ones:right", "--set", "what=\"print\""]);
+    assert_eq!(status, Some(0), "{err}");
+    assert!(out.contains("eventful, 900 f64") && out.contains("sums_ones, right"), "{out}");
+    assert!(folder.path().join("study/scale.html").exists());
+    for (what, said) in [
+        (["eventful:3000", "--set", "what=\"panic\""], "no chunk like this"),
+        (["eventful:3000", "--set", "what=\"abort\""], "SIGABRT"),
+        (["sums_ones:wrong", "--set", "what=\"print\""], "no kernel that is to be measured"),
+        (["eventful:900", "sums_ones:wrong", "--set=what=\"print\""], "9.99e2 was published"),
+    ] {
+        let (status, out, err) = measured(&what);
+        assert!(matches!(status, Some(1 | 2)) && out.is_empty(), "{what:?}: {status:?} {out}");
+        assert!(err.contains(said), "{what:?}: {err}");
+    }
 }

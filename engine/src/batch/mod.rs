@@ -10,8 +10,10 @@
 //! | `text_file` | reading job files and reports, and no more than is sensible |
 //! | `check` | from a job file's text to a job that can run |
 //! | `run` | running it |
+//! | `measurable` | what of a registry can be measured |
 
 mod kernels;
+mod measurable;
 mod output;
 mod text_file;
 
@@ -42,6 +44,11 @@ pub(crate) use kernels::catalogue::{At, InputInfo, ParamInfo, ParamType, Prepare
 pub use kernels::job_kernel::{JobKernel, JobPlan, JobScalar, chunks_of};
 pub use kernels::param::Param;
 pub use kernels::registry::Registry;
+pub use kernels::size::Size;
+pub use kernels::work::Work;
+pub use kernels::workload::Workload;
+pub(crate) use kernels::workload::{Part, Ready};
+pub(crate) use measurable::{measurable, parameters, workload};
 pub(crate) use output::folder::OutputFolder;
 #[cfg(test)]
 pub(crate) use output::folder_error::FolderError;
@@ -51,5 +58,6 @@ pub(crate) use output::output_path::OutputPath;
 #[cfg(test)]
 pub(crate) use output::whole_file::WholeFile;
 pub(crate) use run::job::{Ended, run};
+pub(crate) use run::measured::workload as job_workload;
 pub(crate) use run::replay::{Replayed, replay};
 pub(crate) use text_file::read as read_text;

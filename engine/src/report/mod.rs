@@ -24,4 +24,4 @@ pub(crate) use report::{
     ChaosReport, InputReport, JobFile, Machine, OutputReport, Report, SCHEMA, Status, StepReport,
 };
 pub(crate) use scalar::{Ordered, Scalar};
-pub(crate) use table::{Look, bytes, listing, scalars, seconds, steps};
+pub(crate) use table::{Look, bytes, figures, listing, scalars, seconds, steps};

@@ -38,7 +38,7 @@ pub(crate) fn steps(steps: &[StepReport], look: Look) -> String {
         }
         row
     });
-    draw(&header, rows, 2, look)
+    figures(&header, rows, 2, look)
 }
 
 /// The numbers of one step: a row per array, a column per number.
@@ -57,7 +57,7 @@ pub(crate) fn scalars(by_array: &Ordered<Ordered<Scalar>>, look: Look) -> String
         std::iter::once(array.clone()).chain(cells).collect()
     });
     let header: Vec<&str> = std::iter::once("array").chain(names.iter().copied()).collect();
-    draw(&header, rows, 1, look)
+    figures(&header, rows, 1, look)
 }
 
 /// Columns of text; no header if it is empty. Where lines are longer than `width`, long cells are
@@ -76,7 +76,7 @@ pub(crate) fn listing(
 
 /// The first `texts` columns are flush left, the others, numbers, flush right. What is too wide for
 /// the terminal loses its lines, and if that does not help its columns: figures are never broken.
-fn draw(
+pub(crate) fn figures(
     header: &[&str],
     rows: impl Iterator<Item = Vec<String>>,
     texts: usize,

@@ -6,6 +6,7 @@ mod sweeps;
 use crate::grain::cheap_grain;
 use gristmill::{Array, Chunk, Engine, Halo, HaloView, Kernel, Max, Out, Result, Shapes, greater};
 use ndarray::{ArrayViewMut2, Ix2};
+pub(crate) use row::FLOPS_PER_CELL;
 use row::{advance, greatest_change};
 use serde::{Deserialize, Serialize};
 use sweeps::{STEPS, Sweeps};

@@ -29,6 +29,9 @@ pub(super) fn advance(
     advance_inner(rate, &north[inner.clone()], beside, &south[inner], new);
 }
 
+/// Floating-point operations of an inner cell in a step.
+pub(crate) const FLOPS_PER_CELL: usize = 7;
+
 /// `beside` has one cell more at either end.
 #[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+avx2"))]
 fn advance_inner(rate: f64, north: &[f64], beside: &[f64], south: &[f64], new: &mut [f64]) {

@@ -4,7 +4,9 @@ use super::cg::InverseIteration;
 use super::ep::deviates;
 use super::is::{Ranking, keys};
 use super::matrix::makea;
-use gristmill::{Benchmark, Check, Engine, Outcome, Result, Suite};
+use gristmill::scale::Work;
+use gristmill::{Array, Benchmark, Check, Engine, Outcome, Result, Suite};
+use ndarray::Ix1;
 use std::time::Instant;
 
 /// All of them.
@@ -26,6 +28,7 @@ pub struct Ep {
 }
 
 impl Benchmark for Ep {
+    type Ready = ();
     const SUMMARY: &'static str = "pairs of Gaussian deviates by the polar method";
     const CLASSES: &'static [Ep] = &[
         Ep { class: "S", m: 24, sum_x: -3.24783465203474e3, sum_y: -6.958407078382297e3 },
@@ -43,7 +46,11 @@ impl Benchmark for Ep {
         format!("2^{} pairs", self.m)
     }
 
-    fn run(&self, engine: &Engine) -> Result<Outcome> {
+    fn prepare(&self, _: &Engine) -> Result<()> {
+        Ok(())
+    }
+
+    fn run(&self, engine: &Engine, (): &mut ()) -> Result<Outcome> {
         const TOLERANCE: f64 = 1e-8;
         let start = Instant::now();
         let found = deviates(engine, self.m)?;
@@ -69,18 +76,19 @@ pub struct Cg {
     pub shift: f64,
     /// The published estimate.
     pub zeta: f64,
+    /// Elements of the matrix that are not 0.
+    pub nonzeros: usize,
 }
 
 impl Cg {
     const fn new(
         class: &'static str,
-        n: usize,
-        nonzer: usize,
+        [n, nonzer, nonzeros]: [usize; 3],
         iterations: u64,
         shift: f64,
         zeta: f64,
     ) -> Cg {
-        Cg { class, n, nonzer, iterations, shift, zeta }
+        Cg { class, n, nonzer, iterations, shift, zeta, nonzeros }
     }
 
     /// As the reference counts its floating-point operations.
@@ -91,14 +99,15 @@ impl Cg {
 }
 
 impl Benchmark for Cg {
+    type Ready = InverseIteration;
     const SUMMARY: &'static str =
         "the smallest eigenvalue of a sparse matrix by conjugate gradients";
     const CLASSES: &'static [Cg] = &[
-        Cg::new("S", 1400, 7, 15, 10.0, 8.5971775078648),
-        Cg::new("W", 7000, 8, 15, 12.0, 10.362595087124),
-        Cg::new("A", 14_000, 11, 15, 20.0, 17.130235054029),
-        Cg::new("B", 75_000, 13, 75, 60.0, 22.712745482631),
-        Cg::new("C", 150_000, 15, 75, 110.0, 28.973605592845),
+        Cg::new("S", [1400, 7, 78_148], 15, 10.0, 8.5971775078648),
+        Cg::new("W", [7000, 8, 508_402], 15, 12.0, 10.362595087124),
+        Cg::new("A", [14_000, 11, 1_853_104], 15, 20.0, 17.130235054029),
+        Cg::new("B", [75_000, 13, 13_708_072], 75, 60.0, 22.712745482631),
+        Cg::new("C", [150_000, 15, 36_121_058], 75, 110.0, 28.973605592845),
     ];
 
     fn class(&self) -> &'static str {
@@ -109,10 +118,28 @@ impl Benchmark for Cg {
         format!("{} rows", self.n)
     }
 
-    fn run(&self, engine: &Engine) -> Result<Outcome> {
+    fn work(&self) -> Work {
+        let moved = InverseIteration::moved(self.n, self.nonzeros);
+        let [bytes_read, bytes_written] = moved.map(|bytes| bytes * self.iterations as f64);
+        let [rows, elements] = [self.n, self.nonzeros].map(|count| count as f64);
+        Work {
+            bytes_read,
+            bytes_written,
+            // Values with columns of 4 bytes at most, and six vectors.
+            footprint: Some(12.0 * elements + 6.0 * 8.0 * rows),
+            flops: Some(self.operations()),
+            ..Work::default()
+        }
+    }
+
+    fn prepare(&self, engine: &Engine) -> Result<InverseIteration> {
         let mut search = InverseIteration::new(engine, &makea(self.n, self.nonzer, self.shift))?;
         // One for free, as the reference has it: all pages are touched.
         search.run(engine, self.shift, 1)?;
+        Ok(search)
+    }
+
+    fn run(&self, engine: &Engine, search: &mut InverseIteration) -> Result<Outcome> {
         let start = Instant::now();
         let zeta = search.run(engine, self.shift, self.iterations)?.zeta;
         let time = start.elapsed();
@@ -177,11 +204,20 @@ impl Is {
         Is { class, keys, values, tests }
     }
 
+    fn key_max(&self) -> u32 {
+        1 << self.values
+    }
+
+    /// The keys that come first, as they are before any changes.
+    fn first_keys(&self, count: usize) -> Vec<u32> {
+        keys(count, self.key_max())
+    }
+
     /// What precedes each ranking: two keys change. Iterations are counted from 1.
     pub fn change(&self, keys: &mut [u32], iteration: u64) {
         let number = iteration as u32;
         keys[iteration as usize] = number;
-        keys[(iteration + Is::ITERATIONS) as usize] = (1 << self.values) - number;
+        keys[(iteration + Is::ITERATIONS) as usize] = self.key_max() - number;
     }
 
     /// How many tests the ranks of one iteration pass; of each value, `ranks` has how many keys are at
@@ -221,6 +257,7 @@ pub fn out_of_order(keys: &[u32], ranks: &[u32]) -> usize {
 const A_B: [bool; 5] = [true, true, true, false, false];
 
 impl Benchmark for Is {
+    type Ready = (Array<u32, Ix1>, Ranking);
     const SUMMARY: &'static str = "ranks of integer keys";
     const CLASSES: &'static [Is] = &[
         Is::new(
@@ -273,27 +310,49 @@ impl Benchmark for Is {
         format!("2^{} keys below 2^{}", self.keys, self.values)
     }
 
-    fn run(&self, engine: &Engine) -> Result<Outcome> {
-        let (count, key_max) = (1usize << self.keys, 1u32 << self.values);
-        let mut keys = engine.array_from(&ndarray::aview1(&keys(count, key_max)))?;
-        let mut ranking = Ranking::new(engine, key_max)?;
+    /// A ranking reads the keys, writes their counts, and makes the ranks of these.
+    fn work(&self) -> Work {
+        let [keys, values] = [self.keys, self.values].map(|log| 4.0 * f64::from(log).exp2());
+        let iterations = Self::ITERATIONS as f64;
+        Work {
+            bytes_read: iterations * (keys + values),
+            bytes_written: iterations * 2.0 * values,
+            footprint: Some(keys + 2.0 * values),
+            ..Work::default()
+        }
+    }
+
+    fn prepare(&self, engine: &Engine) -> Result<(Array<u32, Ix1>, Ranking)> {
+        let mut keys = engine.array_from(&ndarray::aview1(&self.first_keys(1 << self.keys)))?;
+        let mut ranking = Ranking::new(engine, self.key_max())?;
         // One for free, as the reference has it: all pages are touched.
         self.change(keys.as_mut_slice(), 1);
-        let mut ranks = ranking.rank(engine, &keys)?;
+        ranking.rank(engine, &keys)?;
+        Ok((keys, ranking))
+    }
+
+    fn run(
+        &self,
+        engine: &Engine,
+        (keys, ranking): &mut (Array<u32, Ix1>, Ranking),
+    ) -> Result<Outcome> {
+        // What an earlier run has changed.
+        let first = self.first_keys(2 * Self::ITERATIONS as usize + 1);
+        keys.as_mut_slice()[..first.len()].copy_from_slice(&first);
         let mut passed = 0;
         let start = Instant::now();
         for iteration in 1..=Self::ITERATIONS {
             self.change(keys.as_mut_slice(), iteration);
-            ranks = ranking.rank(engine, &keys)?;
+            let ranks = ranking.rank(engine, keys)?;
             passed += self.passed(iteration, keys.as_slice(), ranks);
         }
         let time = start.elapsed();
-        let unsorted = out_of_order(keys.as_slice(), ranks);
+        let unsorted = out_of_order(keys.as_slice(), ranking.ranks());
         let checks = vec![
             Check::exact("partial tests passed", passed as f64, Is::TESTS as f64),
             Check::exact("keys out of order", unsorted as f64, 0.0),
         ];
-        let operations = (Self::ITERATIONS * count as u64) as f64;
+        let operations = (Self::ITERATIONS << self.keys) as f64;
         Ok(Outcome { iterations: Self::ITERATIONS, time, operations, checks })
     }
 }

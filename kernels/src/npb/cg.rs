@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// Conjugate-gradient steps of an iteration.
 const STEPS: u64 = 25;
 
+/// Columns that two bytes can number.
+const NARROW_MAX: usize = 1 << u16::BITS;
+
 /// What the inverse iteration came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Eigenvalue {
@@ -72,12 +75,26 @@ impl InverseIteration {
     pub fn new(engine: &Engine, matrix: &SparseMatrix) -> Result<InverseIteration> {
         let n = matrix.starts.len() - 1;
         let matrix = match n {
-            0..=0x1_0000 => Numbered::Narrow(Sliced::new(engine, matrix)?),
+            0..=NARROW_MAX => Numbered::Narrow(Sliced::new(engine, matrix)?),
             _ => Numbered::Wide(Sliced::new(engine, matrix)?),
         };
         let vector = || engine.zeros(n);
         let (x, z, p, q, r) = (vector()?, vector()?, vector()?, vector()?, vector()?);
         Ok(InverseIteration { matrix, x, z, p, q, r })
+    }
+
+    /// Bytes that an iteration reads and writes, each array once in each step of the plan.
+    pub(crate) fn moved(n: usize, nonzeros: usize) -> [f64; 2] {
+        let column = if n <= NARROW_MAX { size_of::<u16>() } else { size_of::<u32>() };
+        let matrix = (nonzeros * (size_of::<f64>() + column)) as f64;
+        let vector = (n * size_of::<f64>()) as f64;
+        let steps = STEPS as f64;
+        // `Multiply` reads p and r, `Advance` p, q, z and r, `Turn` r and p; `Begin` reads x,
+        // `Residual` z and x, `Scale` z.
+        let read = (steps + 1.0) * matrix + (8.0 * steps + 4.0) * vector;
+        // They write q; z and r; p; and then z, p and r; q; x.
+        let written = (4.0 * steps + 5.0) * vector;
+        [read, written]
     }
 
     /// Runs so many iterations, at least one, from (1, …, 1) on.

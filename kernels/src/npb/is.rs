@@ -110,6 +110,11 @@ impl Ranking {
             p.step(&Population, (&keys, &mut counts));
             scan_steps(p, &counts, &mut offsets, &mut ranks, Scan::Inclusive);
         })?;
-        Ok(self.ranks.as_slice())
+        Ok(self.ranks())
+    }
+
+    /// The ranks that were found last.
+    pub(crate) fn ranks(&self) -> &[u32] {
+        self.ranks.as_slice()
     }
 }

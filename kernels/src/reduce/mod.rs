@@ -16,6 +16,7 @@ pub use dot::{Dot, Factor};
 pub use exact::{Exact, ExactSum, SumExact};
 pub use extremes::{Max, Min};
 pub use mean::{Average, Mean};
+pub(crate) use moments::MOMENTS_FLOPS;
 pub use moments::{Moments, Variance};
 pub use norm::{Norm, Norm2};
 pub use position::{ArgMax, ArgMin, Found, Greatest, Least};

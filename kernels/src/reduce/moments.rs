@@ -17,6 +17,10 @@ use serde::{Deserialize, Serialize};
 /// Elements per block.
 pub(crate) const BLOCK: usize = 1024;
 
+/// Floating-point operations of an element: of its difference from the first one and their sum (2),
+/// of that from the mean (2), and of the square (3). Those of a block are left out.
+pub(crate) const MOMENTS_FLOPS: usize = 7;
+
 /// Count, mean, and sum of squares about the mean: what [`Variance`] yields.
 ///
 /// NaN anywhere makes mean and variance NaN; infinities make the variance NaN.

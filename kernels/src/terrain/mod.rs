@@ -6,6 +6,7 @@ mod horizon;
 mod sky_view;
 mod slope;
 
+pub(crate) use gradient::GRADIENT_FLOPS;
 pub use hillshade::Hillshade;
 pub use sky_view::SkyView;
 pub use slope::Slope;

@@ -43,6 +43,25 @@ pub struct SkyView {
     pub cell: [f64; 2],
 }
 
+impl SkyView {
+    /// The steps along each azimuth that may stay inside a grid of this shape.
+    fn steps(&self, [rows, columns]: [usize; 2]) -> impl Iterator<Item = Vec<Step>> {
+        // After twice as many steps as the grid is wide or high, none is left inside it.
+        let radius = self.radius.min(u32::try_from(2 * rows.max(columns)).unwrap_or(u32::MAX));
+        (0..self.azimuths).map(move |number| steps(number, self.azimuths, radius, self.cell))
+    }
+
+    /// How often a cell of a grid of this shape looks at another one: a step stays inside for a
+    /// rectangle of cells.
+    pub(crate) fn looks(&self, shape: [usize; 2]) -> f64 {
+        let inside = |step: &Step| {
+            let rows = shape[0].saturating_sub(step.rows.unsigned_abs());
+            (rows * shape[1].saturating_sub(step.columns.unsigned_abs())) as f64
+        };
+        self.steps(shape).flatten().map(|step| inside(&step)).sum()
+    }
+}
+
 impl Kernel for SkyView {
     type Args = (Whole<f64, Ix2>, Out<f64, Ix2>);
     type Output = ();
@@ -55,11 +74,7 @@ impl Kernel for SkyView {
         let (rows, columns) = elevation.dim();
         let elevation = elevation.to_slice().expect("arrays are in C order");
         let grid = Grid { elevation, rows, columns };
-        // After twice as many steps as the grid is wide or high, none is left inside it.
-        let radius = self.radius.min(u32::try_from(2 * rows.max(columns)).unwrap_or(u32::MAX));
-        let azimuths: Vec<Vec<Step>> = (0..self.azimuths)
-            .map(|number| steps(number, self.azimuths, radius, self.cell))
-            .collect();
+        let azimuths: Vec<Vec<Step>> = self.steps([rows, columns]).collect();
         for (row, mut map) in chunk.range().zip(map.rows_mut()) {
             let map = map.as_slice_mut().expect("rows are contiguous");
             map.fill(0.0);

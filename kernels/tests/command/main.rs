@@ -13,6 +13,7 @@ mod npy_files;
 mod output;
 mod pinning;
 mod place;
+mod scale;
 mod signals;
 mod started;
 mod steps;

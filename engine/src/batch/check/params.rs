@@ -64,6 +64,35 @@ pub(crate) fn check(
     (mistakes.count() == before).then_some(params)
 }
 
+/// The parameters of a kernel outside of job files: those that it has of `given`, then of `usual`, and
+/// the defaults of the others.
+pub(crate) fn with_defaults(
+    kernel: &KernelInfo,
+    given: &toml::Table,
+    usual: &toml::Table,
+) -> Result<toml::Table, String> {
+    let mut params = toml::Table::new();
+    for info in &kernel.params {
+        let (name, wanted) = (&info.name, info.describe());
+        let value = match given.get(name).or(usual.get(name)) {
+            Some(value) => match converted(value, &info.ty) {
+                Ok(fitting) if info.allows(&fitting) => fitting,
+                _ => {
+                    let kernel = &kernel.name;
+                    return Err(format!(
+                        "parameter `{name}` of `{kernel}` is {value}; {name}: {wanted}"
+                    ));
+                }
+            },
+            None => info.default.clone().ok_or_else(|| {
+                format!("`{}` lacks its parameter `{name}`: {} ({wanted})", kernel.name, info.doc)
+            })?,
+        };
+        params.insert(name.clone(), value);
+    }
+    Ok(params)
+}
+
 /// The value as the kernel wants it, or what it is instead.
 fn converted(value: &Value, ty: &ParamType) -> Result<Value, String> {
     match (ty, value) {

@@ -1,6 +1,7 @@
 //! Computations that are measured and verified: benchmarks with published answers, in suites that
 //! the command line runs, each as a command of its own.
 
+use super::work::Work;
 use crate::error::Result;
 use crate::roles::Engine;
 use std::time::Duration;
@@ -10,13 +11,15 @@ use std::time::Duration;
 /// A value is one size.
 ///
 /// ```
-/// use gristmill::{Benchmark, Check, Engine, Outcome, Result, Suite};
+/// use gristmill::{Array, Benchmark, Check, Engine, Outcome, Result, Suite};
+/// use ndarray::Ix1;
 /// use std::time::Instant;
 ///
 /// /// The sum of 0 to below n.
 /// struct Series { class: &'static str, n: usize, sum: u64 }
 ///
 /// impl Benchmark for Series {
+///     type Ready = Array<u64, Ix1>;
 ///     const SUMMARY: &'static str = "the sum of the first numbers";
 ///     const CLASSES: &'static [Series] = &[
 ///         Series { class: "small", n: 1_000, sum: 499_500 },
@@ -24,10 +27,12 @@ use std::time::Duration;
 ///     ];
 ///     fn class(&self) -> &'static str { self.class }
 ///     fn size(&self) -> String { format!("{} numbers", self.n) }
-///     fn run(&self, engine: &Engine) -> Result<Outcome> {
-///         let x = engine.from_fn(self.n, |i| i as u64)?; // not timed
+///     fn prepare(&self, engine: &Engine) -> Result<Self::Ready> {
+///         engine.from_fn(self.n, |i| i as u64)
+///     }
+///     fn run(&self, engine: &Engine, x: &mut Self::Ready) -> Result<Outcome> {
 ///         let start = Instant::now();
-///         let sum = engine.sum(&x)?;
+///         let sum = engine.sum(x)?;
 ///         let time = start.elapsed();
 ///         let checks = vec![Check::exact("sum", sum as f64, self.sum as f64)];
 ///         Ok(Outcome { iterations: 1, time, operations: self.n as f64, checks })
@@ -37,11 +42,15 @@ use std::time::Duration;
 /// let suite = Suite::new("series", "Sums of series").add::<Series>("sum");
 /// let registry = gristmill::Registry::new().add_suite(suite);
 /// // gristmill::cli::main(&registry) has the command `series sum small`.
-/// # let outcome = Series::CLASSES[0].run(&Engine::builder().workers(2).build()?)?;
+/// # let engine = Engine::builder().workers(2).build()?;
+/// # let small = &Series::CLASSES[0];
+/// # let outcome = small.run(&engine, &mut small.prepare(&engine)?)?;
 /// # assert!(outcome.is_verified());
 /// # Ok::<(), gristmill::Error>(())
 /// ```
 pub trait Benchmark: Sync + Sized + 'static {
+    /// Its data, as they are before it is timed.
+    type Ready: 'static;
     /// What it computes, in a line.
     const SUMMARY: &'static str;
     /// Its sizes, the smallest first.
@@ -53,12 +62,25 @@ pub trait Benchmark: Sync + Sized + 'static {
     /// This size in words: numbers with units.
     fn size(&self) -> String;
 
-    /// Computes it: prepares, measures, and compares with what is known.
+    /// What is done in the timed part, for scaling studies, as far as it is known.
+    fn work(&self) -> Work {
+        Work::default()
+    }
+
+    /// Makes its data, and warms up, if its definition says so.
+    ///
+    /// # Errors
+    ///
+    /// If they could not be made.
+    fn prepare(&self, engine: &Engine) -> Result<Self::Ready>;
+
+    /// Computes it: measures, and compares with what is known. It may be called again with the same
+    /// data, and then does the same.
     ///
     /// # Errors
     ///
     /// If it could not be computed. A wrong result is no error but a [`Check`] that fails.
-    fn run(&self, engine: &Engine) -> Result<Outcome>;
+    fn run(&self, engine: &Engine, ready: &mut Self::Ready) -> Result<Outcome>;
 }
 
 /// What a [`Benchmark`] came to.
@@ -78,6 +100,17 @@ impl Outcome {
     /// Whether there are checks, and all hold.
     pub fn is_verified(&self) -> bool {
         !self.checks.is_empty() && self.checks.iter().all(Check::holds)
+    }
+
+    /// Why it is not verified, in words; none if it is.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let failed = self.checks.iter().filter(|check| !check.holds());
+        let reasons: Vec<String> = failed.map(ToString::to_string).collect();
+        match (self.checks.is_empty(), reasons.is_empty()) {
+            (true, _) => Some("it checks nothing".into()),
+            (false, true) => None,
+            (false, false) => Some(reasons.join("; ")),
+        }
     }
 
     /// 10^6 operations per second.
@@ -117,6 +150,18 @@ impl Check {
     }
 }
 
+impl std::fmt::Display for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Check { name, computed, published, tolerance } = self;
+        let error = self.relative_error();
+        write!(
+            f,
+            "{name} is {computed:e}, {published:e} was published: off by {error:.1e}, and \
+             {tolerance:e} may be"
+        )
+    }
+}
+
 /// Benchmarks that belong together, under the name of a command.
 #[derive(Debug)]
 pub struct Suite {
@@ -133,25 +178,38 @@ pub(crate) struct Named {
     pub(crate) classes: Vec<Class>,
 }
 
-/// Runs a benchmark of one size.
-type Run = Box<dyn Fn(&Engine) -> Result<Outcome> + Send + Sync>;
+/// A benchmark of one size with its data: each call runs it once.
+pub(crate) type Running<'e> = Box<dyn FnMut() -> Result<Outcome> + 'e>;
+
+/// Makes a benchmark's data on an engine.
+type PrepareFn = Box<dyn for<'e> Fn(&'e Engine) -> Result<Running<'e>> + Send + Sync>;
 
 /// One of its sizes.
 pub(crate) struct Class {
     pub(crate) name: &'static str,
     pub(crate) size: String,
-    run: Run,
+    pub(crate) work: Work,
+    prepare: PrepareFn,
 }
 
 impl Class {
     fn of<B: Benchmark>(problem: &'static B) -> Class {
-        let run = Box::new(|engine: &Engine| problem.run(engine));
-        Class { name: problem.class(), size: problem.size(), run }
+        let (name, size, work) = (problem.class(), problem.size(), problem.work());
+        Class { name, size, work, prepare: Box::new(|engine| running(problem, engine)) }
+    }
+
+    pub(crate) fn prepare<'e>(&self, engine: &'e Engine) -> Result<Running<'e>> {
+        (self.prepare)(engine)
     }
 
     pub(crate) fn run(&self, engine: &Engine) -> Result<Outcome> {
-        (self.run)(engine)
+        self.prepare(engine)?()
     }
+}
+
+fn running<'e, B: Benchmark>(problem: &'static B, engine: &'e Engine) -> Result<Running<'e>> {
+    let mut ready = problem.prepare(engine)?;
+    Ok(Box::new(move || problem.run(engine, &mut ready)))
 }
 
 impl std::fmt::Debug for Class {

@@ -165,10 +165,14 @@ impl ArrayMeta {
         format!("{} {}", shape.join(" x "), self.element)
     }
 
+    /// How many elements it has; `u64::MAX` if they are more.
+    pub(crate) fn elements(&self) -> u64 {
+        self.shape.iter().fold(1, |product: u64, &len| product.saturating_mul(len as u64))
+    }
+
     /// Bytes of its elements; `u64::MAX` if they are more.
     pub(crate) fn bytes(&self) -> u64 {
-        let shape = self.shape.iter().map(|&len| len as u64);
-        shape.fold(self.element.size_bytes() as u64, u64::saturating_mul)
+        self.elements().saturating_mul(self.element.size_bytes() as u64)
     }
 }
 

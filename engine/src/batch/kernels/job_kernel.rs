@@ -29,6 +29,12 @@ pub trait JobKernel: Kernel + 'static {
     /// Whether its field `cell` (metres per row and column) is filled from the first input, with
     /// which it travels.
     const CELL: bool = false;
+    /// Elements of its first input in a scaling study that says nothing else.
+    const STUDY_SIZE: u64 = 1 << 23;
+    /// Its parameters in a scaling study that says nothing else, as a job file writes them, such as
+    /// `range = [0, 1]`: those without which it does not run. Arrays are filled with numbers that
+    /// look random, from 0 to below 1.
+    const STUDY_PARAMS: &'static str = "";
 
     /// Its parameters: the fields that a job may give.
     fn params() -> Vec<Param> {
@@ -38,6 +44,12 @@ pub trait JobKernel: Kernel + 'static {
     /// The result's shape; by default that of the first input.
     fn result_shape(&self, inputs: &[&[usize]]) -> Vec<usize> {
         inputs.first().map_or(vec![], |shape| shape.to_vec())
+    }
+
+    /// Floating-point operations of a run on inputs of these shapes, for scaling studies; by
+    /// default not known.
+    fn flops(&self, _inputs: &[&[usize]]) -> Option<f64> {
+        None
     }
 
     /// What its output says in numbers, by name; by default nothing. An output that is no number
@@ -105,6 +117,10 @@ pub trait JobPlan: DeserializeOwned + Send + Sync + 'static {
     /// How many arrays of the input's size it makes beside its result: a job that has no memory for
     /// them is refused before it starts.
     const SPARE_ARRAYS: usize;
+    /// Elements of its array in a scaling study that says nothing else.
+    const STUDY_SIZE: u64 = 1 << 22;
+    /// As [`JobKernel::STUDY_PARAMS`].
+    const STUDY_PARAMS: &'static str = "";
 
     /// Its parameters: the fields that a job may give.
     fn params() -> Vec<Param> {
@@ -130,6 +146,12 @@ pub trait JobPlan: DeserializeOwned + Send + Sync + 'static {
     /// one.
     fn steps_max(&self) -> u64 {
         1
+    }
+
+    /// Floating-point operations of a run on an array of this shape, for scaling studies; by
+    /// default not known.
+    fn flops(&self, _shape: &[usize]) -> Option<f64> {
+        None
     }
 
     /// Runs it on `array`, which holds the input, and ends as the result. Gives the numbers of

@@ -6,6 +6,7 @@ use super::filled::{filled, naming};
 use super::job_kernel::{JobKernel, chunks};
 use super::partial::partial;
 use super::underway::Underway;
+use super::work::Work;
 use crate::compute::{AccessSpec, Args, Kind, Output, Shapes};
 use crate::error::{Error, Result};
 use crate::memory::ElementType;
@@ -33,14 +34,30 @@ pub(crate) trait Operation: Debug + Send + Sync {
         params: &toml::Table,
         inputs: &[ArrayMeta],
     ) -> Result<Prepared, Vec<Refusal>>;
-    /// Runs it.
+    /// What a study knows of it.
+    fn studied(&self) -> Studied;
+    /// What a run on these inputs does, of which [`prepare`](Operation::prepare) has approved.
+    fn work(&self, params: &toml::Table, inputs: &[ArrayMeta]) -> Work;
+    /// Runs it. Its result is made in `spare`, if that is given: an earlier run's, on the same inputs.
     fn run(
         &self,
         engine: &Engine,
         params: &toml::Table,
         inputs: &[(&RawArray, &ArrayMeta)],
+        spare: Option<RawArray>,
         underway: &Underway,
     ) -> Result<Made>;
+}
+
+/// What a study needs to know of an operation before it has inputs for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Studied {
+    /// Elements of its first input, if nothing else is said.
+    pub(crate) usual_size: u64,
+    /// Its parameters that have no defaults, as TOML.
+    pub(crate) params: &'static str,
+    /// Its input is a map whose cells have a size.
+    pub(crate) cell: bool,
 }
 
 /// The error of a run that the check should have refused.
@@ -181,11 +198,32 @@ impl<K: JobKernel> Operation for Typed<K> {
         Ok(Prepared { result, chunks: chunks(&kernel, &shapes), spare_bytes })
     }
 
+    fn studied(&self) -> Studied {
+        Studied { usual_size: K::STUDY_SIZE, params: K::STUDY_PARAMS, cell: K::CELL }
+    }
+
+    fn work(&self, params: &toml::Table, inputs: &[ArrayMeta]) -> Work {
+        let shapes: Vec<&[usize]> = inputs.iter().map(|meta| &meta.shape[..]).collect();
+        let kernel = Self::kernel("NAME", params, inputs).ok();
+        let result = kernel.as_ref().and_then(|kernel| Self::shapes(kernel, &shapes).1);
+        let written = Self::result().zip(result).map_or(0, |(spec, shape)| {
+            spec.element_bytes as u64 * shape.iter().product::<usize>() as u64
+        });
+        Work {
+            bytes_read: inputs.iter().map(ArrayMeta::bytes).sum::<u64>() as f64,
+            bytes_written: written as f64,
+            footprint: None,
+            flops: kernel.and_then(|kernel| kernel.flops(&shapes)),
+            units: inputs.first().map_or(0, ArrayMeta::elements) as f64,
+        }
+    }
+
     fn run(
         &self,
         engine: &Engine,
         params: &toml::Table,
         inputs: &[(&RawArray, &ArrayMeta)],
+        spare: Option<RawArray>,
         underway: &Underway,
     ) -> Result<Made> {
         let metas: Vec<ArrayMeta> = inputs.iter().map(|(_, meta)| (*meta).clone()).collect();
@@ -193,6 +231,7 @@ impl<K: JobKernel> Operation for Typed<K> {
         let input_shapes: Vec<&[usize]> = inputs.iter().map(|(array, _)| array.shape()).collect();
         let (_, shape) = Self::shapes(&kernel, &input_shapes);
         let mut result = match Self::result().zip(shape) {
+            Some(_) if spare.is_some() => spare,
             Some((spec, shape)) => {
                 Some(engine.zeros_raw((spec.element)(), spec.element_bytes, &shape)?)
             }

@@ -3,8 +3,9 @@
 use super::catalogue::{ArrayMeta, InputInfo, KernelInfo, Prepared, Refusal, ResultKind};
 use super::filled::{filled, naming};
 use super::job_kernel::JobPlan;
-use super::operation::{Made, Operation, refused};
+use super::operation::{Made, Operation, Studied, refused};
 use super::underway::Underway;
+use super::work::Work;
 use crate::error::Result;
 use crate::memory::{ElementType, RawArray};
 use crate::roles::Engine;
@@ -66,13 +67,33 @@ impl<P: JobPlan> Operation for Planned<P> {
         })
     }
 
+    fn studied(&self) -> Studied {
+        Studied { usual_size: P::STUDY_SIZE, params: P::STUDY_PARAMS, cell: false }
+    }
+
+    fn work(&self, params: &toml::Table, inputs: &[ArrayMeta]) -> Work {
+        let [input] = inputs else { unreachable!("the check counted the inputs") };
+        let plan: Option<P> = filled("NAME", params.clone()).ok();
+        let bytes = input.bytes() as f64;
+        Work {
+            bytes_read: bytes,
+            bytes_written: bytes,
+            footprint: None,
+            flops: plan.and_then(|plan| plan.flops(&input.shape)),
+            units: input.elements() as f64,
+        }
+    }
+
     fn run(
         &self,
         engine: &Engine,
         params: &toml::Table,
         inputs: &[(&RawArray, &ArrayMeta)],
+        spare: Option<RawArray>,
         underway: &Underway,
     ) -> Result<Made> {
+        // Its memory is what the array below is made in.
+        drop(spare);
         let plan: P = filled("NAME", params.clone()).map_err(refused)?;
         let (input, _) = inputs[0];
         let dim = P::Dim::from_dimension(&IxDyn(input.shape()));

@@ -6,6 +6,7 @@ use super::catalogue::{ArrayMeta, At, Catalogue, KernelInfo, NamedMeta, Prepared
 use super::job_kernel::{JobKernel, JobPlan};
 use super::operation::{Operation, Typed};
 use super::operation_plan::Planned;
+use super::workload::Workload;
 use crate::memory::ElementType;
 
 /// Kernels and benchmarks by name, for the command line.
@@ -41,6 +42,7 @@ use crate::memory::ElementType;
 pub struct Registry {
     entries: Vec<Entry>,
     suites: Vec<Suite>,
+    workloads: Vec<Workload<'static>>,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,37 @@ impl Registry {
         assert!(is_new, "there are two suites of the name `{}`", suite.name);
         self.suites.push(suite);
         self
+    }
+
+    /// Adds work that is measured by `gristmill scale` and `gristmill bench`, as registered kernels
+    /// are without more ado: for what is no kernel of job files.
+    ///
+    /// # Panics
+    ///
+    /// If there is a workload of its name; a kernel of its name is hidden by it.
+    #[must_use]
+    pub fn add_workload(mut self, workload: Workload<'static>) -> Registry {
+        let name = workload.name();
+        let is_new = self.workloads.iter().all(|other| other.name() != name);
+        assert!(is_new, "there are two workloads of the name `{name}`");
+        self.workloads.push(workload);
+        self
+    }
+
+    /// What was added by [`add_workload`](Registry::add_workload).
+    pub(crate) fn workloads(&self) -> &[Workload<'static>] {
+        &self.workloads
+    }
+
+    /// The names of kernels and plans.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.entries.iter().map(|entry| entry.name)
+    }
+
+    /// The kernel or plan of a name, for the element types that were added first.
+    pub(crate) fn first(&self, name: &str) -> Option<&dyn Operation> {
+        let entry = self.entries.iter().find(|entry| entry.name == name);
+        entry.map(|entry| &*entry.operations[0])
     }
 
     pub(crate) fn suites(&self) -> &[Suite] {

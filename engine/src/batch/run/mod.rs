@@ -5,6 +5,7 @@ pub(super) mod deaths;
 pub(super) mod failure;
 pub(super) mod job;
 pub(super) mod load;
+pub(super) mod measured;
 pub(super) mod replay;
 pub(super) mod save;
 pub(super) mod step;

@@ -147,7 +147,7 @@ impl Run<'_> {
             let operation = operation.expect("the check found the kernel");
             let name = bindings.first().map_or(&step.name, |binding| &binding.array);
             let before = self.engine.launched();
-            let mut made = operation.run(self.engine, &step.params, &arrays, underway);
+            let mut made = operation.run(self.engine, &step.params, &arrays, None, underway);
             if let Err(Error::Poisoned(poisoned)) = &mut made {
                 // Of this run alone.
                 poisoned.launches_before = poisoned.launches_before.saturating_sub(before);
