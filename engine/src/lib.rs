@@ -26,7 +26,8 @@
 //!   [`Engine::namespace`] and their kin. For each of its constructs, and for wrong programs that
 //!   Python accepts, docs/from-multiprocessing.md has ours.
 //! - What becomes of a computation whose workers die: [`Builder::crash_at`] kills them where it hurts.
-//! - Job files and the command: the module `cli`, behind the feature of that name.
+//! - Job files and the command: the module `cli`; scaling studies: the module `scale`. Both are behind
+//!   the feature `cli`.
 //!
 //! Linux only.
 
@@ -56,6 +57,8 @@ mod process;
 #[cfg(feature = "cli")]
 mod report;
 mod roles;
+#[cfg(feature = "cli")]
+pub mod scale;
 mod shared;
 mod toolbox;
 
@@ -97,3 +100,7 @@ pub use toolbox::{
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/from-multiprocessing.md")]
 struct FromMultiprocessing;
+
+#[cfg(all(doctest, feature = "cli"))]
+#[doc = include_str!("../../docs/scaling.md")]
+struct Scaling;

@@ -4,11 +4,9 @@ use crate::batch::{duration, worker_memory};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::scale_args::{self, BenchArgs, ScaleArgs, WORKERS_MAX};
 use crate::roles::{Chaos, Pin};
 use clap::{Args as ClapArgs, Parser, Subcommand};
-
-/// Workers at most.
-const WORKERS_MAX: i64 = crate::compute::WORKERS_MAX as i64;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,12 +14,14 @@ Examples:
   gristmill check my.toml                   is it right?
   gristmill run my.toml                     do it; results go to out/NAME
   gristmill top                             how far are the jobs that run?
+  gristmill scale triad gemm                how much faster are more workers?
   gristmill replay out/NAME 17              chunk 17 was set aside: once more, to see why
 
 Exit status:
   0    done
   1    the job failed; what was finished is kept, and the message says what was not
   2    the job file or the command line is wrong; nothing was started
+  3    a comparison of two scaling studies found something slower
   130  interrupted by Ctrl-C (SIGINT)
   143  terminated (SIGTERM)";
 
@@ -128,6 +128,12 @@ pub(crate) enum Command {
     /// Run a chunk that was given up once more, alone, in the foreground or under a debugger
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
+    /// Measure how far kernels or a job get faster with more workers
+    #[command(after_help = scale_args::SCALE_EXAMPLES)]
+    Scale(ScaleArgs),
+    /// Measure every kernel once, and print a card that can be compared
+    #[command(after_help = scale_args::BENCH_EXAMPLES)]
+    Bench(BenchArgs),
     /// Show the jobs that run, and which chunk each worker has been at for how long
     #[command(after_help = TOP_EXAMPLES)]
     Top,
@@ -270,6 +276,8 @@ pub(crate) enum ExitStatus {
     Failed = 1,
     /// The job file or the command line is wrong.
     Wrong = 2,
+    /// A comparison found something slower.
+    Slower = 3,
     /// SIGINT: 128 + 2.
     Interrupted = 130,
     /// SIGTERM: 128 + 15.

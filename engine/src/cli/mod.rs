@@ -3,6 +3,7 @@
 //! Each command is a file of its own; here they are told apart, and mistakes are shown.
 
 mod args;
+mod bench;
 mod chaos;
 mod counters;
 mod info;
@@ -12,6 +13,8 @@ mod kernels;
 mod observed;
 mod replay;
 mod run;
+mod scale;
+mod scale_args;
 mod suite;
 mod top;
 
@@ -26,7 +29,7 @@ use std::process::ExitCode;
 /// The command line with these kernels: what a program's `main` returns.
 ///
 /// It reads the program's arguments, runs the command and gives its exit status: 0 done, 1 the job
-/// failed, 2 the job or the command line is wrong, 130 and 143 interrupted by SIGINT or SIGTERM.
+/// failed, 2 the job or the command line is wrong, 3 a comparison found something slower, 130 and 143 interrupted by SIGINT or SIGTERM.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
@@ -46,6 +49,8 @@ pub fn main(registry: &Registry) -> ExitCode {
         Command::Kernels(args) => kernels::kernels(&args, registry),
         Command::Info(args) => info::info(&args),
         Command::Replay(args) => replay::replay(&args, registry),
+        Command::Scale(args) => scale::scale(&args, registry),
+        Command::Bench(args) => bench::bench(&args, registry),
         Command::Top => top::top(),
     };
     status.into()

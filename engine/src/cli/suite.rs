@@ -85,24 +85,12 @@ fn measure(
         true => print(&shown.json()?),
         false => print(&shown.tables()),
     };
-    if outcome.is_verified() {
-        return Ok(printed);
+    match outcome.failure() {
+        None => Ok(printed),
+        Some(reason) => {
+            Err(format!("{}, class {}, is not verified: {reason}", benchmark.name, class.name))
+        }
     }
-    let failed = outcome.checks.iter().filter(|check| !check.holds());
-    let reasons: Vec<String> = failed.map(failure).collect();
-    let reasons = match reasons.is_empty() {
-        true => "it checks nothing".into(),
-        false => reasons.join("; "),
-    };
-    Err(format!("{}, class {}, is not verified: {reasons}", benchmark.name, class.name))
-}
-
-fn failure(check: &Check) -> String {
-    let Check { name, computed, published, tolerance } = check;
-    let error = check.relative_error();
-    format!(
-        "{name} is {computed:e}, not {published:e}: off by {error:.1e}, more than {tolerance:e}"
-    )
 }
 
 /// What there is, a row per class.

@@ -13,7 +13,7 @@ pub(crate) const FLOORS: [&[&str]; 8] = [
     &["process"],
     &["compute", "toolbox"],
     &["roles"],
-    &["report", "batch", "cli", "fuzzing", "counting"],
+    &["report", "batch", "scale", "cli", "fuzzing", "counting"],
 ];
 
 /// Uses of a later module by an earlier one of its folder, which close a circle: the folder, who
