@@ -59,14 +59,14 @@ impl Prepare for &dyn Prepare {
 /// use gristmill::scale::{Work, Workload};
 /// use ndarray::Ix1;
 ///
-/// let squares = Workload::prepared(
-///     "squares",
+/// let sums = Workload::prepared(
+///     "sums",
 ///     |engine: &Engine, n| engine.from_fn(n as usize, |i| i as f64),
-///     |engine: &Engine, x: &mut Array<f64, Ix1>| engine.reduce(x, |x: f64| gristmill::Sum(x * x)),
+///     |engine: &Engine, x: &mut Array<f64, Ix1>| engine.sum(x),
 /// )
 /// .sizes("elements", 1 << 20)
-/// .work(|n| Work { bytes_read: 8.0 * n as f64, flops: Some(2.0 * n as f64), ..Work::default() });
-/// # let _ = squares;
+/// .work(|n| Work { bytes_read: 8.0 * n as f64, flops: Some(n as f64), ..Work::default() });
+/// # let _ = sums;
 /// ```
 pub struct Workload<'w> {
     name: String,
