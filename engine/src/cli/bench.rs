@@ -36,7 +36,7 @@ fn wanted<'r>(
     let all = batch::measurable(registry);
     let names = if args.kernels.is_empty() { &all } else { &args.kernels };
     let one = |text: &String| {
-        let (name, size) = text.split_once(':').map_or((&**text, None), |(n, s)| (n, Some(s)));
+        let (name, size) = scale::named(text);
         let workload = batch::workload(registry, name, &toml::Table::new())?;
         let size = match size {
             Some(size) => workload.size(size)?,

@@ -59,7 +59,7 @@ fn wanted<'r>(args: &ScaleArgs, registry: &'r Registry) -> Result<Wishes<'r>, Mi
     let mut used = vec![];
     let mut wishes = vec![];
     for text in &args.kernels {
-        let (name, own) = text.split_once(':').map_or((&**text, None), |(n, s)| (n, Some(s)));
+        let (name, own) = named(text);
         let workload = batch::workload(registry, name, &given)?;
         let sizes: Vec<&str> = match own {
             Some(own) => own.split(',').collect(),
@@ -78,6 +78,11 @@ fn wanted<'r>(args: &ScaleArgs, registry: &'r Registry) -> Result<Wishes<'r>, Mi
         return Err(Mistake::Told(reason));
     }
     Ok(wishes)
+}
+
+/// What stands in KERNEL[:SIZE,…] before the colon, and behind it if there is one.
+pub(super) fn named(text: &str) -> (&str, Option<&str>) {
+    text.split_once(':').map_or((text, None), |(name, size)| (name, Some(size)))
 }
 
 /// What `--set` gives, as in a job file.
